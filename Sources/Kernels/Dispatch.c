@@ -1,0 +1,40 @@
+// Chooses the instruction set once, and forwards each public kernel to its table.
+
+#include "Table.h"
+
+static int best_level(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512cd"))
+    return 2;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 1;
+#endif
+  return 0;
+}
+
+static const struct callosum_table *table = &callosum_table_baseline;
+static int level = 0, best = 0;
+
+void callosum_set_instruction_set(int wanted) {
+  level = wanted < 0 ? 0 : wanted > best ? best : wanted;
+#if defined(__x86_64__)
+  table = level == 2   ? &callosum_table_avx512
+          : level == 1 ? &callosum_table_avx2
+                       : &callosum_table_baseline;
+#endif
+}
+
+__attribute__((constructor)) static void choose_instruction_set(void) {
+  best = best_level();
+  callosum_set_instruction_set(best);
+}
+
+int callosum_instruction_set(void) { return level; }
+int callosum_best_instruction_set(void) { return best; }
+
+#define KERNEL(name, parameters, arguments) \
+  void callosum_##name parameters { table->name arguments; }
+#include "include/KernelList.h"
+#undef KERNEL

@@ -1,0 +1,72 @@
+// Blocks for tensors. Small ones come from malloc. Large ones are kept when freed, in bins by size,
+// because a training step asks for the same sizes again and again, and a page that the system hands
+// out fresh costs more (fault, zeroing) than most kernels spend on it.
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "include/CallosumKernels.h"
+
+enum { alignment = 64, steps_per_doubling = 8, bins = 48 * steps_per_doubling };
+static const size_t smallest_kept = 64 * 1024, huge_page = 2 * 1024 * 1024;
+
+struct kept {
+  struct kept *next;
+};
+static struct kept *bin_head[bins];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+// Sizes are rounded up to eighths of a power of two, so at most 12.5 % is unused.
+static size_t rounded(size_t bytes, int *bin) {
+  int doubling = 63 - __builtin_clzll(bytes);
+  size_t step = ((size_t)1 << doubling) / steps_per_doubling;
+  size_t count = (bytes + step - 1) / step;  // 8...16
+  *bin = (doubling - 16) * steps_per_doubling + (int)count - steps_per_doubling;
+  return count * step;
+}
+
+void *callosum_allocate(size_t bytes) {
+  if (bytes < smallest_kept) return aligned_alloc(alignment, (bytes + alignment) & ~(size_t)(alignment - 1));
+  if (bytes >> 47) return NULL;
+  int bin;
+  size_t size = rounded(bytes, &bin);
+  pthread_mutex_lock(&lock);
+  struct kept *block = bin_head[bin];
+  if (block) bin_head[bin] = block->next;
+  pthread_mutex_unlock(&lock);
+  if (block) return block;
+  void *fresh = aligned_alloc(size >= huge_page ? huge_page : 4096, size);
+  if (!fresh) {
+    callosum_release_cache();
+    fresh = aligned_alloc(4096, size);
+  }
+  if (fresh && size >= huge_page) madvise(fresh, size, MADV_HUGEPAGE);
+  return fresh;
+}
+
+void callosum_free(void *block, size_t bytes) {
+  if (!block) return;
+  if (bytes < smallest_kept) {
+    free(block);
+    return;
+  }
+  int bin;
+  rounded(bytes, &bin);
+  pthread_mutex_lock(&lock);
+  ((struct kept *)block)->next = bin_head[bin];
+  bin_head[bin] = block;
+  pthread_mutex_unlock(&lock);
+}
+
+void callosum_release_cache(void) {
+  pthread_mutex_lock(&lock);
+  for (int bin = 0; bin < bins; bin++) {
+    while (bin_head[bin]) {
+      struct kept *block = bin_head[bin];
+      bin_head[bin] = block->next;
+      free(block);
+    }
+  }
+  pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,52 @@
+// The thread team. oneDNN (as Debian builds it) runs on GNU OpenMP; own kernels join the same team,
+// because a second pool would wait for the first one's spinning threads. Clang would translate
+// `#pragma omp` for another run-time library, so the team is called by its binary interface.
+
+#include "include/CallosumKernels.h"
+
+extern void GOMP_parallel(void (*body)(void *), void *data, unsigned threads, unsigned flags);
+extern int omp_get_thread_num(void);
+extern int omp_get_num_threads(void);
+extern int omp_get_max_threads(void);
+extern int omp_in_parallel(void);
+extern int omp_get_num_procs(void);
+extern void omp_set_num_threads(int);
+
+static size_t grain_divisor = 1;
+
+struct job {
+  size_t count;
+  void (*body)(void *, size_t, size_t);
+  void *context;
+};
+
+static void run_share(void *data) {
+  const struct job *job = data;
+  size_t threads = (size_t)omp_get_num_threads(), self = (size_t)omp_get_thread_num();
+  size_t begin = job->count * self / threads, end = job->count * (self + 1) / threads;
+  if (begin < end) job->body(job->context, begin, end);
+}
+
+void callosum_parallel(size_t count, size_t grain,
+                       void (*body)(void *context, size_t begin, size_t end), void *context) {
+  if (count == 0) return;
+  grain /= grain_divisor;
+  if (grain == 0) grain = 1;
+  size_t threads = (size_t)omp_get_max_threads();
+  size_t useful = (count + grain - 1) / grain;
+  if (useful < threads) threads = useful;
+  if (threads <= 1 || omp_in_parallel()) {
+    body(context, 0, count);
+    return;
+  }
+  struct job job = {count, body, context};
+  GOMP_parallel(run_share, &job, (unsigned)threads, 0);
+}
+
+int callosum_thread_count(void) { return omp_get_max_threads(); }
+
+void callosum_set_thread_count(int count) {
+  omp_set_num_threads(count > 0 ? count : omp_get_num_procs());
+}
+
+void callosum_set_grain_divisor(size_t divisor) { grain_divisor = divisor ? divisor : 1; }

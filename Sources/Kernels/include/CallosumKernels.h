@@ -1,0 +1,111 @@
+#ifndef CALLOSUM_KERNELS_H
+#define CALLOSUM_KERNELS_H
+// The one door of the kernel room. Kernels compute on plain memory: no shapes to check, no
+// derivatives, no ownership. Every array is contiguous and row-major unless strides are passed,
+// `float` unless a type is passed. The rooms above check shapes before they call.
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "Operations.h"
+
+// MARK: Threads (Threads.c)
+
+/// Runs `body(context, begin, end)` over disjoint ranges that cover 0..<count, on the thread team
+/// that oneDNN uses too. `grain` is the least number of items worth a thread; with fewer, the
+/// caller's thread does everything. Ranges depend only on `count`, `grain` and the thread count.
+void callosum_parallel(size_t count, size_t grain,
+                       void (*body)(void *context, size_t begin, size_t end), void *context);
+/// Number of threads the team uses, and its setter (0 restores the default).
+int callosum_thread_count(void);
+void callosum_set_thread_count(int count);
+/// Divides every grain by this factor (1 normally). Tests raise it so that tiny arrays take the
+/// threaded paths too.
+void callosum_set_grain_divisor(size_t divisor);
+
+// MARK: Instruction sets (Dispatch.c)
+
+/// 0: what every processor of the architecture has, 1: AVX2 and FMA, 2: AVX-512.
+int callosum_instruction_set(void);
+/// Highest instruction set of this processor.
+int callosum_best_instruction_set(void);
+/// Chooses a lower set than the best one (for tests and comparisons); clamped to the best.
+void callosum_set_instruction_set(int level);
+
+// MARK: Memory (Memory.c)
+
+/// A block of at least `bytes` bytes, aligned to 64; blocks of 64 KiB and more are kept for reuse
+/// when freed, because fresh pages cost more than most kernels. NULL when memory is exhausted.
+void *callosum_allocate(size_t bytes);
+void callosum_free(void *block, size_t bytes);
+/// Returns kept blocks to the system.
+void callosum_release_cache(void);
+
+// MARK: Matrix products (MatrixProduct.c)
+
+/// C = alpha op(A) op(B) + beta C, row-major, by oneDNN. op transposes where asked: A is [m,k] or,
+/// transposed, [k,m] with leading dimension lda. Returns 0, or oneDNN's status.
+int callosum_gemm_float(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k,
+                        float alpha, const float *a, size_t lda, const float *b, size_t ldb,
+                        float beta, float *c, size_t ldc);
+/// The same for double, by BLAS.
+int callosum_gemm_double(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k,
+                         double alpha, const double *a, size_t lda, const double *b, size_t ldb,
+                         double beta, double *c, size_t ldc);
+
+// MARK: Convolution (Convolution.c), channels last, one to three spatial axes
+
+/// x is [batch, spatial..., inputs], w is [outputs, kernel..., inputs / groups],
+/// y is [batch, output spatial..., outputs]. Only the first `axes` entries of each array count.
+typedef struct {
+  int axes;
+  int64_t batch, inputs, outputs, groups;
+  int64_t spatial[3], kernel[3], output[3];
+  int64_t stride[3], dilation[3], padding_low[3], padding_high[3];
+} callosum_convolution;
+/// Each returns 0, or oneDNN's status. `bias` may be NULL.
+int callosum_convolution_forward(const callosum_convolution *c, const float *x, const float *w,
+                                 const float *bias, float *y);
+int callosum_convolution_backward_input(const callosum_convolution *c, const float *w,
+                                        const float *gy, float *gx);
+int callosum_convolution_backward_weights(const callosum_convolution *c, const float *x,
+                                          const float *gy, float *gw);
+/// oneDNN's version as major * 10000 + minor * 100 + patch.
+int callosum_onednn_version(void);
+
+// MARK: Descriptions of larger jobs
+
+/// Scaled dot-product attention, softmax(scale q kᵀ + mask) v, per batch row and head. Strides
+/// count elements; the last axis (width, value_width) is contiguous. With `causal`, query i sees
+/// keys j <= i + keys - queries (the last query sees every key). A query that sees nothing yields
+/// zeros.
+typedef struct {
+  size_t batch, heads, queries, keys, width, value_width;
+  const float *q, *k, *v;
+  size_t q_batch, q_head, q_token;
+  size_t k_batch, k_head, k_token;
+  size_t v_batch, v_head, v_token;
+  float scale;
+  bool causal;
+  /// Added to the scores before softmax (-infinity hides a key); NULL for none. Strides of 0
+  /// broadcast.
+  const float *mask;
+  size_t mask_batch, mask_head, mask_query, mask_key;
+} callosum_attention;
+
+/// A window over two spatial axes of a channels-last image [batch, height, width, channels].
+typedef struct {
+  size_t batch, height, width, channels, out_height, out_width;
+  size_t kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x;
+  /// Zero padding before the first row and column (what follows is implied by the output size).
+  size_t pad_y, pad_x;
+} callosum_window;
+
+// MARK: Vector kernels, compiled once per instruction set
+
+#define KERNEL(name, parameters, arguments) void callosum_##name parameters;
+#include "KernelList.h"
+#undef KERNEL
+
+#endif

@@ -1,0 +1,133 @@
+// The list of vector kernels. Each entry is KERNEL(name, parameters, arguments): the public
+// header turns it into a declaration, Dispatch.c into a table entry and a wrapper that calls the
+// best instruction set. The code is in vector/, one file per section below.
+
+// MARK: Elementwise (vector/Elementwise.h)
+// `type` is 0 float, 1 double, 2 int32, 3 bool (uint8); `operation` one of the constants of
+// Operations.h. Strides count elements, 0 broadcasts.
+
+// y[i] = f(x[i]), n contiguous elements.
+KERNEL(unary, (int operation, int type, size_t n, const void *x, void *y), (operation, type, n, x, y))
+// y = f(a, b) over `rank` axes (rank <= 16); y is contiguous. Comparisons write bool.
+KERNEL(binary, (int operation, int type, int rank, const size_t *shape, const void *a, const ptrdiff_t *strides_a, const void *b, const ptrdiff_t *strides_b, void *y),
+       (operation, type, rank, shape, a, strides_a, b, strides_b, y))
+// y = condition ? a : b.
+KERNEL(choose, (int type, int rank, const size_t *shape, const uint8_t *condition, const ptrdiff_t *strides_condition, const void *a, const ptrdiff_t *strides_a, const void *b, const ptrdiff_t *strides_b, void *y),
+       (type, rank, shape, condition, strides_condition, a, strides_a, b, strides_b, y))
+// y[i] = (to) x[i]; to bool is x != 0, float to int truncates.
+KERNEL(convert, (int from, int to, size_t n, const void *x, void *y), (from, to, n, x, y))
+
+// MARK: Reduction (vector/Reduction.h)
+// x is [outer, count, inner], y is [outer, inner].
+KERNEL(reduce, (int operation, int type, size_t outer, size_t count, size_t inner, const void *x, void *y),
+       (operation, type, outer, count, inner, x, y))
+// Index of the largest (or smallest) entry along `count`, the first among equals; NaN wins.
+KERNEL(arg_reduce, (bool largest, int type, size_t outer, size_t count, size_t inner, const void *x, int32_t *y),
+       (largest, type, outer, count, inner, x, y))
+
+// MARK: Movement (vector/Movement.h); `size` is the element's size in bytes: 1, 4 or 8
+// y (contiguous) = strided view x.
+KERNEL(copy, (int size, int rank, const size_t *shape, const void *x, const ptrdiff_t *strides, void *y),
+       (size, rank, shape, x, strides, y))
+// strided view y = x (contiguous); no element of y may be met twice.
+KERNEL(copy_into, (int size, int rank, const size_t *shape, const void *x, void *y, const ptrdiff_t *strides),
+       (size, rank, shape, x, y, strides))
+// strided view y += x (contiguous); elements of y may be met many times along any axis.
+KERNEL(accumulate_into, (int type, int rank, const size_t *shape, const void *x, void *y, const ptrdiff_t *strides),
+       (type, rank, shape, x, y, strides))
+// y[o, i, :] = x[o, index[i], :], x is [outer, rows, inner], y is [outer, count, inner].
+KERNEL(take, (int size, size_t outer, size_t rows, size_t inner, const void *x, const int32_t *index, size_t count, void *y),
+       (size, outer, rows, inner, x, index, count, y))
+// y[o, index[i], :] += x[o, i, :], in the order of i.
+KERNEL(take_accumulate, (int type, size_t outer, size_t rows, size_t inner, const void *x, const int32_t *index, size_t count, void *y),
+       (type, outer, rows, inner, x, index, count, y))
+// y[o, i, j] = x[o, index[o, i, j], j], x is [outer, rows, inner], index and y [outer, count, inner].
+KERNEL(take_along, (int size, size_t outer, size_t rows, size_t inner, const void *x, const int32_t *index, size_t count, void *y),
+       (size, outer, rows, inner, x, index, count, y))
+// y[o, index[o, i, j], j] += x[o, i, j].
+KERNEL(take_along_accumulate, (int type, size_t outer, size_t rows, size_t inner, const void *x, const int32_t *index, size_t count, void *y),
+       (type, outer, rows, inner, x, index, count, y))
+
+// MARK: Random (vector/Random.h), Philox 4x32-10: element i depends on key, counter and i alone
+KERNEL(random_bits, (uint64_t key, uint64_t counter, size_t n, uint32_t *y), (key, counter, n, y))
+// Uniform in [0, 1), with 24 (float) or 53 (double) random bits.
+KERNEL(random_uniform, (uint64_t key, uint64_t counter, int type, size_t n, void *y), (key, counter, type, n, y))
+// Standard normal, by Box and Muller.
+KERNEL(random_normal, (uint64_t key, uint64_t counter, int type, size_t n, void *y), (key, counter, type, n, y))
+
+// MARK: Softmax (vector/Softmax.h), over the rows of [rows, columns]
+KERNEL(softmax, (const float *x, float *y, size_t rows, size_t columns), (x, y, rows, columns))
+// gx = y (gy - sum(gy y))
+KERNEL(softmax_backward, (const float *y, const float *gy, float *gx, size_t rows, size_t columns), (y, gy, gx, rows, columns))
+KERNEL(log_softmax, (const float *x, float *y, size_t rows, size_t columns), (x, y, rows, columns))
+// gx = gy - exp(y) sum(gy)
+KERNEL(log_softmax_backward, (const float *y, const float *gy, float *gx, size_t rows, size_t columns), (y, gy, gx, rows, columns))
+// y[row] = log sum exp x[row, :]; minus infinity for an empty or all -infinity row.
+KERNEL(log_sum_exp, (const float *x, float *y, size_t rows, size_t columns), (x, y, rows, columns))
+// gx[row, :] = gy[row] exp(x[row, :] - y[row])
+KERNEL(log_sum_exp_backward, (const float *x, const float *y, const float *gy, float *gx, size_t rows, size_t columns), (x, y, gy, gx, rows, columns))
+// loss[row] = lse - (1 - smoothing) x[label] - smoothing mean(x), lse[row] = log sum exp x[row, :].
+// A row whose label is `ignored` has loss 0.
+KERNEL(cross_entropy, (const float *x, const int32_t *labels, float smoothing, int32_t ignored, float *loss, float *lse, size_t rows, size_t columns),
+       (x, labels, smoothing, ignored, loss, lse, rows, columns))
+// gx = gloss[row] (exp(x - lse) - (1 - smoothing) onehot - smoothing / columns); 0 where ignored.
+KERNEL(cross_entropy_backward, (const float *x, const int32_t *labels, float smoothing, int32_t ignored, const float *lse, const float *gloss, float *gx, size_t rows, size_t columns),
+       (x, labels, smoothing, ignored, lse, gloss, gx, rows, columns))
+
+// MARK: Normalisation (vector/Normalisation.h), over the rows of [rows, columns]
+// y = (x - mean) rstd weight + bias, rstd = 1 / sqrt(variance + epsilon), biased variance.
+// weight and bias may be NULL; mean and rstd ([rows]) are written for the derivative.
+KERNEL(layer_norm, (const float *x, const float *weight, const float *bias, float epsilon, float *y, float *mean, float *rstd, size_t rows, size_t columns),
+       (x, weight, bias, epsilon, y, mean, rstd, rows, columns))
+// Any of gx, gweight, gbias may be NULL when not wanted.
+KERNEL(layer_norm_backward, (const float *x, const float *weight, const float *mean, const float *rstd, const float *gy, float *gx, float *gweight, float *gbias, size_t rows, size_t columns),
+       (x, weight, mean, rstd, gy, gx, gweight, gbias, rows, columns))
+// y = x rstd weight, rstd = 1 / sqrt(mean(x²) + epsilon).
+KERNEL(rms_norm, (const float *x, const float *weight, float epsilon, float *y, float *rstd, size_t rows, size_t columns),
+       (x, weight, epsilon, y, rstd, rows, columns))
+KERNEL(rms_norm_backward, (const float *x, const float *weight, const float *rstd, const float *gy, float *gx, float *gweight, size_t rows, size_t columns),
+       (x, weight, rstd, gy, gx, gweight, rows, columns))
+
+// MARK: Bias (vector/Bias.h), bias broadcast over the rows of [rows, columns]
+// y = x + bias (y may be x).
+KERNEL(bias, (const float *x, const float *bias, float *y, size_t rows, size_t columns), (x, bias, y, rows, columns))
+// y[column] = sum over rows of x.
+KERNEL(column_sum, (const float *x, float *y, size_t rows, size_t columns), (x, y, rows, columns))
+// x += bias, y = gelu(x) in one pass over the memory (x keeps the biased value).
+KERNEL(bias_gelu, (float *x, const float *bias, float *y, size_t rows, size_t columns), (x, bias, y, rows, columns))
+// gx = gy gelu'(x), gbias = column sums of gx (gbias may be NULL), x being the biased value.
+KERNEL(bias_gelu_backward, (const float *x, const float *gy, float *gx, float *gbias, size_t rows, size_t columns), (x, gy, gx, gbias, rows, columns))
+
+// MARK: Small products (vector/SmallProduct.h), where a library call costs more than the product
+// C[i] = A[i] B[i] for `batch` pairs, C contiguous [m, n]; A and B have any strides (element counts).
+KERNEL(small_product, (size_t batch, size_t m, size_t n, size_t k, const float *a, ptrdiff_t a_batch, ptrdiff_t a_row, ptrdiff_t a_column, const float *b, ptrdiff_t b_batch, ptrdiff_t b_row, ptrdiff_t b_column, float *c),
+       (batch, m, n, k, a, a_batch, a_row, a_column, b, b_batch, b_row, b_column, c))
+
+// MARK: Attention (vector/Attention.h), never holding all scores
+// y is [batch, queries, heads, value_width] contiguous; lse is [batch, heads, queries].
+KERNEL(attention, (const callosum_attention *job, float *y, float *lse), (job, y, lse))
+// gy and y as above; gq, gk, gv have the strides of q, k and v in `job` and are overwritten.
+KERNEL(attention_backward, (const callosum_attention *job, const float *y, const float *lse, const float *gy, float *gq, float *gk, float *gv),
+       (job, y, lse, gy, gq, gk, gv))
+
+// MARK: Depthwise convolution (vector/DepthwiseConvolution.h), weights [kernel_y, kernel_x, channels]
+// bias may be NULL.
+KERNEL(depthwise, (const callosum_window *window, const float *x, const float *w, const float *bias, float *y), (window, x, w, bias, y))
+KERNEL(depthwise_backward_input, (const callosum_window *window, const float *w, const float *gy, float *gx), (window, w, gy, gx))
+KERNEL(depthwise_backward_weights, (const callosum_window *window, const float *x, const float *gy, float *gw), (window, x, gy, gw))
+
+// MARK: Pooling (vector/Pooling.h)
+// Largest value of each window, ignoring padding; index is the position (row * width + column) in
+// the image of the first largest value.
+KERNEL(max_pool, (const callosum_window *window, const float *x, float *y, int32_t *index), (window, x, y, index))
+KERNEL(max_pool_backward, (const callosum_window *window, const float *gy, const int32_t *index, float *gx), (window, gy, index, gx))
+// Mean of each window; counts padding in the divisor when asked.
+KERNEL(average_pool, (const callosum_window *window, bool count_padding, const float *x, float *y), (window, count_padding, x, y))
+KERNEL(average_pool_backward, (const callosum_window *window, bool count_padding, const float *gy, float *gx), (window, count_padding, gy, gx))
+
+// MARK: Optimisers (vector/Optimisers.h)
+// One Adam step over one parameter: g' = g + l2 x; m = beta1 m + (1 - beta1) g'; v alike with g'²;
+// x = x (1 - decay) - rate m / (sqrt(v) * inverse_root + epsilon). `decay` is learning rate times
+// decoupled weight decay; `rate` = learning rate / (1 - beta1^t), `inverse_root` = 1 / sqrt(1 - beta2^t).
+KERNEL(adam, (float *x, const float *g, float *m, float *v, size_t n, float rate, float beta1, float beta2, float inverse_root, float epsilon, float l2, float decay),
+       (x, g, m, v, n, rate, beta1, beta2, inverse_root, epsilon, l2, decay))

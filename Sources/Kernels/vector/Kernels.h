@@ -1,0 +1,25 @@
+// Every vector kernel, for the instruction set that the including file has switched on. It has
+// defined LANES (floats in a vector) and TABLE (the name of the table to fill). Functions are
+// static, so the same names serve every instruction set.
+
+#include "Vector.h"
+#include "VectorMath.h"
+
+#include "Elementwise.h"
+#include "Reduction.h"
+#include "Movement.h"
+#include "Random.h"
+#include "Softmax.h"
+#include "Normalisation.h"
+#include "Bias.h"
+#include "SmallProduct.h"
+#include "Attention.h"
+#include "DepthwiseConvolution.h"
+#include "Pooling.h"
+#include "Optimisers.h"
+
+const struct callosum_table TABLE = {
+#define KERNEL(name, parameters, arguments) .name = name,
+#include "../include/KernelList.h"
+#undef KERNEL
+};
