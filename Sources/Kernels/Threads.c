@@ -50,3 +50,6 @@ void callosum_set_thread_count(int count) {
 }
 
 void callosum_set_grain_divisor(size_t divisor) { grain_divisor = divisor ? divisor : 1; }
+
+static _Thread_local void *thread_slot;
+void **callosum_thread_slot(void) { return &thread_slot; }

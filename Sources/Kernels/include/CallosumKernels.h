@@ -23,6 +23,8 @@ void callosum_set_thread_count(int count);
 /// Divides every grain by this factor (1 normally). Tests raise it so that tiny arrays take the
 /// threaded paths too.
 void callosum_set_grain_divisor(size_t divisor);
+/// One pointer for each thread, NULL at first. The tensor room keeps what it is recording there.
+void **callosum_thread_slot(void);
 
 // MARK: Instruction sets (Dispatch.c)
 

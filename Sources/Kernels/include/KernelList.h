@@ -32,6 +32,9 @@ KERNEL(copy, (int size, int rank, const size_t *shape, const void *x, const ptrd
 // strided view y = x (contiguous); no element of y may be met twice.
 KERNEL(copy_into, (int size, int rank, const size_t *shape, const void *x, void *y, const ptrdiff_t *strides),
        (size, rank, shape, x, y, strides))
+// strided view y = strided view x; no element of y may be met twice.
+KERNEL(copy_between, (int size, int rank, const size_t *shape, const void *x, const ptrdiff_t *strides_x, void *y, const ptrdiff_t *strides_y),
+       (size, rank, shape, x, strides_x, y, strides_y))
 // strided view y += x (contiguous); elements of y may be met many times along any axis.
 KERNEL(accumulate_into, (int type, int rank, const size_t *shape, const void *x, void *y, const ptrdiff_t *strides),
        (type, rank, shape, x, y, strides))

@@ -1,0 +1,117 @@
+/// Reverse-mode derivatives, as functions of functions. They nest: a gradient taken inside a
+/// function that is itself being differentiated is part of what is differentiated.
+
+/// The value of `function` at `inputs`, and a pullback: from the gradients of the values (nil for
+/// none) to those of the inputs. The pullback may be called many times.
+public func valueAndPullback(
+  at inputs: [Tensor], of function: ([Tensor]) throws -> [Tensor]
+) rethrows -> (values: [Tensor], pullback: ([Tensor?]) -> [Tensor]) {
+  let (values, walk) = try record(at: inputs, function)
+  return (values, { walk($0, false) })
+}
+
+/// The value of `function` at `inputs` and the gradient of that value by each input.
+/// - Parameter function: returns one number (a tensor of one element).
+public func valueAndGradient(
+  at inputs: [Tensor], of function: ([Tensor]) throws -> Tensor
+) rethrows -> (value: Tensor, gradients: [Tensor]) {
+  let (values, walk) = try record(at: inputs) { [try function($0)] }
+  let value = values[0]
+  require(
+    value.size == 1, "valueAndGradient",
+    "the function must return one number, but returned shape \(value.shape)")
+  return (value, walk([.ones(like: value)], true))
+}
+
+/// The value of `function` at `x` and its gradient.
+public func valueAndGradient(
+  at x: Tensor, of function: (Tensor) throws -> Tensor
+) rethrows -> (value: Tensor, gradient: Tensor) {
+  let (value, gradients) = try valueAndGradient(at: [x]) { try function($0[0]) }
+  return (value, gradients[0])
+}
+
+/// The gradient of `function` at `x`.
+public func gradient(
+  at x: Tensor, of function: (Tensor) throws -> Tensor
+) rethrows -> Tensor {
+  try valueAndGradient(at: x, of: function).gradient
+}
+
+/// The function that computes the gradient of `function`.
+public func gradient(of function: @escaping (Tensor) -> Tensor) -> (Tensor) -> Tensor {
+  { gradient(at: $0, of: function) }
+}
+
+/// `x` as a constant: derivatives do not pass.
+public func stopGradient(_ x: Tensor) -> Tensor { x.unmarked }
+
+/// The result of `function`, with `rule` in place of its derivative: from the gradient of the
+/// result, the inputs and the result to a gradient for each input (nil for none).
+public func withDerivative(
+  _ name: StaticString = "withDerivative", at inputs: [Tensor],
+  of function: ([Tensor]) -> Tensor,
+  _ rule: @escaping (_ gradient: Tensor, _ inputs: [Tensor], _ result: Tensor) -> [Tensor?]
+) -> Tensor {
+  let result = function(inputs.map(\.unmarked)).unmarked
+  return result.recorded(name, from: inputs) { gradient, _ in
+    let gradients = rule(gradient, inputs, result)
+    require(
+      gradients.count == inputs.count, name,
+      "its derivative returned \(gradients.count) gradients for \(inputs.count) inputs")
+    return gradients
+  }
+}
+
+/// The result of `function`, whose inner results are computed again when the derivative needs them
+/// instead of being kept: less memory for more arithmetic.
+public func checkpointed(
+  at inputs: [Tensor], of function: @escaping ([Tensor]) -> [Tensor]
+) -> [Tensor] {
+  let values = function(inputs.map(\.unmarked)).map(\.unmarked)
+  return recorded("checkpointed", values, from: inputs) { gradients, _ in
+    let (_, pullback) = valueAndPullback(at: inputs, of: function)
+    return pullback(gradients)
+  }
+}
+
+/// Runs `body` unrecorded, as for evaluation inside a function that is being differentiated.
+public func withoutRecording<Result>(_ body: () throws -> Result) rethrows -> Result {
+  let state = ThreadState.current
+  let tape = state.tape
+  state.tape = nil
+  defer { state.tape = tape }
+  return try body()
+}
+
+private func record(
+  at inputs: [Tensor], _ function: ([Tensor]) throws -> [Tensor]
+) rethrows -> (values: [Tensor], walk: (_ gradients: [Tensor?], _ releasing: Bool) -> [Tensor]) {
+  let state = ThreadState.current
+  let outer = state.tape
+  let tape = outer ?? Tape()
+  let start = tape.count
+  let leaves = inputs.map(tape.leaf)
+  let leafIndices = leaves.map(\.mark.index)
+  state.tape = tape
+  defer { state.tape = outer }
+  let values = try function(leaves)
+  let marks = values.map(tape.index(of:))
+  let shapes = values.map(\.shape)
+  return (
+    values,
+    { gradients, releasing in
+      var outputs: [(index: Int, gradient: Tensor)] = []
+      for (position, gradient) in gradients.enumerated() {
+        guard let gradient, marks[position] >= start else { continue }
+        require(
+          gradient.shape == shapes[position], "pullback",
+          "gradient \(position) has shape \(gradient.shape), but the value has \(shapes[position])")
+        outputs.append((marks[position], gradient))
+      }
+      let found = tape.gradients(
+        of: leafIndices, from: start, outputs: outputs, releasing: releasing && outer == nil)
+      return zip(inputs, found).map { $1 ?? .zeros(like: $0) }
+    }
+  )
+}

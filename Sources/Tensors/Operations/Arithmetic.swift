@@ -1,0 +1,187 @@
+import CallosumKernels
+
+// Elementwise operations of two tensors. Shapes broadcast; types must agree, except that a Swift
+// number takes the type of the tensor beside it.
+
+extension Tensor {
+  /// f(self, other) by kernel, not recorded.
+  func combined(
+    _ operation: callosum_binary_operation, _ other: Tensor, _ name: StaticString
+  ) -> Tensor {
+    require(
+      dtype == other.dtype, name,
+      "types \(dtype) and \(other.dtype) do not fit; convert one with asType")
+    let target = broadcastShape(shape, other.shape, name)
+    let compares = operation.rawValue >= callosum_equal.rawValue
+      && operation.rawValue <= callosum_or.rawValue
+    let result = Tensor(uninitialized: target, compares ? .bool : dtype)
+    combine(operation, other, into: result, target)
+    return result
+  }
+
+  private func combine(
+    _ operation: callosum_binary_operation, _ other: Tensor, into result: Tensor, _ target: [Int]
+  ) {
+    if isContiguous && other.isContiguous && shape == other.shape {
+      var count = UInt(result.size)
+      var one = 1
+      callosum_binary(
+        Int32(operation.rawValue), dtype.kernel, 1, &count, pointer, &one, other.pointer, &one,
+        result.pointer)
+      return
+    }
+    callosum_binary(
+      Int32(operation.rawValue), dtype.kernel, Int32(target.count), target.map(UInt.init), pointer,
+      broadcastStrides(shape, strides, to: target), other.pointer,
+      broadcastStrides(other.shape, other.strides, to: target), result.pointer)
+  }
+
+  /// self + other, written over self where nobody else sees its memory.
+  consuming func adding(consuming other: Tensor) -> Tensor {
+    var sum = self
+    guard sum.mark.index < 0, other.mark.index < 0, sum.isContiguous, sum.shape == other.shape,
+      sum.dtype == other.dtype, isKnownUniquelyReferenced(&sum.storage)
+    else { return sum + other }
+    sum.combine(callosum_add, other, into: sum, sum.shape)
+    return sum
+  }
+
+  /// The sum over the axes that broadcasting stretched, giving back the shape before it.
+  func summed(to target: [Int]) -> Tensor {
+    if shape == target { return self }
+    let extra = ndim - target.count
+    var axes = Array(0..<extra)
+    for axis in target.indices where target[axis] == 1 && shape[axis + extra] != 1 {
+      axes.append(axis + extra)
+    }
+    return sum(axes: axes).reshaped(target)
+  }
+
+  /// A number of the same type as this tensor.
+  func constant(_ value: Double) -> Tensor { Tensor(value, dtype) }
+}
+
+public func + (a: Tensor, b: Tensor) -> Tensor {
+  let (p, q) = (a.shape, b.shape)
+  return a.combined(callosum_add, b, "add").recorded("add", from: [a, b]) { g, wants in
+    [wants[0] ? g.summed(to: p) : nil, wants[1] ? g.summed(to: q) : nil]
+  }
+}
+
+public func - (a: Tensor, b: Tensor) -> Tensor {
+  let (p, q) = (a.shape, b.shape)
+  return a.combined(callosum_subtract, b, "subtract").recorded("subtract", from: [a, b]) { g, wants in
+    [wants[0] ? g.summed(to: p) : nil, wants[1] ? (-g).summed(to: q) : nil]
+  }
+}
+
+public func * (a: Tensor, b: Tensor) -> Tensor {
+  a.combined(callosum_multiply, b, "multiply").recorded("multiply", from: [a, b]) { g, wants in
+    [wants[0] ? (g * b).summed(to: a.shape) : nil, wants[1] ? (g * a).summed(to: b.shape) : nil]
+  }
+}
+
+/// The quotient; of integers, rounded down.
+public func / (a: Tensor, b: Tensor) -> Tensor {
+  requireDivisor(b, "divide")
+  return a.combined(callosum_divide, b, "divide").recorded("divide", from: [a, b]) { g, wants in
+    let share = g / b
+    return [
+      wants[0] ? share.summed(to: a.shape) : nil,
+      wants[1] ? (-share * (a / b)).summed(to: b.shape) : nil,
+    ]
+  }
+}
+
+/// The remainder with the sign of the divisor: a - floor(a / b) b.
+public func % (a: Tensor, b: Tensor) -> Tensor {
+  requireDivisor(b, "remainder")
+  return a.combined(callosum_remainder, b, "remainder").recorded("remainder", from: [a, b]) { g, wants in
+    [
+      wants[0] ? g.summed(to: a.shape) : nil,
+      wants[1] ? (-g * floor(a / b)).summed(to: b.shape) : nil,
+    ]
+  }
+}
+
+private func requireDivisor(_ b: Tensor, _ name: StaticString) {
+  guard b.dtype == .int32 else { return }
+  require((b .== 0).any().item == 0, name, "an integer divisor is 0")
+}
+
+/// a to the power b.
+public func pow(_ a: Tensor, _ b: Tensor) -> Tensor {
+  a.combined(callosum_power, b, "power").recorded("power", from: [a, b]) { g, wants in
+    var byBase: Tensor?
+    var byExponent: Tensor?
+    if wants[0] {
+      // 0 where b is 0, even at a = 0 where pow(a, b - 1) is infinite.
+      let slope = which(b .== 0, b.constant(0), b * pow(a, b - 1))
+      byBase = (g * slope).summed(to: a.shape)
+    }
+    if wants[1] {
+      // 0 at a = 0, where a^b log a tends to 0.
+      let isZero = a .== 0
+      let slope = which(isZero, a.constant(0), pow(a, b) * log(which(isZero, a.constant(1), a)))
+      byExponent = (g * slope).summed(to: b.shape)
+    }
+    return [byBase, byExponent]
+  }
+}
+
+/// The angle of the point (x, y).
+public func atan2(_ y: Tensor, _ x: Tensor) -> Tensor {
+  y.combined(callosum_atan2, x, "atan2").recorded("atan2", from: [y, x]) { g, wants in
+    let share = g / (y * y + x * x)
+    return [
+      wants[0] ? (share * x).summed(to: y.shape) : nil,
+      wants[1] ? (-share * y).summed(to: x.shape) : nil,
+    ]
+  }
+}
+
+/// The larger of two, NaN if either is. Equal values share the gradient.
+public func maximum(_ a: Tensor, _ b: Tensor) -> Tensor {
+  a.combined(callosum_maximum, b, "maximum").recorded("maximum", from: [a, b]) { g, wants in
+    sharedGradient(g, a, b, firstWins: a .> b, wants)
+  }
+}
+
+/// The smaller of two, NaN if either is. Equal values share the gradient.
+public func minimum(_ a: Tensor, _ b: Tensor) -> Tensor {
+  a.combined(callosum_minimum, b, "minimum").recorded("minimum", from: [a, b]) { g, wants in
+    sharedGradient(g, a, b, firstWins: a .< b, wants)
+  }
+}
+
+private func sharedGradient(
+  _ g: Tensor, _ a: Tensor, _ b: Tensor, firstWins: Tensor, _ wants: Wants
+) -> [Tensor?] {
+  let first = which(firstWins, g, which(a .== b, g * 0.5, g.constant(0)))
+  return [
+    wants[0] ? first.summed(to: a.shape) : nil,
+    wants[1] ? (g - first).summed(to: b.shape) : nil,
+  ]
+}
+
+// MARK: Numbers beside tensors
+
+public func + (a: Tensor, b: Double) -> Tensor { a + a.constant(b) }
+public func + (a: Double, b: Tensor) -> Tensor { b.constant(a) + b }
+public func - (a: Tensor, b: Double) -> Tensor { a - a.constant(b) }
+public func - (a: Double, b: Tensor) -> Tensor { b.constant(a) - b }
+public func * (a: Tensor, b: Double) -> Tensor { a * a.constant(b) }
+public func * (a: Double, b: Tensor) -> Tensor { b.constant(a) * b }
+public func / (a: Tensor, b: Double) -> Tensor { a / a.constant(b) }
+public func / (a: Double, b: Tensor) -> Tensor { b.constant(a) / b }
+public func % (a: Tensor, b: Double) -> Tensor { a % a.constant(b) }
+public func pow(_ a: Tensor, _ b: Double) -> Tensor {
+  b == 2 ? square(a) : pow(a, a.constant(b))
+}
+public func maximum(_ a: Tensor, _ b: Double) -> Tensor { maximum(a, a.constant(b)) }
+public func minimum(_ a: Tensor, _ b: Double) -> Tensor { minimum(a, a.constant(b)) }
+
+public func += (a: inout Tensor, b: Tensor) { a = a + b }
+public func -= (a: inout Tensor, b: Tensor) { a = a - b }
+public func *= (a: inout Tensor, b: Tensor) { a = a * b }
+public func /= (a: inout Tensor, b: Tensor) { a = a / b }

@@ -1,0 +1,150 @@
+import CallosumKernels
+
+/// Scaled dot-product attention, softmax(scale q kᵀ + mask) v, over q [batch, heads, queries,
+/// width], k [batch, heads, keys, width] and v [batch, heads, keys, value width].
+///
+/// - Parameters:
+///   - scale: 1 / sqrt(width) if nil.
+///   - mask: added to the scores (floating-point) or telling which keys are seen (bool); broadcasts
+///     to [batch, heads, queries, keys]. Not differentiated.
+///   - causal: a query sees the keys up to its own place, counted from the last of both.
+/// - Returns: [batch, heads, queries, value width]; zeros for a query that sees no key.
+public func scaledDotProductAttention(
+  queries q: Tensor, keys k: Tensor, values v: Tensor, scale: Double? = nil, mask: Tensor? = nil,
+  causal: Bool = false
+) -> Tensor {
+  require(
+    q.ndim == 4 && k.ndim == 4 && v.ndim == 4 && q.dim(0) == k.dim(0) && q.dim(0) == v.dim(0)
+      && q.dim(1) == k.dim(1) && q.dim(1) == v.dim(1) && q.dim(3) == k.dim(3) && k.dim(2) == v.dim(2),
+    "scaledDotProductAttention",
+    "queries \(q.shape), keys \(k.shape) and values \(v.shape) do not fit [batch, heads, tokens, width]")
+  let scale = scale ?? 1 / Double(max(q.dim(3), 1)).squareRoot()
+  let scores = [q.dim(0), q.dim(1), q.dim(2), k.dim(2)]
+  if let mask {
+    require(
+      mask.dtype == .bool || mask.dtype == q.dtype, "scaledDotProductAttention",
+      "mask must be bool or \(q.dtype), is \(mask.dtype)")
+    require(
+      broadcastShape(mask.shape, scores, "scaledDotProductAttention") == scores,
+      "scaledDotProductAttention", "mask \(mask.shape) does not stretch to scores \(scores)")
+  }
+  let added = mask.map { mask in
+    mask.dtype == .bool
+      ? which(mask.unmarked, q.constant(0), q.constant(-.infinity)) : mask.unmarked
+  }
+  return fused(
+    "scaledDotProductAttention", [q, k, v],
+    reference: { inputs in
+      let (q, k, v) = (inputs[0], inputs[1], inputs[2])
+      var hidden = Tensor.zeros([q.dim(2), k.dim(2)], dtype: q.dtype)
+      if causal {
+        let seen = Tensor.ones([q.dim(2), k.dim(2)], dtype: .int32).tril(k: k.dim(2) - q.dim(2))
+        hidden = which(seen .> 0, q.constant(0), q.constant(-.infinity))
+      }
+      if let added { hidden = hidden + added }
+      let s = matmul(q, k.swappedAxes(2, 3)) * scale + hidden
+      if k.dim(2) == 0 { return matmul(s, v) }
+      // Rows without any key: their weights become 0 instead of 0 / 0.
+      let weights = which(s .> -.infinity, exp(s - logSumExpOrZero(s)), s.constant(0))
+      return matmul(weights, v)
+    },
+    fast: { inputs in
+      let (q, k, v) = (inputs[0].rowsTogether, inputs[1].rowsTogether, inputs[2].rowsTogether)
+      let shape = [q.dim(0), q.dim(2), q.dim(1), v.dim(3)]
+      let y = Tensor(uninitialized: shape, .float32)
+      let lse = Tensor(uninitialized: [q.dim(0), q.dim(1), q.dim(2)], .float32)
+      let job = AttentionJob(q, k, v, mask: added, scale: scale, causal: causal)
+      job.run { callosum_attention($0, y.pointer(as: Float.self), lse.pointer(as: Float.self)) }
+      return (
+        y.transposed(0, 2, 1, 3),
+        { g, _ in
+          let g = g.transposed(0, 2, 1, 3).packed
+          let gradients = mirrored([q, k, v])
+          job.run { description in
+            callosum_attention_backward(
+              description, y.pointer(as: Float.self), lse.pointer(as: Float.self),
+              g.pointer(as: Float.self), gradients[0].pointer(as: Float.self),
+              gradients[1].pointer(as: Float.self), gradients[2].pointer(as: Float.self))
+          }
+          return gradients
+        }
+      )
+    })
+}
+
+private func logSumExpOrZero(_ s: Tensor) -> Tensor {
+  let lse = logSumExp(s, keepDims: true)
+  return which(lse .> -.infinity, lse, s.constant(0))
+}
+
+/// What the kernel needs to know, with the tensors that its pointers point into.
+private struct AttentionJob {
+  let q, k, v: Tensor
+  let mask: Tensor?
+  let scale: Double
+  let causal: Bool
+
+  init(_ q: Tensor, _ k: Tensor, _ v: Tensor, mask: Tensor?, scale: Double, causal: Bool) {
+    (self.q, self.k, self.v, self.scale, self.causal) = (q, k, v, scale, causal)
+    self.mask = mask?.broadcast(to: [q.dim(0), q.dim(1), q.dim(2), k.dim(2)])
+  }
+
+  func run(_ body: (UnsafePointer<callosum_attention>) -> Void) {
+    var job = callosum_attention()
+    job.batch = UInt(q.dim(0))
+    job.heads = UInt(q.dim(1))
+    job.queries = UInt(q.dim(2))
+    job.keys = UInt(k.dim(2))
+    job.width = UInt(q.dim(3))
+    job.value_width = UInt(v.dim(3))
+    job.q = UnsafePointer(q.pointer(as: Float.self))
+    job.k = UnsafePointer(k.pointer(as: Float.self))
+    job.v = UnsafePointer(v.pointer(as: Float.self))
+    let (sq, sk, sv) = (q.strides.map { UInt($0) }, k.strides.map { UInt($0) }, v.strides.map { UInt($0) })
+    (job.q_batch, job.q_head, job.q_token) = (sq[0], sq[1], sq[2])
+    (job.k_batch, job.k_head, job.k_token) = (sk[0], sk[1], sk[2])
+    (job.v_batch, job.v_head, job.v_token) = (sv[0], sv[1], sv[2])
+    job.scale = Float(scale)
+    job.causal = causal
+    if let mask {
+      job.mask = UnsafePointer(mask.pointer(as: Float.self))
+      let s = mask.strides.map { UInt($0) }
+      (job.mask_batch, job.mask_head, job.mask_query, job.mask_key) = (s[0], s[1], s[2], s[3])
+    }
+    body(&job)
+  }
+}
+
+extension Tensor {
+  /// Itself if the last axis is contiguous and no stride is negative or 0, as the kernel asks.
+  fileprivate var rowsTogether: Tensor {
+    let fits = (dim(-1) <= 1 || strides[ndim - 1] == 1)
+      && zip(shape, strides).allSatisfy { $0 <= 1 || $1 > 0 }
+    return fits ? unmarked : packed
+  }
+}
+
+/// Fresh tensors with the shapes and strides of these. Where these are slices of one tensor side by
+/// side, the fresh ones are too, so that the gradients join without a copy.
+private func mirrored(_ tensors: [Tensor]) -> [Tensor] {
+  let sameStorage = areSideBySide(tensors) ? Storage(byteCount: tensors[0].storage.byteCount) : nil
+  return tensors.map { tensor in
+    guard let sameStorage else { return Tensor(uninitialized: tensor.shape, strides: tensor.strides, tensor.dtype) }
+    return Tensor(
+      storage: sameStorage, offset: tensor.offset, shape: tensor.shape,
+      strides: tensor.stridesIfNotContiguous, dtype: tensor.dtype)
+  }
+}
+
+/// Whether the tensors, [batch, heads, tokens, width] with equal strides, fill different parts of
+/// the tokens of one storage.
+private func areSideBySide(_ tensors: [Tensor]) -> Bool {
+  let first = tensors[0]
+  guard tensors.allSatisfy({ $0.storage === first.storage && $0.shape == first.shape && $0.strides == first.strides })
+  else { return false }
+  let (head, token) = (first.strides[1], first.strides[2])
+  let extent = (first.dim(1) - 1) * head + first.dim(3)
+  let starts = tensors.map(\.offset).sorted()
+  guard let low = starts.first, let high = starts.last, high - low + extent <= token else { return false }
+  return zip(starts, starts.dropFirst()).allSatisfy { $1 - $0 >= extent }
+}

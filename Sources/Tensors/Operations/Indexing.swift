@@ -1,0 +1,232 @@
+import CallosumKernels
+
+// Slices (views) and gathers by index, with their adjoint scatters.
+
+extension Tensor {
+  /// Elements `from` up to (not including) `to` along `axis`, every `by`-th.
+  public func sliced(axis: Int, from: Int = 0, to: Int? = nil, by: Int = 1) -> Tensor {
+    let axis = resolved(axis, rank: ndim, "sliced")
+    var ranges = shape.map { 0..<$0 }
+    let end = to ?? shape[axis]
+    require(
+      from >= 0 && from <= end && end <= shape[axis] && by > 0, "sliced",
+      "\(from)..<\(end) by \(by) does not lie in axis \(axis) of \(shape)")
+    ranges[axis] = from..<end
+    var steps = [Int](repeating: 1, count: ndim)
+    steps[axis] = by
+    return sliced(ranges, by: steps)
+  }
+
+  /// A range of each axis, with steps.
+  public func sliced(_ ranges: [Range<Int>], by steps: [Int]? = nil) -> Tensor {
+    require(
+      ranges.count == ndim && zip(ranges, shape).allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= $1 },
+      "sliced", "ranges \(ranges) do not lie in shape \(shape)")
+    let steps = steps ?? [Int](repeating: 1, count: ndim)
+    let target = zip(ranges, steps).map { ($0.count + $1 - 1) / $1 }
+    if target == shape { return self }
+    let strides = strides
+    let start = zip(ranges, strides).map { $0.lowerBound * $1 }.reduce(offset, +)
+    let before = shape
+    return view(target, strides: zip(strides, steps).map { $0 * $1 }, offset: start)
+      .recorded("sliced", from: self) { $0.placed(in: before, ranges, steps) }
+  }
+
+  /// The adjoint of `sliced`: these elements at their places, 0 elsewhere.
+  private func placed(in target: [Int], _ ranges: [Range<Int>], _ steps: [Int]) -> Tensor {
+    let result = Tensor.zeros(target, dtype: dtype)
+    let strides = result.strides
+    let start = zip(ranges, strides).map { $0.lowerBound * $1 }.reduce(0, +)
+    let source = packed
+    if size > 0 {
+      callosum_copy_into(
+        Int32(dtype.size), Int32(ndim), shape.map(UInt.init), source.pointer,
+        result.pointer + start * dtype.size, zip(strides, steps).map { $0 * $1 })
+    }
+    return result.recorded("placed", from: self) { $0.sliced(ranges, by: steps) }
+  }
+
+  /// Cut into `parts` equal pieces along `axis`: views, whose gradients join without a copy where
+  /// they lie side by side.
+  public func split(parts: Int, axis: Int = 0) -> [Tensor] {
+    let axis = resolved(axis, rank: ndim, "split")
+    require(
+      parts > 0 && shape[axis] % parts == 0, "split",
+      "axis \(axis) of \(shape) does not divide into \(parts) equal parts")
+    let size = shape[axis] / parts
+    return split(sizes: [Int](repeating: size, count: parts), axis: axis)
+  }
+
+  /// Cut into pieces of the given sizes along `axis`.
+  public func split(sizes: [Int], axis: Int = 0) -> [Tensor] {
+    let axis = resolved(axis, rank: ndim, "split")
+    require(
+      sizes.reduce(0, +) == shape[axis] && sizes.allSatisfy { $0 >= 0 }, "split",
+      "sizes \(sizes) do not add up to axis \(axis) of \(shape)")
+    var start = 0
+    let plain = unmarked
+    let pieces = sizes.map { size in
+      defer { start += size }
+      return plain.sliced(axis: axis, from: start, to: start + size)
+    }
+    let shapes = pieces.map(\.shape)
+    let type = dtype
+    return recorded("split", pieces, from: [self]) { gradients, _ in
+      let known = zip(gradients, shapes).map { $0 ?? .zeros($1, dtype: type) }
+      return [concatenated(known, axis: axis)]
+    }
+  }
+
+  // MARK: Gathers
+
+  /// This tensor as [outer, rows, inner] around `axis`.
+  private func around(_ axis: Int) -> (outer: UInt, rows: UInt, inner: UInt) {
+    (
+      UInt(Array(shape[..<axis]).elementCount), UInt(shape[axis]),
+      UInt(Array(shape[(axis + 1)...]).elementCount)
+    )
+  }
+
+  private func checkedIndices(_ indices: Tensor, below count: Int, _ name: StaticString) -> Tensor {
+    require(indices.dtype == .int32, name, "indices must be int32, got \(indices.dtype)")
+    let packed = indices.packed
+    if packed.size > 0 {
+      let low = packed.min().item, high = packed.max().item
+      require(
+        low >= 0 && high < Double(count), name,
+        "indices from \(Int(low)) to \(Int(high)) do not lie in 0..<\(count)")
+    }
+    return packed
+  }
+
+  /// Slices along `axis` by index: the axis is replaced by the axes of `indices` (int32).
+  public func take(_ indices: Tensor, axis: Int = 0) -> Tensor {
+    let axis = resolved(axis, rank: ndim, "take")
+    let index = checkedIndices(indices, below: shape[axis], "take")
+    let source = packed
+    let target = Array(shape[..<axis]) + indices.shape + Array(shape[(axis + 1)...])
+    let result = Tensor(uninitialized: target, dtype)
+    let (outer, rows, inner) = around(axis)
+    callosum_take(
+      Int32(dtype.size), outer, rows, inner, source.pointer, index.pointer(as: Int32.self),
+      UInt(index.size), result.pointer)
+    let count = shape[axis]
+    return result.recorded("take", from: self) {
+      $0.scatterAdded(at: indices, axis: axis, count: count)
+    }
+  }
+
+  /// The adjoint of `take`: slices added up at `indices` of an axis of `count`, 0 elsewhere. The
+  /// axes of `indices` stand at `axis` in this tensor.
+  public func scatterAdded(at indices: Tensor, axis: Int = 0, count: Int) -> Tensor {
+    require(dtype != .bool, "scatterAdded", "cannot add bool")
+    let axis = resolved(axis, rank: ndim + 1 - indices.ndim, "scatterAdded")
+    require(
+      ndim >= axis + indices.ndim && Array(shape[axis..<axis + indices.ndim]) == indices.shape,
+      "scatterAdded", "indices of shape \(indices.shape) do not stand at axis \(axis) of \(shape)")
+    let index = checkedIndices(indices, below: count, "scatterAdded")
+    let target = Array(shape[..<axis]) + [count] + Array(shape[(axis + indices.ndim)...])
+    let result = Tensor.zeros(target, dtype: dtype)
+    let source = packed
+    let (outer, rows, inner) = result.around(axis)
+    callosum_take_accumulate(
+      dtype.kernel, outer, rows, inner, source.pointer, index.pointer(as: Int32.self),
+      UInt(index.size), result.pointer)
+    return result.recorded("scatterAdded", from: self) { $0.take(indices, axis: axis) }
+  }
+
+  /// Element by element along `axis`: y[..., i, ...] = x[..., indices[..., i, ...], ...]. The
+  /// shapes agree but for `axis`.
+  public func takeAlong(_ indices: Tensor, axis: Int) -> Tensor {
+    let axis = resolved(axis, rank: ndim, "takeAlong")
+    requireAlong(indices, axis, shape, "takeAlong")
+    let index = checkedIndices(indices, below: shape[axis], "takeAlong")
+    let source = packed
+    let result = Tensor(uninitialized: indices.shape, dtype)
+    let (outer, rows, inner) = around(axis)
+    callosum_take_along(
+      Int32(dtype.size), outer, rows, inner, source.pointer, index.pointer(as: Int32.self),
+      UInt(indices.shape[axis]), result.pointer)
+    let count = shape[axis]
+    return result.recorded("takeAlong", from: self) {
+      $0.scatterAddedAlong(indices, axis: axis, count: count)
+    }
+  }
+
+  /// The adjoint of `takeAlong`: y[..., indices[..., i, ...], ...] += x[..., i, ...].
+  public func scatterAddedAlong(_ indices: Tensor, axis: Int, count: Int) -> Tensor {
+    let axis = resolved(axis, rank: ndim, "scatterAddedAlong")
+    require(
+      indices.shape == shape && dtype != .bool, "scatterAddedAlong",
+      "indices have shape \(indices.shape), values \(dtype) \(shape)")
+    let index = checkedIndices(indices, below: count, "scatterAddedAlong")
+    var target = shape
+    target[axis] = count
+    let result = Tensor.zeros(target, dtype: dtype)
+    let source = packed
+    let (outer, rows, inner) = result.around(axis)
+    callosum_take_along_accumulate(
+      dtype.kernel, outer, rows, inner, source.pointer, index.pointer(as: Int32.self),
+      UInt(shape[axis]), result.pointer)
+    return result.recorded("scatterAddedAlong", from: self) { $0.takeAlong(indices, axis: axis) }
+  }
+
+  private func requireAlong(_ indices: Tensor, _ axis: Int, _ shape: [Int], _ name: StaticString) {
+    var expected = shape
+    if indices.ndim == shape.count { expected[axis] = indices.shape[axis] }
+    require(
+      indices.shape == expected, name,
+      "indices of shape \(indices.shape) do not fit \(shape) along axis \(axis)")
+  }
+
+  // MARK: Subscripts
+
+  /// One index or range per axis from the front: `x[0]`, `x[.all, 1..<3]`, `x[.newAxis]`. A number
+  /// removes its axis; negative numbers count from the back.
+  public subscript(_ selectors: AxisSelector...) -> Tensor {
+    var result = self
+    var axis = 0
+    for selector in selectors {
+      switch selector.kind {
+      case .all: axis += 1
+      case .newAxis:
+        result = result.expandedDimensions(axis: axis)
+        axis += 1
+      case .index(let index):
+        let count = result.dim(axis)
+        let at = index < 0 ? index + count : index
+        require(at >= 0 && at < count, "subscript", "index \(index) does not lie in axis \(axis) of \(shape)")
+        result = result.sliced(axis: axis, from: at, to: at + 1).squeezed(axis: axis)
+      case .range(let from, let to):
+        result = result.sliced(axis: axis, from: from, to: to)
+        axis += 1
+      }
+    }
+    return result
+  }
+}
+
+/// What a subscript selects of one axis.
+public struct AxisSelector: ExpressibleByIntegerLiteral, Sendable {
+  enum Kind { case all, newAxis, index(Int), range(Int, Int?) }
+  let kind: Kind
+
+  public static let all = AxisSelector(kind: .all)
+  public static let newAxis = AxisSelector(kind: .newAxis)
+  public static func at(_ index: Int) -> AxisSelector { AxisSelector(kind: .index(index)) }
+  public init(integerLiteral value: Int) { kind = .index(value) }
+  private init(kind: Kind) { self.kind = kind }
+
+  public static func ..< (a: AxisSelector, b: AxisSelector) -> AxisSelector { .range(a, b, 0) }
+  public static func ... (a: AxisSelector, b: AxisSelector) -> AxisSelector { .range(a, b, 1) }
+  public static func range(_ range: Range<Int>) -> AxisSelector {
+    AxisSelector(kind: .range(range.lowerBound, range.upperBound))
+  }
+
+  private static func range(_ a: AxisSelector, _ b: AxisSelector, _ extra: Int) -> AxisSelector {
+    guard case .index(let from) = a.kind, case .index(let to) = b.kind else {
+      fail("subscript", "a range needs two numbers")
+    }
+    return AxisSelector(kind: .range(from, to + extra))
+  }
+}

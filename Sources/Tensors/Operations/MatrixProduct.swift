@@ -1,0 +1,182 @@
+import CallosumKernels
+
+/// The matrix product over the last two axes; leading axes broadcast. A tensor of one axis counts
+/// as a row on the left and as a column on the right, and loses that axis again in the result.
+/// Transposed operands are read in place.
+public func matmul(_ a: Tensor, _ b: Tensor) -> Tensor {
+  require(
+    a.ndim > 0 && b.ndim > 0, "matmul", "shapes \(a.shape) and \(b.shape): each needs an axis at least")
+  if a.ndim == 1 { return matmul(a.expandedDimensions(axis: 0), b).squeezed(axis: -2) }
+  if b.ndim == 1 { return matmul(a, b.expandedDimensions(axis: 1)).squeezed(axis: -1) }
+  require(
+    a.dtype == b.dtype && a.dtype.isFloatingPoint, "matmul",
+    "types \(a.dtype) and \(b.dtype) do not fit; both must be float32 or both float64")
+  require(
+    a.dim(-1) == b.dim(-2), "matmul",
+    "inner axes do not fit: shapes \(a.shape) and \(b.shape) have \(a.dim(-1)) and \(b.dim(-2))")
+  if b.ndim == 2 && a.ndim > 2, let rows = a.rows {
+    // One tall product instead of many small ones.
+    return matmul(rows, b).reshaped(Array(a.shape.dropLast()) + [b.dim(1)])
+  }
+  return productOfBatches(a, b).recorded("matmul", from: [a, b]) { g, wants in
+    [
+      wants[0] ? matmul(g, b.swappedAxes(-1, -2)).summed(to: a.shape) : nil,
+      wants[1] ? matmul(a.swappedAxes(-1, -2), g).summed(to: b.shape) : nil,
+    ]
+  }
+}
+
+extension Tensor {
+  /// All leading axes as one, if that needs no copy.
+  fileprivate var rows: Tensor? {
+    let target = [-1, dim(-1)]
+    guard dim(-1) > 0, size > 0 else { return nil }
+    if isContiguous { return reshaped(target) }
+    return viewStrides(shape, strides, as: [size / dim(-1), dim(-1)]) == nil ? nil : reshaped(target)
+  }
+
+  /// Whether a matrix product can read the last two axes in place: transposed or not, and the
+  /// leading dimension.
+  fileprivate var matrixLayout: (transposed: Bool, leading: Int)? {
+    let (rows, columns) = (dim(-2), dim(-1))
+    let (rowStride, columnStride) = (strides[ndim - 2], strides[ndim - 1])
+    if (columnStride == 1 || columns == 1) && (rowStride >= columns || rows == 1) && rowStride >= 0 {
+      return (false, Swift.max(rowStride, columns))
+    }
+    if (rowStride == 1 || rows == 1) && columnStride >= rows { return (true, columnStride) }
+    return nil
+  }
+}
+
+/// The products of all pairs of matrices, not recorded.
+private func productOfBatches(_ a: Tensor, _ b: Tensor) -> Tensor {
+  let batch = broadcastShape(Array(a.shape.dropLast(2)), Array(b.shape.dropLast(2)), "matmul")
+  let (m, n, k) = (a.dim(-2), b.dim(-1), a.dim(-1))
+  let shape = batch + [m, n]
+  if k == 0 || shape.elementCount == 0 { return .zeros(shape, dtype: a.dtype) }
+  let result = Tensor(uninitialized: shape, a.dtype)
+  let count = batch.elementCount
+
+  // Products too small for a library call to pay; what is left goes to the library one by one.
+  let isSmall = a.dtype == .float32 && m * n * k <= 64 * 64 * 64
+  if isSmall, let stepA = batchStep(a, batch), let stepB = batchStep(b, batch) {
+    callosum_small_product(
+      UInt(count), UInt(m), UInt(n), UInt(k), a.pointer(as: Float.self), stepA,
+      a.strides[a.ndim - 2], a.strides[a.ndim - 1], b.pointer(as: Float.self), stepB,
+      b.strides[b.ndim - 2], b.strides[b.ndim - 1], result.pointer(as: Float.self))
+    return result
+  }
+  let a = a.matrixLayout == nil ? a.packed : a.unmarked
+  let b = b.matrixLayout == nil ? b.packed : b.unmarked
+  guard let layoutA = a.matrixLayout, let layoutB = b.matrixLayout else {
+    fail("matmul", "shapes \(a.shape) and \(b.shape) have no layout that the library reads")
+  }
+  let offsetsA = matrixOffsets(a, batch), offsetsB = matrixOffsets(b, batch)
+  for at in 0..<count {
+    let (m, n, k) = (UInt(m), UInt(n), UInt(k))
+    let status: Int32
+    if a.dtype == .float32 {
+      status = callosum_gemm_float(
+        layoutA.transposed, layoutB.transposed, m, n, k, 1, a.pointer(as: Float.self) + offsetsA[at],
+        UInt(layoutA.leading), b.pointer(as: Float.self) + offsetsB[at], UInt(layoutB.leading), 0,
+        result.pointer(as: Float.self) + at * Int(m * n), n)
+    } else {
+      status = callosum_gemm_double(
+        layoutA.transposed, layoutB.transposed, m, n, k, 1, a.pointer(as: Double.self) + offsetsA[at],
+        UInt(layoutA.leading), b.pointer(as: Double.self) + offsetsB[at], UInt(layoutB.leading), 0,
+        result.pointer(as: Double.self) + at * Int(m * n), n)
+    }
+    require(status == 0, "matmul", "the library failed with status \(status)")
+  }
+  return result
+}
+
+/// The one stride between the matrices of a batch, if there is one.
+private func batchStep(_ x: Tensor, _ batch: [Int]) -> Int? {
+  let leading = Array(x.shape.dropLast(2))
+  let strides = broadcastStrides(leading, Array(x.strides.dropLast(2)), to: batch)
+  return viewStrides(batch, strides, as: [batch.elementCount])?[0]
+}
+
+/// Where each matrix of a batch begins, in elements from the first.
+private func matrixOffsets(_ x: Tensor, _ batch: [Int]) -> [Int] {
+  let strides = broadcastStrides(
+    Array(x.shape.dropLast(2)), Array(x.strides.dropLast(2)), to: batch)
+  var offsets = [0]
+  for (size, stride) in zip(batch, strides) {
+    offsets = offsets.flatMap { base in (0..<size).map { base + $0 * stride } }
+  }
+  return offsets
+}
+
+// MARK: Linear maps
+
+/// What follows a linear map in the same pass over the memory.
+public enum LinearActivation: String, Codable, Sendable {
+  case none, gelu
+}
+
+/// activation(x wᵀ + b), for x [..., inputs], w [outputs, inputs], b [outputs].
+public func linear(
+  _ x: Tensor, weight w: Tensor, bias b: Tensor? = nil, activation: LinearActivation = .none
+) -> Tensor {
+  require(
+    x.ndim > 0 && w.ndim == 2 && x.dim(-1) == w.dim(1), "linear",
+    "axis width must be \(w.shape.last ?? 0), is \(x.shape.last ?? 0); input \(x.shape), weight \(w.shape)")
+  if let b {
+    require(
+      b.shape == [w.dim(0)], "linear", "bias has shape \(b.shape), weight \(w.shape) asks for [\(w.dim(0))]")
+  }
+  return fused(
+    "linear", b.map { [x, w, $0] } ?? [x, w],
+    reference: { inputs in
+      let product = matmul(inputs[0], inputs[1].transposed())
+      let y = inputs.count > 2 ? product + inputs[2] : product
+      return activation == .gelu ? gelu(y) : y
+    },
+    fast: { inputs in
+      let (outputs, width) = (inputs[1].dim(0), inputs[1].dim(1))
+      let rows = inputs[0].reshaped([inputs[0].size / max(width, 1), width])
+      let target = Array(x.shape.dropLast()) + [outputs]
+      let sum = productOfBatches(rows, inputs[1].transposed())
+      let count = UInt(rows.dim(0)), columns = UInt(outputs)
+      var y = sum
+      let bias = inputs.count > 2 ? inputs[2].packed : nil
+      switch activation {
+      case .none:
+        if let bias {
+          callosum_bias(
+            sum.pointer(as: Float.self), bias.pointer(as: Float.self), sum.pointer(as: Float.self),
+            count, columns)
+        }
+      case .gelu:
+        y = Tensor(uninitialized: sum.shape, .float32)
+        let bias = bias ?? .zeros([outputs])
+        callosum_bias_gelu(
+          sum.pointer(as: Float.self), bias.pointer(as: Float.self), y.pointer(as: Float.self),
+          count, columns)
+      }
+      return (
+        y.reshaped(target),
+        { g, wants in
+          var gradient = g.reshaped(sum.shape).packed
+          var gb: Tensor?
+          let wantsBias = inputs.count > 2 && wants[2]
+          if wantsBias { gb = Tensor(uninitialized: [outputs], .float32) }
+          if activation == .gelu {
+            let inner = Tensor(uninitialized: sum.shape, .float32)
+            callosum_bias_gelu_backward(
+              sum.pointer(as: Float.self), gradient.pointer(as: Float.self),
+              inner.pointer(as: Float.self), gb?.pointer(as: Float.self), count, columns)
+            gradient = inner
+          } else if let gb {
+            callosum_column_sum(
+              gradient.pointer(as: Float.self), gb.pointer(as: Float.self), count, columns)
+          }
+          let gx = wants[0] ? productOfBatches(gradient, inputs[1]).reshaped(inputs[0].shape) : nil
+          let gw = wants[1] ? productOfBatches(gradient.transposed(), rows) : nil
+          return inputs.count > 2 ? [gx, gw, gb] : [gx, gw]
+        }
+      )
+    })
+}

@@ -1,0 +1,182 @@
+import CallosumKernels
+
+// Reductions over sets of axes. `axes: nil` means all; `keepDims` keeps them with size 1.
+
+extension Tensor {
+  /// This tensor's elements as [outer, count, inner], the middle axis holding the reduced axes;
+  /// moves elements only where the reduced axes are not neighbours.
+  fileprivate func grouped(_ axes: [Int]) -> (source: Tensor, outer: Int, count: Int, inner: Int) {
+    let kept = shape.indices.filter { !axes.contains($0) }
+    let areNeighbours = zip(axes, axes.dropFirst()).allSatisfy { $0 + 1 == $1 }
+    guard areNeighbours, let first = axes.first, let last = axes.last else {
+      let moved = view(
+        (kept + axes).map { shape[$0] }, strides: (kept + axes).map { strides[$0] }, offset: offset)
+      return (
+        moved.packed, kept.map { shape[$0] }.elementCount, axes.map { shape[$0] }.elementCount, 1
+      )
+    }
+    return (
+      isContiguous ? unmarked : packed, Array(shape[..<first]).elementCount,
+      Array(shape[first...last]).elementCount, Array(shape[(last + 1)...]).elementCount
+    )
+  }
+
+  /// The reduction by kernel with all axes kept, not recorded.
+  fileprivate func reduced(_ operation: callosum_reduction, _ axes: [Int]) -> Tensor {
+    var target = shape
+    for axis in axes { target[axis] = 1 }
+    let (source, outer, count, inner) = grouped(axes)
+    let result = Tensor(uninitialized: target, dtype)
+    callosum_reduce(
+      Int32(operation.rawValue), dtype.kernel, UInt(outer), UInt(count), UInt(inner),
+      source.pointer, result.pointer)
+    return result
+  }
+
+  private func dropping(_ axes: [Int], keepDims: Bool) -> Tensor {
+    keepDims ? self : reshaped(shape.indices.filter { !axes.contains($0) }.map { shape[$0] })
+  }
+
+  // MARK: Sums
+
+  public func sum(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+    let axes = resolved(axes, rank: ndim, "sum")
+    let source = dtype == .bool ? asType(.int32) : self
+    let before = shape
+    return source.reduced(callosum_sum, axes)
+      .recorded("sum", from: self) { $0.broadcast(to: before) }
+      .dropping(axes, keepDims: keepDims)
+  }
+  public func sum(axis: Int, keepDims: Bool = false) -> Tensor {
+    sum(axes: [axis], keepDims: keepDims)
+  }
+
+  public func mean(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+    require(dtype.isFloatingPoint, "mean", "needs float32 or float64, got \(dtype)")
+    let count = resolved(axes, rank: ndim, "mean").map { shape[$0] }.elementCount
+    return sum(axes: axes, keepDims: keepDims) * (1 / Double(count))
+  }
+  public func mean(axis: Int, keepDims: Bool = false) -> Tensor {
+    mean(axes: [axis], keepDims: keepDims)
+  }
+
+  /// The mean squared distance from the mean, its divisor lowered by `correction` (1: unbiased).
+  public func variance(axes: [Int]? = nil, keepDims: Bool = false, correction: Int = 0) -> Tensor {
+    require(dtype.isFloatingPoint, "variance", "needs float32 or float64, got \(dtype)")
+    let count = resolved(axes, rank: ndim, "variance").map { shape[$0] }.elementCount
+    let centred = self - mean(axes: axes, keepDims: true)
+    return square(centred).sum(axes: axes, keepDims: keepDims)
+      * (1 / Double(max(count - correction, 0)))
+  }
+  public func variance(axis: Int, keepDims: Bool = false, correction: Int = 0) -> Tensor {
+    variance(axes: [axis], keepDims: keepDims, correction: correction)
+  }
+
+  // MARK: Products
+
+  public func product(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+    let axes = resolved(axes, rank: ndim, "product")
+    let x = self
+    return reduced(callosum_product, axes)
+      .recorded("product", from: self) { g in g * x.productOfOthers(axes) }
+      .dropping(axes, keepDims: keepDims)
+  }
+  public func product(axis: Int, keepDims: Bool = false) -> Tensor {
+    product(axes: [axis], keepDims: keepDims)
+  }
+
+  /// For each element the product of all others in its group, right also where some are 0.
+  private func productOfOthers(_ axes: [Int]) -> Tensor {
+    let kept = shape.indices.filter { !axes.contains($0) }
+    let order = kept + axes
+    let moved = transposed(axes: order)
+    let count = axes.map { shape[$0] }.elementCount
+    let rows = moved.reshaped([kept.map { shape[$0] }.elementCount, count])
+    // Element j of row i: the product over k of (k == j ? 1 : x[i, k]).
+    let others = which(
+      Tensor.eye(count, dtype: .bool), constant(1), rows.expandedDimensions(axis: 1))
+    var back = order
+    for (position, axis) in order.enumerated() { back[axis] = position }
+    return others.product(axis: 2).reshaped(moved.shape).transposed(axes: back)
+  }
+
+  // MARK: Extremes
+
+  /// The largest elements, NaN if any is. Equal ones share the gradient.
+  public func max(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+    extreme("max", callosum_largest, axes, keepDims)
+  }
+  public func max(axis: Int, keepDims: Bool = false) -> Tensor {
+    max(axes: [axis], keepDims: keepDims)
+  }
+  /// The smallest elements, NaN if any is. Equal ones share the gradient.
+  public func min(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+    extreme("min", callosum_smallest, axes, keepDims)
+  }
+  public func min(axis: Int, keepDims: Bool = false) -> Tensor {
+    min(axes: [axis], keepDims: keepDims)
+  }
+
+  private func extreme(
+    _ name: StaticString, _ operation: callosum_reduction, _ axes: [Int]?, _ keepDims: Bool
+  ) -> Tensor {
+    let axes = resolved(axes, rank: ndim, name)
+    require(
+      size == 0 || axes.allSatisfy { shape[$0] > 0 }, name, "no element along axes \(axes) of \(shape)")
+    let x = self
+    return reduced(operation, axes).recorded(name, from: self, byResult: { g, y in
+      let winners = (x .== y).asType(g.dtype)
+      return g * winners / winners.sum(axes: axes, keepDims: true)
+    }).dropping(axes, keepDims: keepDims)
+  }
+
+  /// The index (int32) of the first largest element along `axis`.
+  public func argMax(axis: Int, keepDims: Bool = false) -> Tensor {
+    argExtreme(largest: true, axis, keepDims, "argMax")
+  }
+  /// The index (int32) of the first smallest element along `axis`.
+  public func argMin(axis: Int, keepDims: Bool = false) -> Tensor {
+    argExtreme(largest: false, axis, keepDims, "argMin")
+  }
+
+  private func argExtreme(
+    largest: Bool, _ axis: Int, _ keepDims: Bool, _ name: StaticString
+  ) -> Tensor {
+    let axis = resolved(axis, rank: ndim, name)
+    require(shape[axis] > 0, name, "no element along axis \(axis) of \(shape)")
+    var target = shape
+    target[axis] = 1
+    let (source, outer, count, inner) = grouped([axis])
+    let result = Tensor(uninitialized: target, .int32)
+    callosum_arg_reduce(
+      largest, dtype.kernel, UInt(outer), UInt(count), UInt(inner), source.pointer,
+      result.pointer(as: Int32.self))
+    return result.dropping([axis], keepDims: keepDims)
+  }
+
+  // MARK: Logic
+
+  /// Whether any element is true (or not 0).
+  public func any(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+    let axes = resolved(axes, rank: ndim, "any")
+    return asType(.bool).reduced(callosum_any, axes).dropping(axes, keepDims: keepDims)
+  }
+  /// Whether all elements are true (or not 0).
+  public func all(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+    let axes = resolved(axes, rank: ndim, "all")
+    return asType(.bool).reduced(callosum_all, axes).dropping(axes, keepDims: keepDims)
+  }
+
+  // MARK: Running sums
+
+  /// The sum of each element and all before it along `axis`.
+  public func cumulativeSum(axis: Int) -> Tensor {
+    let axis = resolved(axis, rank: ndim, "cumulativeSum")
+    let count = shape[axis]
+    let earlier = Tensor.ones([count, count], dtype: dtype).tril()
+    // As a product with a triangle of ones; the scan kernel of a later step makes it linear.
+    let moved = movedAxis(source: axis, destination: -1)
+    return matmul(moved.expandedDimensions(axis: -2), earlier.transposed())
+      .squeezed(axis: -2).movedAxis(source: -1, destination: axis)
+  }
+}

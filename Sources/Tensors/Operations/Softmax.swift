@@ -1,0 +1,164 @@
+import CallosumKernels
+
+// Softmax and its relatives. The kernels work along the last axis; another axis is moved there.
+
+extension Tensor {
+  fileprivate var rowsAndColumns: (UInt, UInt) {
+    let columns = shape.last ?? 1
+    return (UInt(columns == 0 ? 0 : size / columns), UInt(columns))
+  }
+  fileprivate var floats32: UnsafeMutablePointer<Float> { pointer(as: Float.self) }
+}
+
+/// Moves `axis` to the end, applies `body` and moves it back.
+private func along(
+  _ axis: Int, _ x: Tensor, _ name: StaticString, _ body: (Tensor) -> Tensor
+) -> Tensor {
+  require(x.dtype.isFloatingPoint, name, "needs float32 or float64, got \(x.dtype)")
+  let axis = resolved(axis, rank: x.ndim, name)
+  if axis == x.ndim - 1 { return body(x) }
+  return body(x.movedAxis(source: axis, destination: -1)).movedAxis(source: -1, destination: axis)
+}
+
+/// exp(x) over its sum along `axis`.
+public func softmax(_ x: Tensor, axis: Int = -1) -> Tensor {
+  along(axis, x, "softmax") { x in
+    fused(
+      "softmax", [x],
+      reference: { inputs in
+        let shifted = exp(inputs[0] - stopGradient(finiteMax(inputs[0])))
+        return shifted / shifted.sum(axis: -1, keepDims: true)
+      },
+      fast: { inputs in
+        let x = inputs[0].packed
+        let y = Tensor(uninitialized: x.shape, .float32)
+        let (rows, columns) = x.rowsAndColumns
+        callosum_softmax(x.floats32, y.floats32, rows, columns)
+        return (
+          y,
+          { g, _ in
+            let g = g.packed
+            let gx = Tensor(uninitialized: x.shape, .float32)
+            callosum_softmax_backward(y.floats32, g.floats32, gx.floats32, rows, columns)
+            return [gx]
+          }
+        )
+      })
+  }
+}
+
+/// log softmax(x), without the loss of accuracy of taking the logarithm afterwards.
+public func logSoftmax(_ x: Tensor, axis: Int = -1) -> Tensor {
+  along(axis, x, "logSoftmax") { x in
+    fused(
+      "logSoftmax", [x],
+      reference: { inputs in
+        let shifted = inputs[0] - stopGradient(finiteMax(inputs[0]))
+        return shifted - log(exp(shifted).sum(axis: -1, keepDims: true))
+      },
+      fast: { inputs in
+        let x = inputs[0].packed
+        let y = Tensor(uninitialized: x.shape, .float32)
+        let (rows, columns) = x.rowsAndColumns
+        callosum_log_softmax(x.floats32, y.floats32, rows, columns)
+        return (
+          y,
+          { g, _ in
+            let g = g.packed
+            let gx = Tensor(uninitialized: x.shape, .float32)
+            callosum_log_softmax_backward(y.floats32, g.floats32, gx.floats32, rows, columns)
+            return [gx]
+          }
+        )
+      })
+  }
+}
+
+/// log of the sum of exp(x) along `axis`, without overflow.
+public func logSumExp(_ x: Tensor, axis: Int = -1, keepDims: Bool = false) -> Tensor {
+  let y = along(axis, x, "logSumExp") { x in
+    fused(
+      "logSumExp", [x],
+      reference: { inputs in
+        let largest = stopGradient(finiteMax(inputs[0]))
+        return log(exp(inputs[0] - largest).sum(axis: -1, keepDims: true)) + largest
+      },
+      fast: { inputs in
+        let x = inputs[0].packed
+        let (rows, columns) = x.rowsAndColumns
+        let target = Array(x.shape.dropLast()) + [1]
+        if columns == 0 { return (.full(target, -.infinity), { _, _ in [.zeros(x.shape)] }) }
+        let y = Tensor(uninitialized: target, .float32)
+        callosum_log_sum_exp(x.floats32, y.floats32, rows, columns)
+        return (
+          y,
+          { g, _ in
+            let g = g.packed
+            let gx = Tensor(uninitialized: x.shape, .float32)
+            callosum_log_sum_exp_backward(
+              x.floats32, y.floats32, g.floats32, gx.floats32, rows, columns)
+            return [gx]
+          }
+        )
+      })
+  }
+  return keepDims ? y : y.squeezed(axis: axis)
+}
+
+/// The largest entry of each row, 0 where that is infinite (so that subtracting it makes no NaN).
+private func finiteMax(_ x: Tensor) -> Tensor {
+  if x.dim(-1) == 0 { return .zeros(Array(x.shape.dropLast()) + [1], dtype: x.dtype) }
+  let largest = x.unmarked.max(axis: -1, keepDims: true)
+  return which(abs(largest) .== .infinity, x.constant(0), largest)
+}
+
+// MARK: Cross-entropy
+
+/// The cross-entropy of each row of `logits` [..., classes] with its label (int32, [...]):
+/// logSumExp(x) - (1 - smoothing) x[label] - smoothing mean(x). 0 for rows labelled `ignoring`.
+public func crossEntropyPerItem(
+  logits: Tensor, labels: Tensor, labelSmoothing: Double = 0, ignoring: Int32 = -100
+) -> Tensor {
+  require(
+    logits.ndim > 0 && labels.shape == Array(logits.shape.dropLast()) && labels.dtype == .int32,
+    "crossEntropy",
+    "logits \(logits.shape) need int32 labels of shape \(Array(logits.shape.dropLast())), got \(labels.dtype) \(labels.shape)")
+  let classes = logits.dim(-1)
+  let label = labels.unmarked.packed
+  let isKept = label .!= Double(ignoring)
+  let outside = isKept .&& ((label .< 0) .|| (label .>= Double(classes)))
+  require(
+    label.size == 0 || outside.any().item == 0, "crossEntropy",
+    "a label lies outside 0..<\(classes) and is not the ignored \(ignoring)")
+  return fused(
+    "crossEntropy", [logits],
+    reference: { inputs in
+      let x = inputs[0]
+      let safe = which(isKept, label, label.constant(0)).expandedDimensions(axis: -1)
+      let chosen = x.takeAlong(safe, axis: -1).squeezed(axis: -1)
+      var loss = logSumExp(x) - chosen * (1 - labelSmoothing)
+      if labelSmoothing != 0 { loss = loss - x.mean(axis: -1) * labelSmoothing }
+      return which(isKept, loss, x.constant(0))
+    },
+    fast: { inputs in
+      let x = inputs[0].packed
+      let (rows, columns) = x.rowsAndColumns
+      let loss = Tensor(uninitialized: label.shape, .float32)
+      let lse = Tensor(uninitialized: label.shape, .float32)
+      let smoothing = Float(labelSmoothing)
+      callosum_cross_entropy(
+        x.floats32, label.pointer(as: Int32.self), smoothing, ignoring, loss.floats32, lse.floats32,
+        rows, columns)
+      return (
+        loss,
+        { g, _ in
+          let g = g.packed
+          let gx = Tensor(uninitialized: x.shape, .float32)
+          callosum_cross_entropy_backward(
+            x.floats32, label.pointer(as: Int32.self), smoothing, ignoring, lse.floats32, g.floats32,
+            gx.floats32, rows, columns)
+          return [gx]
+        }
+      )
+    })
+}

@@ -1,0 +1,86 @@
+/// How an operation tells its derivative. It computes its result from unmarked memory, then calls
+/// `recorded`, whose closure turns the gradient of the result into those of the inputs. Closures
+/// use ordinary operations, so that they can be differentiated again. Nothing is kept unless a
+/// derivative was asked for of something that the inputs depend on.
+extension Tensor {
+  /// One input.
+  func recorded(
+    _ name: StaticString, from x: Tensor, _ rule: @escaping (_ gradient: Tensor) -> Tensor
+  ) -> Tensor {
+    guard let tape = ThreadState.current.tape else { return self }
+    let index = tape.index(of: x)
+    guard index >= 0 else { return self }
+    var result = self
+    result.mark = tape.append(name, [index], .one(rule))
+    return result
+  }
+
+  /// One input, where the derivative is told by the result `y`.
+  func recorded(
+    _ name: StaticString, from x: Tensor, byResult rule: @escaping (_ gradient: Tensor, _ y: Tensor) -> Tensor
+  ) -> Tensor {
+    guard let tape = ThreadState.current.tape, tape.index(of: x) >= 0 else { return self }
+    var result = self
+    // The rule sees the marked result, so that its own derivative leads back here.
+    result.mark = Tape.Mark(tape: tape.id, index: tape.count)
+    let y = result
+    _ = tape.append(name, [tape.index(of: x)], .one { rule($0, y) })
+    return result
+  }
+
+  /// Any number of inputs. The closure returns a gradient for each, nil where it is not wanted.
+  func recorded(
+    _ name: StaticString, from inputs: [Tensor],
+    _ rule: @escaping (_ gradient: Tensor, _ wants: Wants) -> [Tensor?]
+  ) -> Tensor {
+    guard let tape = ThreadState.current.tape else { return self }
+    let indices = inputs.map(tape.index(of:))
+    guard indices.contains(where: { $0 >= 0 }) else { return self }
+    var result = self
+    result.mark = tape.append(name, indices, .many(rule))
+    return result
+  }
+
+  /// For an operation without a derivative: asking for one stops with its name.
+  func recordedWithoutDerivative(_ name: StaticString, from x: Tensor) -> Tensor {
+    recorded(name, from: x) { _ in fail(name, "has no derivative; use stopGradient around it") }
+  }
+}
+
+/// Several results of one operation. The closure gets a gradient for each result, nil where nothing
+/// depends on it.
+func recorded(
+  _ name: StaticString, _ results: [Tensor], from inputs: [Tensor],
+  _ rule: @escaping (_ gradients: [Tensor?], _ wants: Wants) -> [Tensor?]
+) -> [Tensor] {
+  guard let tape = ThreadState.current.tape else { return results }
+  let indices = inputs.map(tape.index(of:))
+  guard indices.contains(where: { $0 >= 0 }) else { return results }
+  var results = results
+  for i in results.indices {
+    results[i].mark = tape.append(
+      name, i == 0 ? indices : [], i == 0 ? .joint(count: results.count, rule) : .partOfJoint)
+  }
+  return results
+}
+
+/// An operation with a kernel of its own. `reference` says what it computes in ordinary operations;
+/// `fast` computes the same for float32 and returns, with the result, how gradients go back. The
+/// reference serves other types, derivatives of derivatives, and the tests that compare both.
+func fused(
+  _ name: StaticString, _ inputs: [Tensor],
+  reference: @escaping ([Tensor]) -> Tensor,
+  fast: ([Tensor]) -> (Tensor, (_ gradient: Tensor, _ wants: Wants) -> [Tensor?])
+) -> Tensor {
+  let state = ThreadState.current
+  if state.prefersReference || inputs.contains(where: { $0.dtype == .float64 }) {
+    return reference(inputs)
+  }
+  let (result, rule) = fast(inputs.map(\.unmarked))
+  return result.recorded(name, from: inputs) { gradient, wants in
+    guard ThreadState.current.tape != nil else { return rule(gradient, wants) }
+    // This derivative is being differentiated too.
+    let (_, pullback) = valueAndPullback(at: inputs) { [reference($0)] }
+    return pullback([gradient]).enumerated().map { wants[$0.offset] ? $0.element : nil }
+  }
+}

@@ -1,0 +1,38 @@
+import CallosumKernels
+
+/// What this thread is doing: the tape that records for a derivative, if one is asked for, and the
+/// modules whose calls are under way, outermost first.
+package final class ThreadState {
+  var tape: Tape?
+  /// Fused operations use their readable reference (tests compare the two).
+  package var prefersReference = false
+  package var modules: [AnyObject] = []
+
+  /// Turns the modules under way into a path such as `blocks.0.mixer`; set by the room above.
+  package nonisolated(unsafe) static var describeModules: (@Sendable ([AnyObject]) -> String)?
+
+  package static var current: ThreadState {
+    let slot = callosum_thread_slot()!
+    if let known = slot.pointee {
+      return Unmanaged<ThreadState>.fromOpaque(known).takeUnretainedValue()
+    }
+    let fresh = ThreadState()
+    slot.pointee = Unmanaged.passRetained(fresh).toOpaque()
+    return fresh
+  }
+}
+
+/// Stops the program because of a mistake in it, with a message that names the part's path in the
+/// network, the operation, and what does not fit.
+package func fail(_ operation: StaticString, _ problem: @autoclosure () -> String) -> Never {
+  let modules = ThreadState.current.modules
+  let path = modules.isEmpty ? nil : ThreadState.describeModules?(modules)
+  fatalError("\(path.map { "\($0), " } ?? "")\(operation): \(problem())")
+}
+
+/// Stops as `fail` does unless `condition` holds.
+package func require(
+  _ condition: Bool, _ operation: StaticString, _ problem: @autoclosure () -> String
+) {
+  if !condition { fail(operation, problem()) }
+}
