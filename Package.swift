@@ -20,10 +20,6 @@ func tests(_ name: String, see rooms: [String], and others: [Target.Dependency] 
 
 let package = Package(
   name: "callosum",
-  products: [
-    .library(name: "Callosum", targets: ["Callosum"]),
-    .executable(name: "callosum", targets: ["callosum-tool"]),
-  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ],

@@ -69,7 +69,7 @@ public func checkpointed(
   at inputs: [Tensor], of function: @escaping ([Tensor]) -> [Tensor]
 ) -> [Tensor] {
   let values = function(inputs.map(\.unmarked)).map(\.unmarked)
-  return recorded("checkpointed", values, from: inputs) { gradients, _ in
+  return Tensor.recorded("checkpointed", values, from: inputs) { gradients, _ in
     let (_, pullback) = valueAndPullback(at: inputs, of: function)
     return pullback(gradients)
   }

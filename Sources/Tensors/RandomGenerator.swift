@@ -57,7 +57,7 @@ public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerat
     requireFloatingPoint(dtype, "uniform")
     let result = Tensor(uninitialized: shape, dtype)
     let start = take(blocks: blocks(result.size, dtype))
-    callosum_random_uniform(key, start, dtype.kernel, UInt(result.size), result.pointer)
+    callosum_random_uniform(key, start, dtype.kernel, result.size, result.pointer)
     return low == 0 && high == 1 ? result : result * (high - low) + low
   }
 
@@ -68,7 +68,7 @@ public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerat
     requireFloatingPoint(dtype, "normal")
     let result = Tensor(uninitialized: shape, dtype)
     let start = take(blocks: blocks(result.size, dtype))
-    callosum_random_normal(key, start, dtype.kernel, UInt(result.size), result.pointer)
+    callosum_random_normal(key, start, dtype.kernel, result.size, result.pointer)
     return mean == 0 && standardDeviation == 1 ? result : result * standardDeviation + mean
   }
 

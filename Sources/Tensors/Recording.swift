@@ -41,27 +41,27 @@ extension Tensor {
     return result
   }
 
+  /// Several results of one operation. The closure gets a gradient for each result, nil where nothing
+  /// depends on it.
+  static func recorded(
+    _ name: StaticString, _ results: [Tensor], from inputs: [Tensor],
+    _ rule: @escaping (_ gradients: [Tensor?], _ wants: Wants) -> [Tensor?]
+  ) -> [Tensor] {
+    guard let tape = ThreadState.current.tape else { return results }
+    let indices = inputs.map(tape.index(of:))
+    guard indices.contains(where: { $0 >= 0 }) else { return results }
+    var results = results
+    for i in results.indices {
+      results[i].mark = tape.append(
+        name, i == 0 ? indices : [], i == 0 ? .joint(count: results.count, rule) : .partOfJoint)
+    }
+    return results
+  }
+
   /// For an operation without a derivative: asking for one stops with its name.
   func recordedWithoutDerivative(_ name: StaticString, from x: Tensor) -> Tensor {
     recorded(name, from: x) { _ in fail(name, "has no derivative; use stopGradient around it") }
   }
-}
-
-/// Several results of one operation. The closure gets a gradient for each result, nil where nothing
-/// depends on it.
-func recorded(
-  _ name: StaticString, _ results: [Tensor], from inputs: [Tensor],
-  _ rule: @escaping (_ gradients: [Tensor?], _ wants: Wants) -> [Tensor?]
-) -> [Tensor] {
-  guard let tape = ThreadState.current.tape else { return results }
-  let indices = inputs.map(tape.index(of:))
-  guard indices.contains(where: { $0 >= 0 }) else { return results }
-  var results = results
-  for i in results.indices {
-    results[i].mark = tape.append(
-      name, i == 0 ? indices : [], i == 0 ? .joint(count: results.count, rule) : .partOfJoint)
-  }
-  return results
 }
 
 /// An operation with a kernel of its own. `reference` says what it computes in ordinary operations;

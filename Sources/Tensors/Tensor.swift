@@ -88,7 +88,7 @@ public struct Tensor: @unchecked Sendable {
     guard let strides = stridesIfNotContiguous else { return unmarked }
     let result = Tensor(uninitialized: shape, dtype)
     callosum_copy(
-      Int32(dtype.size), Int32(ndim), shape.map(UInt.init), pointer, strides, result.pointer)
+      Int32(dtype.size), Int32(ndim), shape, pointer, strides, result.pointer)
     return result
   }
 

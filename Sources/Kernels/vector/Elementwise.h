@@ -199,6 +199,29 @@ INLINE ptrdiff_t row_offset(const struct axes *m, int operand, size_t row) {
 
 // MARK: Binary
 
+/// The remainder with the sign of the divisor.
+INLINE double floored_remainder(double p, double q) {
+  double r = fmod(p, q);
+  return r != 0 && (r < 0) != (q < 0) ? r + q : r;
+}
+INLINE int32_t floored_quotient_int(int32_t p, int32_t q) {
+  if (q == -1) return (int32_t)-(uint32_t)p;
+  return p / q - (p % q != 0 && (p < 0) != (q < 0));
+}
+INLINE int32_t floored_remainder_int(int32_t p, int32_t q) {
+  if (q == -1) return 0;
+  int32_t r = p % q;
+  return r != 0 && (r < 0) != (q < 0) ? r + q : r;
+}
+/// Wraps around on overflow; a negative exponent truncates towards zero.
+INLINE int32_t power_int(int32_t p, int32_t q) {
+  if (q < 0) return p == 1 ? 1 : p == -1 ? (q % 2 ? -1 : 1) : 0;
+  uint32_t result = 1, base = (uint32_t)p;
+  for (; q; q >>= 1, base *= base)
+    if (q & 1) result *= base;
+  return (int32_t)result;
+}
+
 /// Rows whose operands walk by 0 or 1 element; `wide_a` and `wide_b` are constants after inlining.
 INLINE void binary_row_float(int operation, size_t n, const float *a, const bool wide_a,
                              const float *b, const bool wide_b, void *out) {
@@ -280,29 +303,6 @@ INLINE void binary_row_float(int operation, size_t n, const float *a, const bool
       }                                                                                            \
     }                                                                                              \
   }
-
-/// The remainder with the sign of the divisor.
-INLINE double floored_remainder(double p, double q) {
-  double r = fmod(p, q);
-  return r != 0 && (r < 0) != (q < 0) ? r + q : r;
-}
-INLINE int32_t floored_quotient_int(int32_t p, int32_t q) {
-  if (q == -1) return (int32_t)-(uint32_t)p;
-  return p / q - (p % q != 0 && (p < 0) != (q < 0));
-}
-INLINE int32_t floored_remainder_int(int32_t p, int32_t q) {
-  if (q == -1) return 0;
-  int32_t r = p % q;
-  return r != 0 && (r < 0) != (q < 0) ? r + q : r;
-}
-/// Wraps around on overflow; a negative exponent truncates towards zero.
-INLINE int32_t power_int(int32_t p, int32_t q) {
-  if (q < 0) return p == 1 ? 1 : p == -1 ? (q % 2 ? -1 : 1) : 0;
-  uint32_t result = 1, base = (uint32_t)p;
-  for (; q; q >>= 1, base *= base)
-    if (q & 1) result *= base;
-  return (int32_t)result;
-}
 
 SCALAR_ROW(binary_row_double, double, p + q, p - q, p *q, p / q, pow(p, q),
            floored_remainder(p, q), atan2(p, q))

@@ -23,7 +23,7 @@ extension Tensor {
     _ operation: callosum_binary_operation, _ other: Tensor, into result: Tensor, _ target: [Int]
   ) {
     if isContiguous && other.isContiguous && shape == other.shape {
-      var count = UInt(result.size)
+      var count = result.size
       var one = 1
       callosum_binary(
         Int32(operation.rawValue), dtype.kernel, 1, &count, pointer, &one, other.pointer, &one,
@@ -31,7 +31,7 @@ extension Tensor {
       return
     }
     callosum_binary(
-      Int32(operation.rawValue), dtype.kernel, Int32(target.count), target.map(UInt.init), pointer,
+      Int32(operation.rawValue), dtype.kernel, Int32(target.count), target, pointer,
       broadcastStrides(shape, strides, to: target), other.pointer,
       broadcastStrides(other.shape, other.strides, to: target), result.pointer)
   }

@@ -89,18 +89,18 @@ private struct AttentionJob {
     self.mask = mask?.broadcast(to: [q.dim(0), q.dim(1), q.dim(2), k.dim(2)])
   }
 
-  func run(_ body: (UnsafePointer<callosum_attention>) -> Void) {
-    var job = callosum_attention()
-    job.batch = UInt(q.dim(0))
-    job.heads = UInt(q.dim(1))
-    job.queries = UInt(q.dim(2))
-    job.keys = UInt(k.dim(2))
-    job.width = UInt(q.dim(3))
-    job.value_width = UInt(v.dim(3))
+  func run(_ body: (UnsafePointer<callosum_attention_job>) -> Void) {
+    var job = callosum_attention_job()
+    job.batch = q.dim(0)
+    job.heads = q.dim(1)
+    job.queries = q.dim(2)
+    job.keys = k.dim(2)
+    job.width = q.dim(3)
+    job.value_width = v.dim(3)
     job.q = UnsafePointer(q.pointer(as: Float.self))
     job.k = UnsafePointer(k.pointer(as: Float.self))
     job.v = UnsafePointer(v.pointer(as: Float.self))
-    let (sq, sk, sv) = (q.strides.map { UInt($0) }, k.strides.map { UInt($0) }, v.strides.map { UInt($0) })
+    let (sq, sk, sv) = (q.strides, k.strides, v.strides)
     (job.q_batch, job.q_head, job.q_token) = (sq[0], sq[1], sq[2])
     (job.k_batch, job.k_head, job.k_token) = (sk[0], sk[1], sk[2])
     (job.v_batch, job.v_head, job.v_token) = (sv[0], sv[1], sv[2])
@@ -108,7 +108,7 @@ private struct AttentionJob {
     job.causal = causal
     if let mask {
       job.mask = UnsafePointer(mask.pointer(as: Float.self))
-      let s = mask.strides.map { UInt($0) }
+      let s = mask.strides
       (job.mask_batch, job.mask_head, job.mask_query, job.mask_key) = (s[0], s[1], s[2], s[3])
     }
     body(&job)

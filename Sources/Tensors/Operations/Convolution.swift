@@ -206,11 +206,11 @@ private struct ConvolutionPlan {
 
   private var window: callosum_window {
     callosum_window(
-      batch: UInt(batch), height: UInt(spatial[0]), width: UInt(spatial[1]), channels: UInt(inputs),
-      out_height: UInt(output[0]), out_width: UInt(output[1]), kernel_y: UInt(kernel[0]),
-      kernel_x: UInt(kernel[1]), stride_y: UInt(stride[0]), stride_x: UInt(stride[1]),
-      dilation_y: UInt(dilation[0]), dilation_x: UInt(dilation[1]), pad_y: UInt(padding[0].before),
-      pad_x: UInt(padding[1].before))
+      batch: batch, height: spatial[0], width: spatial[1], channels: inputs,
+      out_height: output[0], out_width: output[1], kernel_y: kernel[0],
+      kernel_x: kernel[1], stride_y: stride[0], stride_x: stride[1],
+      dilation_y: dilation[0], dilation_x: dilation[1], pad_y: padding[0].before,
+      pad_x: padding[1].before)
   }
 
   func depthwise(_ x: Tensor, _ w: Tensor, _ bias: Tensor?) -> Tensor {

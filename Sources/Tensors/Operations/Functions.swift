@@ -9,7 +9,7 @@ extension Tensor {
     let source = isContiguous ? self : packed
     let result = Tensor(uninitialized: shape, type ?? dtype)
     callosum_unary(
-      Int32(operation.rawValue), dtype.kernel, UInt(size), source.pointer, result.pointer)
+      Int32(operation.rawValue), dtype.kernel, size, source.pointer, result.pointer)
     return result
   }
 

@@ -40,7 +40,7 @@ extension Tensor {
     let source = packed
     if size > 0 {
       callosum_copy_into(
-        Int32(dtype.size), Int32(ndim), shape.map(UInt.init), source.pointer,
+        Int32(dtype.size), Int32(ndim), shape, source.pointer,
         result.pointer + start * dtype.size, zip(strides, steps).map { $0 * $1 })
     }
     return result.recorded("placed", from: self) { $0.sliced(ranges, by: steps) }
@@ -71,7 +71,7 @@ extension Tensor {
     }
     let shapes = pieces.map(\.shape)
     let type = dtype
-    return recorded("split", pieces, from: [self]) { gradients, _ in
+    return Tensor.recorded("split", pieces, from: [self]) { gradients, _ in
       let known = zip(gradients, shapes).map { $0 ?? .zeros($1, dtype: type) }
       return [concatenated(known, axis: axis)]
     }
@@ -80,10 +80,10 @@ extension Tensor {
   // MARK: Gathers
 
   /// This tensor as [outer, rows, inner] around `axis`.
-  private func around(_ axis: Int) -> (outer: UInt, rows: UInt, inner: UInt) {
+  private func around(_ axis: Int) -> (outer: Int, rows: Int, inner: Int) {
     (
-      UInt(Array(shape[..<axis]).elementCount), UInt(shape[axis]),
-      UInt(Array(shape[(axis + 1)...]).elementCount)
+      Array(shape[..<axis]).elementCount, shape[axis],
+      Array(shape[(axis + 1)...]).elementCount
     )
   }
 
@@ -109,7 +109,7 @@ extension Tensor {
     let (outer, rows, inner) = around(axis)
     callosum_take(
       Int32(dtype.size), outer, rows, inner, source.pointer, index.pointer(as: Int32.self),
-      UInt(index.size), result.pointer)
+      index.size, result.pointer)
     let count = shape[axis]
     return result.recorded("take", from: self) {
       $0.scatterAdded(at: indices, axis: axis, count: count)
@@ -131,7 +131,7 @@ extension Tensor {
     let (outer, rows, inner) = result.around(axis)
     callosum_take_accumulate(
       dtype.kernel, outer, rows, inner, source.pointer, index.pointer(as: Int32.self),
-      UInt(index.size), result.pointer)
+      index.size, result.pointer)
     return result.recorded("scatterAdded", from: self) { $0.take(indices, axis: axis) }
   }
 
@@ -146,7 +146,7 @@ extension Tensor {
     let (outer, rows, inner) = around(axis)
     callosum_take_along(
       Int32(dtype.size), outer, rows, inner, source.pointer, index.pointer(as: Int32.self),
-      UInt(indices.shape[axis]), result.pointer)
+      indices.shape[axis], result.pointer)
     let count = shape[axis]
     return result.recorded("takeAlong", from: self) {
       $0.scatterAddedAlong(indices, axis: axis, count: count)
@@ -167,7 +167,7 @@ extension Tensor {
     let (outer, rows, inner) = result.around(axis)
     callosum_take_along_accumulate(
       dtype.kernel, outer, rows, inner, source.pointer, index.pointer(as: Int32.self),
-      UInt(shape[axis]), result.pointer)
+      shape[axis], result.pointer)
     return result.recorded("scatterAddedAlong", from: self) { $0.takeAlong(indices, axis: axis) }
   }
 

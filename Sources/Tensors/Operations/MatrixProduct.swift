@@ -61,7 +61,7 @@ private func productOfBatches(_ a: Tensor, _ b: Tensor) -> Tensor {
   let isSmall = a.dtype == .float32 && m * n * k <= 64 * 64 * 64
   if isSmall, let stepA = batchStep(a, batch), let stepB = batchStep(b, batch) {
     callosum_small_product(
-      UInt(count), UInt(m), UInt(n), UInt(k), a.pointer(as: Float.self), stepA,
+      count, m, n, k, a.pointer(as: Float.self), stepA,
       a.strides[a.ndim - 2], a.strides[a.ndim - 1], b.pointer(as: Float.self), stepB,
       b.strides[b.ndim - 2], b.strides[b.ndim - 1], result.pointer(as: Float.self))
     return result
@@ -73,18 +73,17 @@ private func productOfBatches(_ a: Tensor, _ b: Tensor) -> Tensor {
   }
   let offsetsA = matrixOffsets(a, batch), offsetsB = matrixOffsets(b, batch)
   for at in 0..<count {
-    let (m, n, k) = (UInt(m), UInt(n), UInt(k))
-    let status: Int32
+        let status: Int32
     if a.dtype == .float32 {
       status = callosum_gemm_float(
         layoutA.transposed, layoutB.transposed, m, n, k, 1, a.pointer(as: Float.self) + offsetsA[at],
-        UInt(layoutA.leading), b.pointer(as: Float.self) + offsetsB[at], UInt(layoutB.leading), 0,
-        result.pointer(as: Float.self) + at * Int(m * n), n)
+        layoutA.leading, b.pointer(as: Float.self) + offsetsB[at], layoutB.leading, 0,
+        result.pointer(as: Float.self) + at * m * n, n)
     } else {
       status = callosum_gemm_double(
         layoutA.transposed, layoutB.transposed, m, n, k, 1, a.pointer(as: Double.self) + offsetsA[at],
-        UInt(layoutA.leading), b.pointer(as: Double.self) + offsetsB[at], UInt(layoutB.leading), 0,
-        result.pointer(as: Double.self) + at * Int(m * n), n)
+        layoutA.leading, b.pointer(as: Double.self) + offsetsB[at], layoutB.leading, 0,
+        result.pointer(as: Double.self) + at * m * n, n)
     }
     require(status == 0, "matmul", "the library failed with status \(status)")
   }
@@ -139,7 +138,7 @@ public func linear(
       let rows = inputs[0].reshaped([inputs[0].size / max(width, 1), width])
       let target = Array(x.shape.dropLast()) + [outputs]
       let sum = productOfBatches(rows, inputs[1].transposed())
-      let count = UInt(rows.dim(0)), columns = UInt(outputs)
+      let count = rows.dim(0), columns = outputs
       var y = sum
       let bias = inputs.count > 2 ? inputs[2].packed : nil
       switch activation {

@@ -141,7 +141,7 @@ extension Tensor {
     let start = zip(widths, result.strides).map { $0.before * $1 }.reduce(0, +)
     let source = packed
     callosum_copy_into(
-      Int32(dtype.size), Int32(ndim), shape.map(UInt.init), source.pointer,
+      Int32(dtype.size), Int32(ndim), shape, source.pointer,
       result.storage.pointer + start * dtype.size, result.strides)
     let inner = zip(widths, shape).map { $0.before..<$0.before + $1 }
     return result.recorded("padded", from: self) { $0.sliced(inner) }
@@ -191,7 +191,7 @@ extension Tensor {
     strides[axis] *= step
     let source = packed
     callosum_accumulate_into(
-      dtype.kernel, Int32(ndim), shape.map(UInt.init), source.pointer, result.pointer, strides)
+      dtype.kernel, Int32(ndim), shape, source.pointer, result.pointer, strides)
     let window = shape[ndim - 1]
     return result.recorded("overlapAdded", from: self) {
       $0.slidingWindows(axis: axis, size: window, step: step, dilation: dilation)
@@ -230,7 +230,7 @@ private func joined(_ parts: [Tensor], _ axis: Int, _ target: [Int], _ bounds: [
   let strides = result.strides
   for (position, part) in parts.enumerated() where part.size > 0 {
     callosum_copy_between(
-      Int32(part.dtype.size), Int32(part.ndim), part.shape.map(UInt.init), part.pointer,
+      Int32(part.dtype.size), Int32(part.ndim), part.shape, part.pointer,
       part.strides, result.pointer + bounds[position] * strides[axis] * part.dtype.size, strides)
   }
   return result

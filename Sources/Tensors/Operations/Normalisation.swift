@@ -40,7 +40,7 @@ public func layerNorm(
       callosum_layer_norm(
         x.pointer(as: Float.self), weight?.pointer(as: Float.self), bias?.pointer(as: Float.self),
         Float(epsilon), y.pointer(as: Float.self), mean.pointer(as: Float.self),
-        rstd.pointer(as: Float.self), UInt(rows), UInt(width))
+        rstd.pointer(as: Float.self), rows, width)
       return (
         y,
         { g, wants in
@@ -53,7 +53,7 @@ public func layerNorm(
             x.pointer(as: Float.self), weight?.pointer(as: Float.self),
             mean.pointer(as: Float.self), rstd.pointer(as: Float.self), g.pointer(as: Float.self),
             gx?.pointer(as: Float.self), gw?.pointer(as: Float.self), gb?.pointer(as: Float.self),
-            UInt(rows), UInt(width))
+            rows, width)
           return [gx] + (present[0] ? [gw] : []) + (present[1] ? [gb] : [])
         }
       )
@@ -79,7 +79,7 @@ public func rmsNorm(_ x: Tensor, weight: Tensor? = nil, epsilon: Double = 1e-5) 
       let rstd = Tensor(uninitialized: [rows], .float32)
       callosum_rms_norm(
         x.pointer(as: Float.self), weight?.pointer(as: Float.self), Float(epsilon),
-        y.pointer(as: Float.self), rstd.pointer(as: Float.self), UInt(rows), UInt(width))
+        y.pointer(as: Float.self), rstd.pointer(as: Float.self), rows, width)
       return (
         y,
         { g, wants in
@@ -89,7 +89,7 @@ public func rmsNorm(_ x: Tensor, weight: Tensor? = nil, epsilon: Double = 1e-5) 
           callosum_rms_norm_backward(
             x.pointer(as: Float.self), weight?.pointer(as: Float.self), rstd.pointer(as: Float.self),
             g.pointer(as: Float.self), gx?.pointer(as: Float.self), gw?.pointer(as: Float.self),
-            UInt(rows), UInt(width))
+            rows, width)
           return weight == nil ? [gx] : [gx, gw]
         }
       )

@@ -91,10 +91,10 @@ private struct PoolingPlan {
     let out = (room.0 / stride.0 + 1, room.1 / stride.1 + 1)
     yShape = [x.dim(0), out.0, out.1, x.dim(3)]
     window = callosum_window(
-      batch: UInt(x.dim(0)), height: UInt(x.dim(1)), width: UInt(x.dim(2)), channels: UInt(x.dim(3)),
-      out_height: UInt(out.0), out_width: UInt(out.1), kernel_y: UInt(kernel.0),
-      kernel_x: UInt(kernel.1), stride_y: UInt(stride.0), stride_x: UInt(stride.1), dilation_y: 1,
-      dilation_x: 1, pad_y: UInt(padding.0), pad_x: UInt(padding.1))
+      batch: x.dim(0), height: x.dim(1), width: x.dim(2), channels: x.dim(3),
+      out_height: out.0, out_width: out.1, kernel_y: kernel.0,
+      kernel_x: kernel.1, stride_y: stride.0, stride_x: stride.1, dilation_y: 1,
+      dilation_x: 1, pad_y: padding.0, pad_x: padding.1)
   }
 
   /// [batch, out height, out width, channels, kernel elements]

@@ -28,7 +28,7 @@ extension Tensor {
     let (source, outer, count, inner) = grouped(axes)
     let result = Tensor(uninitialized: target, dtype)
     callosum_reduce(
-      Int32(operation.rawValue), dtype.kernel, UInt(outer), UInt(count), UInt(inner),
+      Int32(operation.rawValue), dtype.kernel, outer, count, inner,
       source.pointer, result.pointer)
     return result
   }
@@ -66,7 +66,7 @@ extension Tensor {
     let count = resolved(axes, rank: ndim, "variance").map { shape[$0] }.elementCount
     let centred = self - mean(axes: axes, keepDims: true)
     return square(centred).sum(axes: axes, keepDims: keepDims)
-      * (1 / Double(max(count - correction, 0)))
+      * (1 / Double(Swift.max(count - correction, 0)))
   }
   public func variance(axis: Int, keepDims: Bool = false, correction: Int = 0) -> Tensor {
     variance(axes: [axis], keepDims: keepDims, correction: correction)
@@ -149,7 +149,7 @@ extension Tensor {
     let (source, outer, count, inner) = grouped([axis])
     let result = Tensor(uninitialized: target, .int32)
     callosum_arg_reduce(
-      largest, dtype.kernel, UInt(outer), UInt(count), UInt(inner), source.pointer,
+      largest, dtype.kernel, outer, count, inner, source.pointer,
       result.pointer(as: Int32.self))
     return result.dropping([axis], keepDims: keepDims)
   }

@@ -50,7 +50,7 @@ public func which(_ condition: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
     condition.shape, broadcastShape(a.shape, b.shape, "which"), "which")
   let result = Tensor(uninitialized: target, a.dtype)
   callosum_choose(
-    a.dtype.kernel, Int32(target.count), target.map(UInt.init),
+    a.dtype.kernel, Int32(target.count), target,
     condition.pointer.assumingMemoryBound(to: UInt8.self),
     broadcastStrides(condition.shape, condition.strides, to: target), a.pointer,
     broadcastStrides(a.shape, a.strides, to: target), b.pointer,
@@ -79,7 +79,7 @@ extension Tensor {
     if type == dtype { return self }
     let source = packed
     let result = Tensor(uninitialized: shape, type)
-    callosum_convert(dtype.kernel, type.kernel, UInt(size), source.pointer, result.pointer)
+    callosum_convert(dtype.kernel, type.kernel, size, source.pointer, result.pointer)
     guard type.isFloatingPoint, dtype.isFloatingPoint else { return result }
     let before = dtype
     return result.recorded("asType", from: self) { $0.asType(before) }

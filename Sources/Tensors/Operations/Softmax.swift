@@ -3,9 +3,9 @@ import CallosumKernels
 // Softmax and its relatives. The kernels work along the last axis; another axis is moved there.
 
 extension Tensor {
-  fileprivate var rowsAndColumns: (UInt, UInt) {
+  fileprivate var rowsAndColumns: (Int, Int) {
     let columns = shape.last ?? 1
-    return (UInt(columns == 0 ? 0 : size / columns), UInt(columns))
+    return (columns == 0 ? 0 : size / columns, columns)
   }
   fileprivate var floats32: UnsafeMutablePointer<Float> { pointer(as: Float.self) }
 }
