@@ -92,10 +92,12 @@ def initialise(network, random):
 
 
 def batches(random):
-    """Ten faint patterns in noise, rounded to 256 grey levels as an image file has them."""
-    patterns = random.random((CLASSES, 7, 7)).repeat(4, axis=1).repeat(4, axis=2)
+    """Ten textures on a 7x7 mask of their own, in noise, in 256 grey levels as in an image file."""
+    textures = np.tile(random.random((CLASSES, PATCH, PATCH)) < 0.5, (1, 7, 7))
+    masks = (random.random((CLASSES, 7, 7)) < 0.7).repeat(4, axis=1).repeat(4, axis=2)
     labels = random.integers(0, CLASSES, (STEPS, BATCH))
-    grey = 0.6 * patterns[labels] + 0.4 * random.random((STEPS, BATCH, SIDE, SIDE))
+    noise = random.random((STEPS, BATCH, SIDE, SIDE))
+    grey = 0.8 * (textures & masks)[labels] + 0.2 * noise
     images = np.round(grey * 255).astype(np.float32) / np.float32(255)
     return torch.from_numpy(images), torch.from_numpy(labels.astype(np.int32))
 
