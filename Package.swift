@@ -28,4 +28,5 @@ let package = Package(
       name: "CallosumKernels", path: "Sources/Kernels",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("openblas")]),
     room("Tensors", sees: ["Kernels"]),
+    room("Networks", sees: ["Kernels", "Tensors"]),
   ])
