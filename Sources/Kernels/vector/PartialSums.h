@@ -7,7 +7,9 @@ INLINE size_t row_grain(size_t columns) { return 8192 / (columns + 1) + 1; }
 // The first row of a part (and the end of the one before).
 INLINE size_t part_begin(size_t rows, size_t parts, size_t part) { return rows * part / parts; }
 
-INLINE void add_into(float *y, vf x, size_t left) { store_some(y, load_some(y, left) + x, left); }
+// Sums are padded to whole vectors: reading back a part vector just written would stall.
+INLINE size_t padded(size_t count) { return (count + LANES - 1) / LANES * LANES; }
+INLINE void add_into(float *sum, vf x) { store(sum, load(sum) + x); }
 
 // `length` zeros per part.
 static float *begin_sums(size_t parts, size_t length) {
