@@ -20,6 +20,9 @@ func tests(_ name: String, see rooms: [String], and others: [Target.Dependency] 
 
 let package = Package(
   name: "callosum",
+  products: [
+    .library(name: "Callosum", targets: ["Callosum"])
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ],
@@ -29,4 +32,5 @@ let package = Package(
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("openblas")]),
     room("Tensors", sees: ["Kernels"]),
     room("Networks", sees: ["Kernels", "Tensors"]),
+    .target(name: "Callosum", dependencies: ["CallosumTensors", "CallosumNetworks"], path: "Sources/Callosum"),
   ])
