@@ -32,5 +32,10 @@ let package = Package(
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("openblas")]),
     room("Tensors", sees: ["Kernels"]),
     room("Networks", sees: ["Kernels", "Tensors"]),
-    .target(name: "Callosum", dependencies: ["CallosumTensors", "CallosumNetworks"], path: "Sources/Callosum"),
+    room("Contracts", sees: ["Tensors", "Networks"]),
+    room("Mixers", sees: ["Tensors", "Networks", "Contracts"]),
+    .target(
+      name: "Callosum",
+      dependencies: ["CallosumTensors", "CallosumNetworks", "CallosumContracts", "CallosumMixers"],
+      path: "Sources/Callosum"),
   ])
