@@ -1,8 +1,6 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-let parser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
-
 /// A room of the house: Sources/<name> becomes the module Callosum<name>, which sees the rooms below it.
 func room(_ name: String, sees rooms: [String], and others: [Target.Dependency] = []) -> Target {
   .target(
@@ -20,16 +18,11 @@ func tests(_ name: String, see rooms: [String], and others: [Target.Dependency] 
 
 let package = Package(
   name: "callosum",
-  products: [
-    .library(name: "Callosum", targets: ["Callosum"]),
-    .executable(name: "callosum", targets: ["callosum-tool"]),
-  ],
-  dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
-  ],
   targets: [
-    .target(
-      name: "CallosumKernels", path: "Sources/Kernels",
-      linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("openblas")]),
-    room("Tensors", sees: ["Kernels"]),
+    .systemLibrary(name: "CallosumZlib", path: "Sources/Zlib", providers: [.apt(["zlib1g-dev"])]),
+    room("Tasks", sees: ["Zlib"]),
+    room("Lab", sees: []),
+
+    tests("Tasks", see: ["Tasks", "Zlib"]),
+    tests("Lab", see: ["Lab"]),
   ])
