@@ -5,7 +5,7 @@ package struct Finding: Equatable {
   /// What else is worth knowing about it.
   package let detail: String
 
-  package init(_ result: ComparisonResult) {
+  package init(_ result: Comparison) {
     let task = result.task.name
     let ranked = result.summaries
       .compactMap { arm in arm.accuracy.map { (arm: arm, accuracy: $0) } }

@@ -55,7 +55,8 @@ package enum Format {
   /// Three significant digits, never in powers of ten.
   package static func significant(_ value: Double) -> String {
     guard value.isFinite, value != 0 else { return value == 0 ? "0" : "–" }
-    let decimals = max(0, 2 - Int(log10(abs(value)).rounded(.down)))
+    // 9.996 has one decimal, because it is shown as 10.0.
+    let decimals = max(0, 2 - Int(log10(abs(value) / 0.9995).rounded(.down)))
     return String(format: "%.\(min(decimals, 8))f", value)
   }
 

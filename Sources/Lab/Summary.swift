@@ -12,9 +12,9 @@ struct ArmSummary {
   /// Training seconds of a complete run, mean over them; nil if there is none.
   let seconds: Double?
 
-  init(_ arm: ComparisonResult.Arm) {
+  init(_ arm: Comparison.Arm) {
     name = arm.name
-    let complete = arm.runs.filter { $0.testAccuracy != nil }
+    let complete = arm.runs.filter { $0.testAccuracy?.isFinite ?? false }
     accuracies = Dictionary(
       complete.compactMap { run in run.testAccuracy.map { (run.seed, $0) } },
       uniquingKeysWith: { first, _ in first })
@@ -34,7 +34,7 @@ struct ArmSummary {
   }
 }
 
-extension ComparisonResult {
+extension Comparison {
   /// The arms as they were given.
   var summaries: [ArmSummary] { arms.map(ArmSummary.init) }
 

@@ -1,10 +1,10 @@
 /// The four figures of a comparison: accuracy and loss while learning, accuracy against size and
 /// against time.
 struct Figures {
-  private let result: ComparisonResult
+  private let result: Comparison
   private let curves: [Curve]
 
-  init(_ result: ComparisonResult) {
+  init(_ result: Comparison) {
     self.result = result
     curves = result.arms.enumerated().map { Curve($1, arm: $0) }
   }
@@ -141,7 +141,7 @@ private struct Curve {
   let arm: Int
   let points: [Point]
 
-  init(_ arm: ComparisonResult.Arm, arm index: Int) {
+  init(_ arm: Comparison.Arm, arm index: Int) {
     self.arm = index
     let measured = Dictionary(grouping: arm.runs.flatMap(\.curve), by: \.step)
     // A run that was stopped leaves later steps to fewer seeds; the mean would jump there.

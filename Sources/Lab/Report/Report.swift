@@ -2,16 +2,17 @@ import Foundation
 
 /// One comparison as a page that needs nothing else: no script, no network.
 public struct Report {
-  private let result: ComparisonResult
+  private let result: Comparison
   private let arms: [ArmSummary]
 
-  public init(_ result: ComparisonResult) {
+  public init(_ result: Comparison) {
     self.result = result
     arms = result.summaries
   }
 
   /// Writes the page to `path`, whole or not at all.
-  package func write(to path: String) throws(FileError) {
+  /// - Throws: a ``FileError``, which describes itself in one line.
+  public func write(to path: String) throws {
     try AtomicFile.write(text, to: path)
   }
 

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Everything that one comparison yields. Tables, pictures and reports are made from this alone.
-public struct ComparisonResult: Codable, Sendable, Equatable {
+public struct Comparison: Codable, Sendable, Equatable {
   public var task: TaskSummary
   public var budget: Budget
   public var arms: [Arm]
@@ -136,6 +136,6 @@ public struct ComparisonResult: Codable, Sendable, Equatable {
     decoder.dateDecodingStrategy = .iso8601
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    self = try decoder.decode(ComparisonResult.self, from: Data(json.utf8))
+    self = try decoder.decode(Comparison.self, from: Data(json.utf8))
   }
 }
