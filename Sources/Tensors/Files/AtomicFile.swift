@@ -5,29 +5,21 @@ import Foundation
 package enum AtomicFile {
   /// Replaces the file at `path` by `text` in UTF-8.
   /// - Throws: ``FileError``; then the old file, if any, is untouched and no other is left behind.
-  package static func write(_ text: String, to path: String) throws(FileError) {
+  package static func write(_ text: String, to path: String) throws {
     var text = text
-    var failure: FileError?
-    text.withUTF8 { bytes in
-      do throws(FileError) {
-        try write(to: path) { (sink) throws(FileError) in
-          try sink.write(UnsafeRawBufferPointer(bytes))
-        }
-      } catch { failure = error }
+    try text.withUTF8 { bytes in
+      try write(to: path) { try $0.write(UnsafeRawBufferPointer(bytes)) }
     }
-    if let failure { throw failure }
   }
 
   /// Replaces the file at `path` by what `body` writes, piece after piece.
-  /// - Throws: ``FileError`` as above.
-  package static func write(
-    to path: String, _ body: (Sink) throws(FileError) -> Void
-  ) throws(FileError) {
+  /// - Throws: ``FileError`` as above, or what `body` throws.
+  package static func write(to path: String, _ body: (Sink) throws -> Void) throws {
     let target = try destination(path)
     let temporary = "\(target.path).\(getpid()).\(UInt32.random(in: 0...UInt32.max)).part"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, target.mode)
     guard descriptor >= 0 else { throw FileError(path: path) }
-    do throws(FileError) {
+    do {
       defer { close(descriptor) }
       try body(Sink(path: path, descriptor: descriptor))
       guard fsync(descriptor) == 0 else { throw FileError(path: path) }
@@ -76,7 +68,7 @@ package enum AtomicFile {
 }
 
 /// Writes past every buffer; false, with the reason in `errno`, where the system refuses.
-func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
+package func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
   var rest = bytes[...]
   while !rest.isEmpty {
     let part = UnsafeRawBufferPointer(rebasing: rest)
