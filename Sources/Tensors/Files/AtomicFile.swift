@@ -34,6 +34,17 @@ package enum AtomicFile {
     }
   }
 
+  /// Says early whether `path` can be written, before long work whose result goes there.
+  /// - Throws: ``FileError`` as `write` would.
+  package static func checkWritable(_ path: String) throws {
+    let target = try destination(path)
+    let temporary = "\(target.path).\(getpid()).check.part"
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, target.mode)
+    guard descriptor >= 0 else { throw FileError(path: path) }
+    close(descriptor)
+    unlink(temporary)
+  }
+
   /// Where the bytes go while the file is being written.
   package struct Sink {
     fileprivate let path: String
