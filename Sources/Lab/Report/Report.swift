@@ -36,10 +36,10 @@ public struct Report {
       <main>
       <p class="eyebrow">Callosum comparison · \(result.task.name) · \(day)</p>
       \(interruption)
-      <h1>\(finding.headline)</h1>
+      <h1>\(Format.unbroken(finding.headline))</h1>
       <div class="opening">
       <div>
-      <p>\(finding.detail)</p>
+      <p>\(Format.unbroken(finding.detail))</p>
       <p class="soft">\(setting)</p>
       </div>
       \(intervals)
@@ -91,15 +91,15 @@ public struct Report {
     return "\(result.arms.count) \(result.arms.count == 1 ? "arm" : "arms"),"
       + " \(seeds) \(seeds == 1 ? "seed" : "seeds") each, \(Format.count(budget.steps)) steps of"
       + " \(Format.count(budget.batchSize)) images. Trained on \(Format.count(task.trainingImages))"
-      + " images, tested on \(Format.count(task.testImages)) of \(task.classes) classes."
+      + " images of \(task.classes) classes, tested on \(Format.count(task.testImages))."
   }
 
   private var intervals: HTML {
     let rows = arms.enumerated().compactMap { index, arm in
       arm.accuracy.map { accuracy in
         IntervalPlot.Row(
-          name: arm.name, value: Format.percent(accuracy, of: result.budget.seeds.count),
-          estimate: accuracy, seeds: arm.accuracies.values.sorted(), arm: index)
+          name: arm.name, value: Format.percent(accuracy),
+          estimate: accuracy, seeds: arm.dots, arm: index)
       }
     }.sorted { $0.estimate.mean > $1.estimate.mean }
     let spoken = rows.map { "\($0.name) \($0.value)" }.joined(separator: "; ")
@@ -108,10 +108,11 @@ public struct Report {
     else { return "" }
     let caption =
       rows.contains { $0.estimate.interval != nil }
-      ? "Large mark: mean. Bar: 95 % interval. Small dots: seeds." : "One mark per arm: one seed."
+      ? "Large mark: mean. Bar: 95 % interval. Small dots: seeds."
+      : "One seed each, so no intervals."
     return """
       <figure>
-      <figcaption>Test accuracy<span>\(caption)</span></figcaption>
+      <figcaption>Test accuracy<span>\(Format.unbroken(caption))</span></figcaption>
       \(plot.svg)
       </figure>
       """
@@ -121,7 +122,7 @@ public struct Report {
     let best = arms.filter { $0.accuracy != nil }
       .max { ($0.accuracy?.mean ?? 0) < ($1.accuracy?.mean ?? 0) }
     let headings = [
-      "Test accuracy", "Against the best, by seed", "Parameters", "MACs per image", "Images/s",
+      "Test accuracy", "Against the best", "Parameters", "MACs per image", "Images/s",
       "Seconds",
     ]
     let rows = arms.enumerated().map { index, arm -> HTML in
