@@ -53,7 +53,7 @@ public struct Report {
       <h2>What this does not show</h2>
       \(limits.map { "<p>\($0)</p>" as HTML })
       <h2>Repeat it</h2>
-      <pre>\(result.command)</pre>
+      <pre>\(command)</pre>
       <h2>Machine</h2>
       <dl>
       \(result.machine.rows.map { "<dt>\($0.name)</dt><dd>\($0.value)</dd>" as HTML })
@@ -170,6 +170,13 @@ public struct Report {
         : "With one seed there is no telling luck from merit; run at least three.",
       "Speed and seconds belong to this machine, this number of threads and whatever else it was doing.",
     ]
+  }
+
+  /// Word by word, because browsers like to break a line inside "--steps".
+  private var command: HTML {
+    let words = result.command.split(separator: " ", omittingEmptySubsequences: false)
+      .map { "<span class=\"word\">\(String($0))</span>" as HTML }
+    return words.dropFirst().reduce(words.first ?? "") { "\($0) \($1)" }
   }
 
   private var configuration: String {

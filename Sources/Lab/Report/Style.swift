@@ -40,6 +40,8 @@ enum Style {
     figcaption { margin-bottom: 8px; font-weight: 600; line-height: 1.35; }
     figcaption span { display: block; font-weight: 400; font-size: 14px; color: var(--soft); }
     .figures { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 36px 40px; }
+    .figures figure { display: flex; flex-direction: column; }
+    .figures svg.plot { margin-top: auto; }
     .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 0 0 8px; padding: 0;
       list-style: none; font-size: 14px; line-height: 1.5; }
     .legend svg { width: 22px; height: 14px; margin-right: 6px; vertical-align: -2px; }
@@ -72,6 +74,7 @@ enum Style {
     pre { margin: 0; padding: 14px 16px; background: var(--panel); border-radius: 6px;
       font: 13.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
       white-space: pre-wrap; overflow-wrap: anywhere; }
+    .word { display: inline-block; max-width: 100%; }
     dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 6px 24px; margin: 0; }
     dt { color: var(--soft); }
     dd { margin: 0; overflow-wrap: anywhere; }
