@@ -4,7 +4,8 @@ import PackageDescription
 /// A room of the house: Sources/<name> becomes the module Callosum<name>, which sees the rooms below it.
 func room(_ name: String, sees rooms: [String], and others: [Target.Dependency] = []) -> Target {
   .target(
-    name: "Callosum\(name)", dependencies: rooms.map { .init(stringLiteral: "Callosum\($0)") } + others,
+    name: "Callosum\(name)",
+    dependencies: rooms.map { .init(stringLiteral: "Callosum\($0)") } + others,
     path: "Sources/\(name)")
 }
 

@@ -6,19 +6,20 @@ package struct Finding: Equatable {
   package let detail: String
 
   package init(_ result: Comparison) {
-    let task = result.task.name
+    let unfinished = result.arms.count - result.summaries.count { $0.accuracy != nil }
+    let task = result.task.name + (unfinished > 0 ? ", among the arms that finished" : "")
     let ranked = result.summaries
       .compactMap { arm in arm.accuracy.map { (arm: arm, accuracy: $0) } }
       .sorted { $0.accuracy.mean > $1.accuracy.mean }
     guard let best = ranked.first else {
-      headline = "No run was completed on \(task)."
+      headline = "No run was completed on \(result.task.name)."
       detail = "There is nothing to compare."
       return
     }
     let score = Format.percent(best.accuracy)
     let others = ranked.dropFirst()
     guard let second = others.first else {
-      headline = "\(best.arm.name) reached \(score) test accuracy on \(task)."
+      headline = "\(best.arm.name) reached \(score) test accuracy on \(result.task.name)."
       detail = "No other arm completed a run, so this says nothing about how it compares."
       return
     }
@@ -32,20 +33,24 @@ package struct Finding: Equatable {
     }
     guard ranked.allSatisfy({ $0.accuracy.interval != nil }), let low = best.accuracy.interval
     else {
-      headline = "\(best.arm.name) scored highest on \(task), \(score);"
+      headline =
+        "\(best.arm.name) scored highest on \(task), \(score);"
         + " one seed cannot tell that from luck."
       detail = "Intervals need at least two completed seeds of every arm."
       return
     }
     let rivals = others.filter { $0.accuracy.interval.map(low.overlaps) ?? true }
     if rivals.isEmpty {
-      headline = "\(best.arm.name) was the most accurate on \(task): \(score),"
+      headline =
+        "\(best.arm.name) was the most accurate on \(task): \(score),"
         + " its interval above every other."
     } else if rivals.count == others.count, rivals.count > 1 {
-      headline = "No clear winner on \(task): \(best.arm.name) scored highest, \(score),"
+      headline =
+        "No clear winner on \(task): \(best.arm.name) scored highest, \(score),"
         + " but every other interval overlaps with its own."
     } else {
-      headline = "No clear winner on \(task): \(best.arm.name) scored highest, \(score),"
+      headline =
+        "No clear winner on \(task): \(best.arm.name) scored highest, \(score),"
         + " but overlaps with \(Format.list(rivals.map(\.arm.name)))."
     }
     let below = others.filter { other in !rivals.contains { $0.arm.name == other.arm.name } }

@@ -21,7 +21,7 @@ package enum Format {
 
   /// A difference in percentage points with its sign, "−0.41 ± 0.32".
   package static func difference(_ estimate: Estimate) -> String {
-    let sign = estimate.mean < 0 ? "−" : "+"
+    let sign = estimate.mean < 0 ? "−" : estimate.mean > 0 ? "+" : ""
     return sign + points(abs(estimate.mean)) + (estimate.halfWidth.map { " ± " + points($0) } ?? "")
   }
 
@@ -74,5 +74,11 @@ package enum Format {
   package static func list(_ words: [String]) -> String {
     guard words.count > 1, let last = words.last else { return words.first ?? "" }
     return words.dropLast().joined(separator: ", ") + " and " + last
+  }
+
+  /// Keeps numbers and what belongs to them on one line, by spaces that do not break.
+  static func unbroken(_ text: String) -> String {
+    text.replacingOccurrences(of: " ± ", with: "\u{A0}±\u{A0}")
+      .replacingOccurrences(of: " %", with: "\u{A0}%")
   }
 }

@@ -19,7 +19,9 @@ package enum Interruption {
       #if canImport(Darwin)
         action.__sigaction_u.__sa_handler = { Interruption.received.store($0, ordering: .relaxed) }
       #else
-        action.__sigaction_handler.sa_handler = { Interruption.received.store($0, ordering: .relaxed) }
+        action.__sigaction_handler.sa_handler = {
+          Interruption.received.store($0, ordering: .relaxed)
+        }
       #endif
       // SA_RESTART: reads and writes in progress go on rather than fail.
       #if canImport(Darwin)

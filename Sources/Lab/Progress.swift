@@ -136,7 +136,8 @@ package final class ProgressBar {
     }
     let length = min(room, 30)
     let filled = Int(fraction * Double(length))
-    let bar = String(repeating: "█", count: filled)
+    let bar =
+      String(repeating: "█", count: filled)
       + String(repeating: "░", count: length - filled)
     return "\(label)  \(bar) \(after)"
   }

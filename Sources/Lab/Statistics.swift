@@ -62,7 +62,8 @@ public enum Statistics {
     let sorted = values.sorted()
     guard let last = sorted.last else { return .nan }
     let middle = sorted.count / 2
-    return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2
+    return sorted.count.isMultiple(of: 2)
+      ? (sorted[middle - 1] + sorted[middle]) / 2
       : middle < sorted.count ? sorted[middle] : last
   }
 

@@ -25,6 +25,9 @@ struct ArmSummary {
     seconds = complete.isEmpty ? nil : Statistics.mean(complete.map(\.trainingSeconds))
   }
 
+  /// The seeds one by one, for a picture; none for a single run, which is the mean already.
+  var dots: [Double] { accuracies.count > 1 ? accuracies.values.sorted() : [] }
+
   /// How much more accurate this arm is than `other`, over the seeds that both completed.
   func lead(over other: ArmSummary) -> Estimate? {
     let shared = accuracies.keys.filter { other.accuracies[$0] != nil }.sorted()

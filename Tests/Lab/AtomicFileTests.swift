@@ -44,7 +44,8 @@ import Testing
 
   @Test func missingFolder() {
     #expect(
-      message("/nowhere/at/all.html") == "cannot write /nowhere/at/all.html: its folder does not exist")
+      message("/nowhere/at/all.html")
+        == "cannot write /nowhere/at/all.html: its folder does not exist")
   }
 
   @Test func folderAndDevice() throws {

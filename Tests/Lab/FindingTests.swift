@@ -36,6 +36,13 @@ import Testing
         == "No run was completed on Fashion-MNIST.")
   }
 
+  @Test func armsThatNeverFinishedAreNotBeaten() {
+    #expect(
+      Finding(SampleComparison.make(stopsEarly: true)).headline
+        == "Softmax self-attention was the most accurate on Fashion-MNIST, among the arms that"
+        + " finished: 88.24 ± 0.11 %, its interval above every other.")
+  }
+
   @Test func twoEqualArms() {
     var result = SampleComparison.make(arms: 2)
     result.arms[1].runs = result.arms[0].runs

@@ -65,7 +65,8 @@ import Testing
     }
     #expect(
       texts == [
-        "attention: 25 %, 50.0 images/s, 0:15 left\n", "attention: 50 %, 50.0 images/s, 0:10 left\n",
+        "attention: 25 %, 50.0 images/s, 0:15 left\n",
+        "attention: 50 %, 50.0 images/s, 0:10 left\n",
       ])
   }
 

@@ -75,7 +75,7 @@ import Testing
   @Test func holdsWhatAReaderNeeds() {
     let text = Report(SampleComparison.make()).text
     for piece in [
-      "No clear winner on Fashion-MNIST", "callosum compare --task fashion-mnist", "AMD EPYC",
+      "No clear winner on Fashion-MNIST", "<span class=\"word\">fashion-mnist</span>", "AMD EPYC",
       "&quot;learningRate&quot; : 0.001", "What this does not show", "oneDNN 2.6.3", "3 seeds each",
       "270,986", "14.0 M", "prefers-color-scheme: dark", "<title>",
     ] {

@@ -61,7 +61,9 @@ import Testing
   }
 
   @Test func missingFile() throws {
-    try expect("F/t10k-labels-idx1-ubyte.gz: no such file; check the path or get the data set again") {
+    try expect(
+      "F/t10k-labels-idx1-ubyte.gz: no such file; check the path or get the data set again"
+    ) {
       try FileManager.default.removeItem(atPath: $0 + "/t10k-labels-idx1-ubyte")
     }
   }

@@ -42,7 +42,8 @@ import Testing
   @Test func missingFile() throws {
     try inTemporaryFolder { folder in
       #expect(
-        message(folder + "/none.gz") == "none.gz: no such file; check the path or get the data set again")
+        message(folder + "/none.gz")
+          == "none.gz: no such file; check the path or get the data set again")
     }
   }
 
@@ -74,7 +75,8 @@ import Testing
       for length in 0..<whole.count {
         try write(Array(whole[..<length]), to: folder + "/a.gz")
         let text = message(folder + "/a.gz", rank: 1)
-        #expect(text.hasPrefix("a.gz: ") && text.contains("; get the file again"), "\(length): \(text)")
+        #expect(
+          text.hasPrefix("a.gz: ") && text.contains("; get the file again"), "\(length): \(text)")
       }
     }
   }

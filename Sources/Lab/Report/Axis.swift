@@ -15,7 +15,8 @@ struct Axis {
     label: (Double) -> String = Axis.plainLabel
   ) {
     self.title = title
-    isLogarithmic = allowsLogarithm && range.lowerBound > 0
+    isLogarithmic =
+      allowsLogarithm && range.lowerBound > 0
       && range.upperBound / range.lowerBound > 30
     if isLogarithmic {
       let factor = pow(range.upperBound / range.lowerBound, padding)
@@ -42,12 +43,13 @@ struct Axis {
       : (value - low) / (high - low)
   }
 
-  /// Multiples of 1, 2 or 5 times a power of ten; four to seven of them.
+  /// Multiples of 1, 2, 2.5 or 5 times a power of ten, about five of them.
   private static func linearTicks(_ range: ClosedRange<Double>) -> [Double] {
     let length = range.upperBound - range.lowerBound
     let power = pow(10, log10(length).rounded(.down))
-    let steps = [0.1, 0.2, 0.5, 1, 2].map { $0 * power }
-    let step = steps.last { (length / $0).rounded(.down) >= 4 } ?? power / 10
+    let steps = [0.1, 0.2, 0.25, 0.5, 1, 2, 2.5].map { $0 * power }
+    func distance(_ step: Double) -> Double { abs(log(length / step / 5)) }
+    let step = steps.min { distance($0) < distance($1) } ?? power
     let first = Int((range.lowerBound / step - 1e-9).rounded(.up))
     let last = Int((range.upperBound / step + 1e-9).rounded(.down))
     return first <= last ? (first...last).map { Double($0) * step } : []
@@ -74,7 +76,9 @@ struct Axis {
   /// "200 k" rather than "200,000".
   static func compactLabel(_ value: Double) -> String {
     let steps: [(Double, String)] = [(1e9, " G"), (1e6, " M"), (1e3, " k")]
-    for (unit, suffix) in steps where abs(value) >= unit { return plainLabel(value / unit) + suffix }
+    for (unit, suffix) in steps where abs(value) >= unit {
+      return plainLabel(value / unit) + suffix
+    }
     return plainLabel(value)
   }
 }

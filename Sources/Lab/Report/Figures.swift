@@ -11,6 +11,8 @@ struct Figures {
 
   var all: [HTML] { [accuracyBySteps, accuracyByTime, lossBySteps, accuracyByParameters] }
 
+  private var hasIntervals: Bool { result.summaries.contains { $0.accuracy?.interval != nil } }
+
   private var bandNote: String {
     result.budget.seeds.count > 1 ? " Line: mean of the seeds. Band: lowest to highest seed." : ""
   }
@@ -42,7 +44,8 @@ struct Figures {
     let spread = intervals.flatMap { [$0.lowerBound, $0.upperBound] }
     return figure(
       "Accuracy against training time",
-      "The same curves by the clock. Marks: final accuracy with its 95 % interval.",
+      "The same curves by the clock. Marks: final accuracy"
+        + (hasIntervals ? " with its 95 % interval." : "."),
       x: longest > 0 ? Axis("seconds of training", over: 0...longest, floor: 0) : nil,
       y: accuracyAxis(curves.flatMap { $0.late(\.accuracy) } + spread),
       marks: curves.flatMap { $0.marks(\.accuracy, against: \.seconds, withBand: false) } + ends)
@@ -55,11 +58,12 @@ struct Figures {
     for (index, arm) in arms.enumerated() {
       guard let accuracy = arm.accuracy else { continue }
       let size = Double(arm.parameters)
-      let seeds = arm.accuracies.values.sorted().map { $0 * 100 }
+      let seeds = arm.dots.map { $0 * 100 }
       marks += seeds.map { .dot((size, $0), arm: index) }
       let interval = percent(accuracy.interval)
       marks.append(.point((size, accuracy.mean * 100), xError: nil, yError: interval, arm: index))
-      values += seeds + (interval.map { [$0.lowerBound, $0.upperBound] } ?? [])
+      values +=
+        [accuracy.mean * 100] + seeds + (interval.map { [$0.lowerBound, $0.upperBound] } ?? [])
     }
     let sizes = arms.filter { $0.accuracy != nil }.map { Double($0.parameters) }
     let x = Self.bounds(sizes).map {
@@ -68,7 +72,10 @@ struct Figures {
         label: Axis.compactLabel)
     }
     return figure(
-      "Accuracy against size", "Large mark: mean with 95 % interval. Small dots: seeds.",
+      "Accuracy against size",
+      hasIntervals
+        ? "Large mark: mean with 95 % interval. Small dots: seeds."
+        : "One seed each, so no intervals.",
       x: x, y: accuracyAxis(values), marks: marks)
   }
 
@@ -110,7 +117,7 @@ struct Figures {
     }
     return """
       <figure>
-      <figcaption>\(title)<span>\(caption)</span></figcaption>
+      <figcaption>\(title)<span>\(Format.unbroken(caption))</span></figcaption>
       <ul class="legend">\(legend)</ul>
       \(plot.svg)
       </figure>
@@ -174,6 +181,10 @@ private struct Curve {
       return (x: point[keyPath: x], low: values.min() ?? 0, high: values.max() ?? 0)
     }
     let hasBand = withBand && measured.contains { $0[keyPath: measure].count > 1 }
+    // A mark at the end tells lines apart where colour does not.
+    let end =
+      withBand ? line.last.map { Plot.Mark.point($0, xError: nil, yError: nil, arm: arm) } : nil
     return (hasBand ? [.band(band, arm: arm)] : []) + [.line(line, arm: arm)]
+      + [end].compactMap { $0 }
   }
 }

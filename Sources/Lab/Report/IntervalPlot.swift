@@ -16,7 +16,8 @@ struct IntervalPlot {
   /// Percent along the axis; nil without a single result.
   init?(_ rows: [Row], title: String, summary: String) {
     let values = rows.flatMap { row in
-      row.seeds + (row.estimate.interval.map { [$0.lowerBound, $0.upperBound] } ?? [])
+      [row.estimate.mean] + row.seeds
+        + (row.estimate.interval.map { [$0.lowerBound, $0.upperBound] } ?? [])
     }.filter(\.isFinite)
     guard let low = values.min(), let high = values.max() else { return nil }
     self.rows = rows
@@ -26,9 +27,9 @@ struct IntervalPlot {
       title, over: max(low, 0) * 100...min(high, 1) * 100, padding: 0.05, floor: 0, ceiling: 100)
   }
 
-  private static let rowHeight = 46.0
+  private static let rowHeight = 52.0
   private static let left = 10.0
-  private static let right = Plot.width - 10
+  private static let right = Plot.width - 18
   private static let top = 4.0
   private var bottom: Double { Self.top + Double(rows.count) * Self.rowHeight + 4 }
 
@@ -48,6 +49,11 @@ struct IntervalPlot {
     """
   }
 
+  /// As much of a name as fits beside the value on a phone.
+  private func shortened(_ name: String) -> String {
+    DisplayWidth.of(name) <= 28 ? name : DisplayWidth.clip(name, to: 27) + "…"
+  }
+
   private func tick(_ tick: (value: Double, label: String)) -> HTML {
     let x = place(tick.value / 100)
     return """
@@ -58,7 +64,7 @@ struct IntervalPlot {
 
   private func draw(_ index: Int, _ row: Row) -> HTML {
     let top = Self.top + Double(index) * Self.rowHeight
-    let y = top + 32
+    let y = top + 31
     let bar = row.estimate.interval.map { interval -> HTML in
       let (low, high) = (place(interval.lowerBound), place(interval.upperBound))
       return """
@@ -67,11 +73,11 @@ struct IntervalPlot {
         """
     }
     let dots = row.seeds.filter(\.isFinite).map { seed -> HTML in
-      "<circle class=\"dot arm\(Style.slot(row.arm))\" cx=\"\(place(seed))\" cy=\"\(y)\" r=\"2.6\"/>"
+      "<circle class=\"dot arm\(Style.slot(row.arm))\" cx=\"\(place(seed))\" cy=\"\(y + 10)\" r=\"2.6\"/>"
     }
     return """
-      <text class="name halo" x="\(Self.left)" y="\(top + 17)">\(row.name)</text>\
-      <text class="value halo" x="\(Self.right)" y="\(top + 17)" text-anchor="end">\(row.value)</text>
+      <text class="name halo" x="0" y="\(top + 17)">\(shortened(row.name))</text>\
+      <text class="value halo" x="\(Plot.width)" y="\(top + 17)" text-anchor="end">\(row.value)</text>
       \([bar].compactMap { $0 })\(dots)\(Marker.draw(row.arm, atX: place(row.estimate.mean), y: y))
       """
   }

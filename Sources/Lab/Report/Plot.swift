@@ -9,7 +9,7 @@ struct Plot {
   enum Mark {
     case band([(x: Double, low: Double, high: Double)], arm: Int)
     case line([Position], arm: Int)
-    /// One run of many, small and pale.
+    /// One run of many, small and pale, a little to the right so that no error bar covers it.
     case dot(Position, arm: Int)
     /// A result, with error bars where there are any.
     case point(
@@ -25,7 +25,7 @@ struct Plot {
   static let width = 420.0
   private static let height = 300.0
   private static let left = 50.0
-  private static let right = width - 14
+  private static let right = width - 22
   private static let top = 30.0
   private static let bottom = height - 46
 
@@ -83,13 +83,14 @@ struct Plot {
   private func draw(_ mark: Mark) -> HTML {
     switch mark {
     case .band(let band, let arm):
-      let points = clipped(band.map { ($0.x, $0.high) }) + clipped(band.map { ($0.x, $0.low) }).reversed()
+      let points =
+        clipped(band.map { ($0.x, $0.high) }) + clipped(band.map { ($0.x, $0.low) }).reversed()
       return "<polygon class=\"band arm\(Style.slot(arm))\" points=\"\(path(points))\"/>"
     case .line(let line, let arm):
       let points = path(clipped(line))
       return "<polyline class=\"line arm\(Style.slot(arm))\" points=\"\(points)\"/>"
     case .dot(let position, let arm):
-      let (cx, cy) = (horizontal(position.x), vertical(position.y))
+      let (cx, cy) = (horizontal(position.x) + 10, vertical(position.y))
       return "<circle class=\"dot arm\(Style.slot(arm))\" cx=\"\(cx)\" cy=\"\(cy)\" r=\"2.6\"/>"
     case .point(let position, let xError, let yError, let arm):
       let (px, py) = (horizontal(position.x), vertical(position.y))

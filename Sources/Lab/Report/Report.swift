@@ -38,10 +38,10 @@ public struct Report {
       <main>
       <p class="eyebrow">Callosum comparison · \(result.task.name) · \(day)</p>
       \(interruption)
-      <h1>\(finding.headline)</h1>
+      <h1>\(Format.unbroken(finding.headline))</h1>
       <div class="opening">
       <div>
-      <p>\(finding.detail)</p>
+      <p>\(Format.unbroken(finding.detail))</p>
       <p class="soft">\(setting)</p>
       </div>
       \(intervals)
@@ -55,7 +55,7 @@ public struct Report {
       <h2>What this does not show</h2>
       \(limits.map { "<p>\($0)</p>" as HTML })
       <h2>Repeat it</h2>
-      <pre>\(result.command)</pre>
+      <pre>\(command)</pre>
       <h2>Machine</h2>
       <dl>
       \(result.machine.rows.map { "<dt>\($0.name)</dt><dd>\($0.value)</dd>" as HTML })
@@ -93,15 +93,15 @@ public struct Report {
     return "\(result.arms.count) \(result.arms.count == 1 ? "arm" : "arms"),"
       + " \(seeds) \(seeds == 1 ? "seed" : "seeds") each, \(Format.count(budget.steps)) steps of"
       + " \(Format.count(budget.batchSize)) images. Trained on \(Format.count(task.trainingImages))"
-      + " images, tested on \(Format.count(task.testImages)) of \(task.classes) classes."
+      + " images of \(task.classes) classes, tested on \(Format.count(task.testImages))."
   }
 
   private var intervals: HTML {
     let rows = arms.enumerated().compactMap { index, arm in
       arm.accuracy.map { accuracy in
         IntervalPlot.Row(
-          name: arm.name, value: Format.percent(accuracy, of: result.budget.seeds.count),
-          estimate: accuracy, seeds: arm.accuracies.values.sorted(), arm: index)
+          name: arm.name, value: Format.percent(accuracy),
+          estimate: accuracy, seeds: arm.dots, arm: index)
       }
     }.sorted { $0.estimate.mean > $1.estimate.mean }
     let spoken = rows.map { "\($0.name) \($0.value)" }.joined(separator: "; ")
@@ -110,10 +110,11 @@ public struct Report {
     else { return "" }
     let caption =
       rows.contains { $0.estimate.interval != nil }
-      ? "Large mark: mean. Bar: 95 % interval. Small dots: seeds." : "One mark per arm: one seed."
+      ? "Large mark: mean. Bar: 95 % interval. Small dots: seeds."
+      : "One seed each, so no intervals."
     return """
       <figure>
-      <figcaption>Test accuracy<span>\(caption)</span></figcaption>
+      <figcaption>Test accuracy<span>\(Format.unbroken(caption))</span></figcaption>
       \(plot.svg)
       </figure>
       """
@@ -123,7 +124,7 @@ public struct Report {
     let best = arms.filter { $0.accuracy != nil }
       .max { ($0.accuracy?.mean ?? 0) < ($1.accuracy?.mean ?? 0) }
     let headings = [
-      "Test accuracy", "Against the best, by seed", "Parameters", "MACs per image", "Images/s",
+      "Test accuracy", "Against the best", "Parameters", "MACs per image", "Images/s",
       "Seconds",
     ]
     let rows = arms.enumerated().map { index, arm -> HTML in
@@ -171,6 +172,13 @@ public struct Report {
         : "With one seed there is no telling luck from merit; run at least three.",
       "Speed and seconds belong to this machine, this number of threads and whatever else it was doing.",
     ]
+  }
+
+  /// Word by word, because browsers like to break a line inside "--steps".
+  private var command: HTML {
+    let words = result.command.split(separator: " ", omittingEmptySubsequences: false)
+      .map { "<span class=\"word\">\(String($0))</span>" as HTML }
+    return words.dropFirst().reduce(words.first ?? "") { "\($0) \($1)" }
   }
 
   private var configuration: String {

@@ -25,7 +25,7 @@ enum Style {
     html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
     body { margin: 0; background: var(--ground); color: var(--ink);
       font: 16px/1.55 system-ui, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", Arial, sans-serif; }
-    main { max-width: 1000px; margin: 0 auto; padding: 40px 24px 56px; }
+    main { max-width: 1080px; margin: 0 auto; padding: 40px 24px 56px; }
     .eyebrow { margin: 0 0 10px; color: var(--soft); font-size: 14px; }
     h1 { margin: 0 0 16px; font-size: 30px; line-height: 1.22; font-weight: 650;
       letter-spacing: -0.012em; text-wrap: balance; }
@@ -40,6 +40,8 @@ enum Style {
     figcaption { margin-bottom: 8px; font-weight: 600; line-height: 1.35; }
     figcaption span { display: block; font-weight: 400; font-size: 14px; color: var(--soft); }
     .figures { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 36px 40px; }
+    .figures figure { display: flex; flex-direction: column; }
+    .figures svg.plot { margin-top: auto; }
     .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 0 0 8px; padding: 0;
       list-style: none; font-size: 14px; line-height: 1.5; }
     .legend svg { width: 22px; height: 14px; margin-right: 6px; vertical-align: -2px; }
@@ -63,7 +65,8 @@ enum Style {
     th, td { padding: 9px 0 9px 18px; text-align: right; border-bottom: 1px solid var(--rule);
       white-space: nowrap; }
     thead th { color: var(--soft); font-weight: 500; font-size: 14px; vertical-align: bottom;
-      line-height: 1.3; }
+      line-height: 1.3; white-space: normal; }
+    table + p { margin-top: 14px; font-size: 14px; }
     th:first-child { padding-left: 0; text-align: left; white-space: normal; }
     tbody th { font-weight: 600; }
     .key { display: inline-block; width: 22px; height: 14px; margin-right: 6px;
@@ -71,33 +74,37 @@ enum Style {
     pre { margin: 0; padding: 14px 16px; background: var(--panel); border-radius: 6px;
       font: 13.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
       white-space: pre-wrap; overflow-wrap: anywhere; }
+    .word { display: inline-block; max-width: 100%; }
     dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 6px 24px; margin: 0; }
     dt { color: var(--soft); }
     dd { margin: 0; overflow-wrap: anywhere; }
-    @media (max-width: 760px) {
+    @media screen and (max-width: 760px) {
       main { padding: 22px 16px 40px; }
       h1 { font-size: 23px; }
       h2 { margin-top: 38px; }
       .opening, .figures { grid-template-columns: minmax(0, 1fr); }
       .figures { gap: 34px; }
       .plot text { font-size: 15px; }
+      dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
+      dd { margin-bottom: 10px; }
+    }
+    @media screen and (max-width: 900px) {
       thead { position: absolute; width: 1px; height: 1px; overflow: hidden;
         clip-path: inset(50%); }
       table, tbody { display: block; }
-      tr { display: grid; grid-template-columns: 1fr 1fr; gap: 4px 16px; padding: 12px 0;
-        border-bottom: 1px solid var(--rule); }
+      tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(142px, 1fr));
+        gap: 4px 16px; padding: 12px 0; border-bottom: 1px solid var(--rule); }
       tbody th { grid-column: 1 / -1; padding: 0 0 2px; border: 0; }
       td { display: block; padding: 0; border: 0; text-align: left; }
       td::before { content: attr(data-label); display: block; color: var(--soft);
         font-size: 13px; line-height: 1.3; }
-      dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
-      dd { margin-bottom: 10px; }
     }
     @media print {
       main { max-width: none; padding: 0; }
       body { font-size: 11pt; }
       h2 { break-after: avoid; }
-      tr, pre { break-inside: avoid; }
+      tr, pre, dl { break-inside: avoid; }
+      th, td { padding-left: 10px; font-size: 9.5pt; }
       pre { border: 1px solid var(--rule); }
     }
     """
