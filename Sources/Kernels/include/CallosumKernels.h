@@ -92,7 +92,7 @@ typedef struct {
   /// broadcast.
   const float *mask;
   size_t mask_batch, mask_head, mask_query, mask_key;
-} callosum_attention;
+} callosum_attention_job;
 
 /// A window over two spatial axes of a channels-last image [batch, height, width, channels].
 typedef struct {

@@ -105,9 +105,9 @@ KERNEL(small_product, (size_t batch, size_t m, size_t n, size_t k, const float *
 
 // MARK: Attention (vector/Attention.h), never holding all scores
 // y is [batch, queries, heads, value_width] contiguous; lse is [batch, heads, queries].
-KERNEL(attention, (const callosum_attention *job, float *y, float *lse), (job, y, lse))
+KERNEL(attention, (const callosum_attention_job *job, float *y, float *lse), (job, y, lse))
 // gy and y as above; gq, gk, gv have the strides of q, k and v in `job` and are overwritten.
-KERNEL(attention_backward, (const callosum_attention *job, const float *y, const float *lse, const float *gy, float *gq, float *gk, float *gv),
+KERNEL(attention_backward, (const callosum_attention_job *job, const float *y, const float *lse, const float *gy, float *gq, float *gk, float *gv),
        (job, y, lse, gy, gq, gk, gv))
 
 // MARK: Depthwise convolution (vector/DepthwiseConvolution.h), weights [kernel_y, kernel_x, channels]
