@@ -3,7 +3,7 @@
 // V are packed per head, so any strides and widths will do. Scores are kept in units of log 2,
 // whose exponential needs the fewest steps.
 
-enum { forward_queries = 24, backward_queries = 64, backward_keys = 64 };
+enum { forward_queries = 32, backward_queries = 64, backward_keys = 64 };
 static const float log2_e = 1.44269504f, ln_2 = 0.693147181f;
 
 // 2^x for x < 127, 0 for x < -126, 1.1 ulp.
@@ -14,6 +14,20 @@ INLINE vf exp2_or_zero(vf x) {
                     0.00015353362f);
   vi y = (vi)p + ((vi)shifted << 23);
   return (vf)(y & ~(x < -126));
+}
+
+// Lane i of the result is the sum (or the maximum) of x[i]'s lanes. Interleaving brings the lanes
+// of two vectors together; each step halves the number of vectors.
+INLINE vf fold(vf *x, bool largest) {
+#pragma clang loop unroll(full)
+  for (int half = LANES / 2; half > 0; half /= 2)
+#pragma clang loop unroll(full)
+    for (int i = 0; i < half; i++) {
+      vf low = __builtin_shufflevector(x[i], x[i + half], INTERLEAVE_LOW);
+      vf high = __builtin_shufflevector(x[i], x[i + half], INTERLEAVE_HIGH);
+      x[i] = largest ? max_(low, high) : low + high;
+    }
+  return x[0];
 }
 
 // How many keys query i sees.
@@ -55,31 +69,35 @@ typedef struct {
 
 // MARK: Forward
 
-// Turns rows of scores into unnormalised probabilities and writes 1 / sum and log sum exp.
+// Turns rows of scores into unnormalised probabilities and writes 1 / sum and log sum exp. Sums and
+// maxima are folded for LANES rows at once.
 static void exponentials(float *scores, size_t stride, size_t rows, size_t count, float *inverse,
                          float *lse) {
-  float top[forward_queries + LANES] = {0}, sum[forward_queries + LANES] = {0};
-  for (size_t i = 0; i < rows; i++) {
-    const float *row = scores + i * stride;
-    vf largest = load(row);
-    for (size_t j = LANES; j < count; j += LANES) largest = max_(largest, load(row + j));
-    float value = max_lanes(largest);
-    top[i] = value == -INFINITY ? 0 : value;
-  }
-  for (size_t i = 0; i < rows; i++) {
-    float *row = scores + i * stride;
-    vf total = splat(0), shift = splat(top[i]);
-    for (size_t j = 0; j < count; j += LANES) {
-      vf p = exp2_or_zero(load(row + j) - shift);
-      store(row + j, p);
-      total += p;
+  for (size_t first = 0; first < rows; first += LANES, scores += LANES * stride) {
+    const size_t some = at_most(rows - first, LANES);
+    vf part[LANES];
+    for (size_t i = 0; i < LANES; i++) part[i] = splat(0);
+    for (size_t i = 0; i < some; i++) {
+      const float *row = scores + i * stride;
+      part[i] = load(row);
+      for (size_t j = LANES; j < count; j += LANES) part[i] = max_(part[i], load(row + j));
     }
-    sum[i] = sum_lanes(total);
-  }
-  for (size_t i = 0; i < rows; i += LANES) {
-    vf total = load(sum + i);
-    store_some(lse + i, fma_(load(top + i), splat(ln_2), log_(total)), rows - i);
-    store(inverse + i, select_(total == 0, splat(0), 1 / total));
+    vf top = fold(part, true);
+    top = select_(top == -INFINITY, splat(0), top);
+    float shift[LANES];
+    store(shift, top);
+    for (size_t i = 0; i < some; i++) {
+      float *row = scores + i * stride;
+      part[i] = splat(0);
+      for (size_t j = 0; j < count; j += LANES) {
+        vf p = exp2_or_zero(load(row + j) - shift[i]);
+        store(row + j, p);
+        part[i] += p;
+      }
+    }
+    vf total = fold(part, false);
+    store_some(lse + first, fma_(top, splat(ln_2), log_(total)), some);
+    store(inverse + first, select_(total == 0, splat(0), 1 / total));
   }
 }
 
@@ -101,7 +119,9 @@ static void attention_range(void *context, size_t begin, size_t end) {
   float inverse[forward_queries + LANES];
   size_t packed = (size_t)-1;
   for (size_t item = begin; item < end; item++) {
-    const size_t head = item / blocks, first = item % blocks * forward_queries;
+    // Blocks of equal height, at most forward_queries.
+    const size_t head = item / blocks, first = job->queries * (item % blocks) / blocks;
+    const size_t rows = job->queries * (item % blocks + 1) / blocks - first;
     const size_t b = head / job->heads, h = head % job->heads;
     if (head != packed) {
       const float *k = job->k + b * job->k_batch + h * job->k_head;
@@ -110,7 +130,6 @@ static void attention_range(void *context, size_t begin, size_t end) {
                 job->value_width, 1, values, v_row);
       packed = head;
     }
-    const size_t rows = at_most(job->queries - first, forward_queries);
     const size_t count = visible_keys(job, first + rows - 1);
     float *y = all->y + (b * job->queries + first) * y_row + h * job->value_width;
     float *lse = all->lse + head * job->queries + first;
@@ -155,12 +174,15 @@ static void attention(const callosum_attention_job *job, float *y, float *lse) {
 // delta, and lse in units of log 2; a query that sees nothing gets +infinity, hence p = 0.
 static void row_constants(const float *y, const float *gy, size_t row, size_t rows, size_t count,
                           const float *lse, float *delta, float *lse2) {
-  for (size_t i = 0; i < rows; i++, y += row, gy += row) {
-    vf sum = splat(0);
-    for (size_t j = 0; j < count; j += LANES)
-      sum = fma_(load_some(y + j, count - j), load_some(gy + j, count - j), sum);
-    delta[i] = sum_lanes(sum);
-    lse2[i] = lse[i] == -INFINITY ? INFINITY : lse[i] * log2_e;
+  for (size_t first = 0; first < rows; first += LANES) {
+    vf part[LANES];
+    for (size_t i = 0; i < LANES; i++) part[i] = splat(0);
+    for (size_t i = 0; i < at_most(rows - first, LANES); i++, y += row, gy += row)
+      for (size_t j = 0; j < count; j += LANES)
+        part[i] = fma_(load_some(y + j, count - j), load_some(gy + j, count - j), part[i]);
+    store(delta + first, fold(part, false));
+    vf x = load_some(lse + first, rows - first);
+    store(lse2 + first, select_(x == -INFINITY, splat(INFINITY), x * log2_e));
   }
 }
 
