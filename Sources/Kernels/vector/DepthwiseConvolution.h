@@ -73,7 +73,7 @@ static size_t index_from(ptrdiff_t place, ptrdiff_t low, size_t spread) {
 }
 
 // Rows `from` to before `end` of the item's buffer, each shortly before it is needed.
-static void pack_rows(const struct depthwise_job *job, struct depthwise_item item, float *buffer,
+static void pack_image_rows(const struct depthwise_job *job, struct depthwise_item item, float *buffer,
                       size_t from, size_t end) {
   size_t line = job->buffer_width * LANES, spread = job->spread_x * LANES;
   size_t first = index_from(0, job->low_x, job->spread_x);
@@ -153,7 +153,7 @@ static void depthwise_items(void *context, size_t begin, size_t end) {
     vf start = job->bias ? load_some(job->bias + item.channel, item.left) : splat(0);
     for (size_t row = 0; row < item.rows; row++) {
       size_t needed = buffer_rows(job, row + 1);
-      pack_rows(job, item, buffer, packed, needed);
+      pack_image_rows(job, item, buffer, packed, needed);
       packed = needed;
       const float *x = buffer + row * job->stride_y * line;
       float *y = job->out + item.channel +
@@ -238,7 +238,7 @@ static void depthwise_weight_parts(void *context, size_t begin, size_t end) {
       for (size_t row = 0, rows; row < item.rows; row += rows) {
         rows = item.rows - row < depthwise_rows ? item.rows - row : depthwise_rows;
         size_t needed = buffer_rows(job, row + rows);
-        pack_rows(job, item, buffer, packed, needed);
+        pack_image_rows(job, item, buffer, packed, needed);
         packed = needed;
         size_t pixel = (item.image * job->out_height + item.row + row) * job->out_width;
         const float *x = buffer + row * job->stride_y * line;
