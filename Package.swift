@@ -28,4 +28,7 @@ let package = Package(
       name: "CallosumKernels", path: "Sources/Kernels",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("openblas")]),
     room("Tensors", sees: ["Kernels"]),
+    .target(
+      name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors"], path: "Tests/Support"),
+    tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
   ])
