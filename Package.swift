@@ -28,7 +28,10 @@ let package = Package(
       name: "CallosumKernels", path: "Sources/Kernels",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("openblas")]),
     room("Tensors", sees: ["Kernels"]),
+    room("Networks", sees: ["Kernels", "Tensors"]),
+
     .target(
-      name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors"], path: "Tests/Support"),
+      name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors"],
+      path: "Tests/Support"),
     tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
   ])

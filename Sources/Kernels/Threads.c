@@ -27,14 +27,18 @@ static void run_share(void *data) {
   if (begin < end) job->body(job->context, begin, end);
 }
 
-void callosum_parallel(size_t count, size_t grain,
-                       void (*body)(void *context, size_t begin, size_t end), void *context) {
-  if (count == 0) return;
+size_t callosum_part_count(size_t count, size_t grain) {
   grain /= grain_divisor;
   if (grain == 0) grain = 1;
   size_t threads = (size_t)omp_get_max_threads();
   size_t useful = (count + grain - 1) / grain;
-  if (useful < threads) threads = useful;
+  return useful < threads ? useful : threads;
+}
+
+void callosum_parallel(size_t count, size_t grain,
+                       void (*body)(void *context, size_t begin, size_t end), void *context) {
+  if (count == 0) return;
+  size_t threads = callosum_part_count(count, grain);
   if (threads <= 1 || omp_in_parallel()) {
     body(context, 0, count);
     return;

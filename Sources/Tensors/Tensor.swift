@@ -176,3 +176,18 @@ extension Tensor: CustomStringConvertible {
     return "Tensor(\(dtype), \(shape), [\(shown.joined(separator: ", "))\(values.count > 8 ? ", …" : "")])"
   }
 }
+
+extension Tensor {
+  /// Lets `body` change the elements in place, of a copy if anybody else sees this memory. Float32.
+  public mutating func withOwnMemory(_ body: (UnsafeMutablePointer<Float>) -> Void) {
+    if !isContiguous || offset != 0 || storage.byteCount != size * dtype.size
+      || !isKnownUniquelyReferenced(&storage)
+    {
+      let copy = Tensor(uninitialized: shape, dtype)
+      let source = packed
+      copy.storage.pointer.copyMemory(from: source.pointer, byteCount: size * dtype.size)
+      self = copy
+    }
+    body(pointer(as: Float.self))
+  }
+}

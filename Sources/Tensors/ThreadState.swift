@@ -7,6 +7,8 @@ package final class ThreadState {
   /// Fused operations use their readable reference (tests compare the two).
   package var prefersReference = false
   package var modules: [AnyObject] = []
+  /// The training pass under way, if any; the room above knows its type.
+  package var trainingPass: AnyObject?
 
   /// Turns the modules under way into a path such as `blocks.0.mixer`; set by the room above.
   package nonisolated(unsafe) static var describeModules: (@Sendable ([AnyObject]) -> String)?

@@ -17,6 +17,9 @@
 /// caller's thread does everything. Ranges depend only on `count`, `grain` and the thread count.
 void callosum_parallel(size_t count, size_t grain,
                        void (*body)(void *context, size_t begin, size_t end), void *context);
+/// Number of ranges into which callosum_parallel would cut the work: a kernel that sums over its
+/// items keeps one partial sum for each and adds them in order, for the same bits every time.
+size_t callosum_part_count(size_t count, size_t grain);
 /// Number of threads the team uses, and its setter (0 restores the default).
 int callosum_thread_count(void);
 void callosum_set_thread_count(int count);

@@ -4,6 +4,7 @@
 
 #include "Vector.h"
 #include "VectorMath.h"
+#include "PartialSums.h"
 
 #include "Elementwise.h"
 #include "Reduction.h"

@@ -1,1 +1,237 @@
-// SmallProduct
+// Products of matrices that fit in the first caches, where a library call costs more than the
+// product. A register tile of C takes, per step of k, one vector row of B and one broadcast element
+// of A per row; A may therefore have any strides, while B's rows are contiguous.
+
+// C[m, n] (+)= A[m, k] B[k, n]. Rows of B are read and rows of C are written in whole vectors, but
+// the last vector of a row of C keeps to `n` unless `padded` says that there is room behind it.
+typedef struct {
+  size_t m, n, k;
+  const float *a;
+  ptrdiff_t a_row, a_column;
+  const float *b;
+  size_t b_row;
+  float *c;
+  size_t c_row;
+  bool add, padded;
+} product_job;
+
+// Rows of a tile by its vectors per row, as many as the registers hold (32 or 16 of them).
+#if LANES == 16
+enum { tile_vectors = 4, tile_rows = 12 };
+static const size_t most_rows[] = {0, 12, 12, 8, 6};
+#else
+enum { tile_vectors = 2, tile_rows = 10 };
+static const size_t most_rows[] = {0, 10, 6};
+#endif
+enum { panel_columns = tile_vectors * LANES };
+
+// One tile: `rows` and `vectors` are constants, so that the sums stay in registers. `last` is how
+// many elements of the last vector of C are wanted.
+INLINE void tile(int rows, int vectors, const product_job *job, const float *a, const float *b,
+                 float *c, size_t last) {
+  const ptrdiff_t a_row = job->a_row, a_column = job->a_column;
+  const size_t b_row = job->b_row, c_row = job->c_row;
+  vf sum[tile_rows][tile_vectors];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++)
+#pragma clang loop unroll(full)
+    for (int j = 0; j < vectors; j++) sum[i][j] = splat(0);
+  for (size_t p = job->k; p > 0; p--) {
+    vf row[tile_vectors];
+#pragma clang loop unroll(full)
+    for (int j = 0; j < vectors; j++) row[j] = load(b + j * LANES);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+      vf element = splat(a[i * a_row]);
+#pragma clang loop unroll(full)
+      for (int j = 0; j < vectors; j++) sum[i][j] = fma_(element, row[j], sum[i][j]);
+    }
+    b += b_row;
+    a += a_column;
+  }
+  const bool add = job->add;
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; i++, c += c_row) {
+#pragma clang loop unroll(full)
+    for (int j = 0; j < vectors; j++) {
+      float *place = c + j * LANES;
+      if (j < vectors - 1 || last == LANES) {
+        store(place, add ? load(place) + sum[i][j] : sum[i][j]);
+      } else {
+        store_part(place, add ? load_part(place, last) + sum[i][j] : sum[i][j], last);
+      }
+    }
+  }
+}
+
+typedef void tile_function(const product_job *job, const float *a, const float *b, float *c,
+                           size_t last);
+#define TILE(rows, vectors)                                                             \
+  static void tile_##rows##_##vectors(const product_job *job, const float *a,           \
+                                      const float *b, float *c, size_t last) {          \
+    tile(rows, vectors, job, a, b, c, last);                                            \
+  }
+#define TILES_6(v) TILE(1, v) TILE(2, v) TILE(3, v) TILE(4, v) TILE(5, v) TILE(6, v)
+#define TILES_10(v) TILES_6(v) TILE(7, v) TILE(8, v) TILE(9, v) TILE(10, v)
+#define NAMES_6(v) tile_1_##v, tile_2_##v, tile_3_##v, tile_4_##v, tile_5_##v, tile_6_##v
+#define NAMES_10(v) NAMES_6(v), tile_7_##v, tile_8_##v, tile_9_##v, tile_10_##v
+TILES_10(1)
+#if LANES == 16
+TILE(11, 1) TILE(12, 1)
+TILES_10(2) TILE(11, 2) TILE(12, 2)
+TILES_6(3) TILE(7, 3) TILE(8, 3)
+TILES_6(4)
+static tile_function *const tiles[tile_vectors][tile_rows] = {
+    {NAMES_10(1), tile_11_1, tile_12_1},
+    {NAMES_10(2), tile_11_2, tile_12_2},
+    {NAMES_6(3), tile_7_3, tile_8_3},
+    {NAMES_6(4)}};
+#else
+TILES_6(2)
+static tile_function *const tiles[tile_vectors][tile_rows] = {{NAMES_10(1)}, {NAMES_6(2)}};
+#endif
+
+// B's panels of panel_columns columns lie `b_panel` elements apart.
+static void product(const product_job *job, size_t b_panel) {
+  const size_t vectors = (job->n + LANES - 1) / LANES;
+  for (size_t first = 0; first < vectors; first += tile_vectors) {
+    size_t width = vectors - first < tile_vectors ? vectors - first : tile_vectors;
+    size_t last = job->n - (first + width - 1) * LANES;
+    if (last > LANES || job->padded) last = LANES;
+    const float *b = job->b + first / tile_vectors * b_panel;
+    // Tiles of equal height, rather than full ones and a low one that waits for its own sums.
+    size_t count = (job->m + most_rows[width] - 1) / most_rows[width];
+    for (size_t t = 0; t < count; t++) {
+      size_t begin = job->m * t / count, end = job->m * (t + 1) / count;
+      tiles[width - 1][end - begin - 1](job, job->a + (ptrdiff_t)begin * job->a_row, b,
+                                        job->c + begin * job->c_row + first * LANES, last);
+    }
+  }
+}
+
+// MARK: Packing
+
+INLINE size_t round_up(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+// Scratch for one thread's range; there is no way to go on without.
+static float *scratch(size_t floats) {
+  float *block = callosum_allocate(floats * sizeof(float));
+  if (!block) abort();
+  return block;
+}
+
+// y[r, c] = factor x[r, c], rows of y filled up with zeros to whole vectors.
+static void pack_rows(const float *x, ptrdiff_t x_row, size_t rows, size_t columns, float factor,
+                      float *y, size_t y_row) {
+  size_t whole = columns / LANES * LANES, left = columns - whole;
+  for (size_t r = 0; r < rows; r++, x += x_row, y += y_row) {
+    for (size_t c = 0; c < whole; c += LANES) store(y + c, load(x + c) * factor);
+    if (left) store(y + whole, load_part(x + whole, left) * factor);
+  }
+}
+
+#if LANES == 16
+#define INTERLEAVE_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define INTERLEAVE_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif LANES == 8
+#define INTERLEAVE_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define INTERLEAVE_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define INTERLEAVE_LOW 0, 4, 1, 5
+#define INTERLEAVE_HIGH 2, 6, 3, 7
+#endif
+
+// Interleaving the first half of the rows with the second log2(LANES) times transposes the block.
+INLINE void transpose_block(vf *x) {
+#pragma clang loop unroll(full)
+  for (int step = 1; step < LANES; step *= 2) {
+    vf y[LANES];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < LANES / 2; i++) {
+      y[2 * i] = __builtin_shufflevector(x[i], x[i + LANES / 2], INTERLEAVE_LOW);
+      y[2 * i + 1] = __builtin_shufflevector(x[i], x[i + LANES / 2], INTERLEAVE_HIGH);
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < LANES; i++) x[i] = y[i];
+  }
+}
+
+// y[c, r] = factor x[r, c], rows of y filled up with zeros to whole vectors.
+static void pack_transposed(const float *x, ptrdiff_t x_row, size_t rows, size_t columns,
+                            float factor, float *y, size_t y_row) {
+  for (size_t r = 0; r < rows; r += LANES) {
+    size_t high = rows - r < LANES ? rows - r : LANES;
+    for (size_t c = 0; c < columns; c += LANES) {
+      const float *from = x + (ptrdiff_t)r * x_row + c;
+      size_t wide = columns - c < LANES ? columns - c : LANES;
+      vf block[LANES];
+#pragma clang loop unroll(full)
+      for (size_t i = 0; i < LANES; i++) {
+        block[i] = splat(0);
+        if (i < high) {
+          const float *row = from + (ptrdiff_t)i * x_row;
+          block[i] = (wide == LANES ? load(row) : load_part(row, wide)) * factor;
+        }
+      }
+      transpose_block(block);
+      for (size_t i = 0; i < wide; i++) store(y + (c + i) * y_row + r, block[i]);
+    }
+  }
+}
+
+// B [k, n] with any strides, in panels of [k, panel_columns].
+static void pack_panels(const float *b, ptrdiff_t b_row, ptrdiff_t b_column, size_t k, size_t n,
+                        float *y) {
+  for (size_t first = 0; first < n; first += panel_columns, y += k * panel_columns) {
+    size_t columns = n - first < panel_columns ? n - first : panel_columns;
+    const float *from = b + (ptrdiff_t)first * b_column;
+    if (b_column == 1) {
+      pack_rows(from, b_row, k, columns, 1, y, panel_columns);
+    } else if (b_row == 1) {
+      pack_transposed(from, b_column, columns, k, 1, y, panel_columns);
+    } else {
+      for (size_t p = 0; p < k; p++)
+        for (size_t j = 0; j < panel_columns; j++)
+          y[p * panel_columns + j] =
+              j < columns ? from[(ptrdiff_t)p * b_row + (ptrdiff_t)j * b_column] : 0;
+    }
+  }
+}
+
+// MARK: The kernel
+
+typedef struct {
+  product_job one;
+  ptrdiff_t a_batch, b_batch, b_row, b_column;
+} small_product_context;
+
+static void small_product_range(void *context, size_t begin, size_t end) {
+  const small_product_context *all = context;
+  product_job job = all->one;
+  // Rows of whole vectors serve as they are.
+  bool direct = all->b_column == 1 && job.n % LANES == 0 && (all->b_row >= 0 || job.k < 2);
+  size_t packed_size = direct ? 0 : job.k * round_up(job.n, panel_columns);
+  float *packed = packed_size ? scratch(packed_size) : NULL;
+  const float *packed_from = NULL;
+  job.b_row = direct ? (size_t)all->b_row : panel_columns;
+  for (size_t i = begin; i < end; i++) {
+    const float *b = all->one.b + (ptrdiff_t)i * all->b_batch;
+    if (!direct && b != packed_from)
+      pack_panels(b, all->b_row, all->b_column, job.k, job.n, packed), packed_from = b;
+    job.a = all->one.a + (ptrdiff_t)i * all->a_batch;
+    job.b = direct ? b : packed;
+    job.c = all->one.c + i * job.m * job.n;
+    product(&job, direct ? panel_columns : job.k * panel_columns);
+  }
+  callosum_free(packed, packed_size * sizeof(float));
+}
+
+static void small_product(size_t batch, size_t m, size_t n, size_t k, const float *a,
+                          ptrdiff_t a_batch, ptrdiff_t a_row, ptrdiff_t a_column, const float *b,
+                          ptrdiff_t b_batch, ptrdiff_t b_row, ptrdiff_t b_column, float *c) {
+  if (batch == 0 || m == 0 || n == 0) return;
+  small_product_context context = {
+      {m, n, k, a, a_row, a_column, b, 0, c, n, false, false}, a_batch, b_batch, b_row, b_column};
+  size_t work = m * n * k + 1, least = 100000;
+  callosum_parallel(batch, least / work + 1, small_product_range, &context);
+}

@@ -11,13 +11,48 @@ INLINE vf load(const float *p) { return *(const vf *)p; }
 INLINE void store(float *p, vf x) { *(vf *)p = x; }
 INLINE vf splat(float x) { return x - (vf){0}; }
 
-// The first `count` (< LANES) elements; the rest is 0 when loaded and left alone when stored.
-INLINE vf load_part(const float *p, size_t count) {
-  vf x = {0};
-  memcpy(&x, p, count * sizeof(float));
-  return x;
+// Lane i is -1 where i < count, else 0.
+INLINE vi first_lanes(size_t count) {
+  vi lane;
+  for (int i = 0; i < LANES; i++) lane[i] = i;
+  return lane < (vi){0} + (int32_t)count;
 }
-INLINE void store_part(float *p, vf x, size_t count) { memcpy(p, &x, count * sizeof(float)); }
+
+// The first `count` (< LANES) elements; the rest is 0 when loaded and left alone when stored.
+// memcpy would be a call each time, dearer than the work on a short row.
+INLINE vf load_part(const float *p, size_t count) {
+#if LANES == 16
+  return __builtin_ia32_loadups512_mask(p, (vf){0}, (unsigned short)((1u << count) - 1));
+#elif LANES == 8
+  return __builtin_ia32_maskloadps256((const void *)p, first_lanes(count));
+#else
+  vf x = {0};
+  for (size_t i = 0; i < LANES - 1; i++)
+    if (i < count) x[i] = p[i];
+  return x;
+#endif
+}
+INLINE void store_part(float *p, vf x, size_t count) {
+#if LANES == 16
+  __builtin_ia32_storeups512_mask(p, x, (unsigned short)((1u << count) - 1));
+#elif LANES == 8
+  __builtin_ia32_maskstoreps256((void *)p, first_lanes(count), x);
+#else
+  for (size_t i = 0; i < LANES - 1; i++)
+    if (i < count) p[i] = x[i];
+#endif
+}
+
+// A whole vector, or its part where only `left` elements remain.
+INLINE vf load_some(const float *p, size_t left) {
+  return left >= LANES ? load(p) : load_part(p, left);
+}
+INLINE void store_some(float *p, vf x, size_t left) {
+  if (left >= LANES)
+    store(p, x);
+  else
+    store_part(p, x, left);
+}
 
 INLINE vf fma_(vf a, vf b, vf c) {
 #if LANES == 4
@@ -39,7 +74,9 @@ INLINE float sum_lanes(vf x) {
   return s[0];
 }
 INLINE float max_lanes(vf x) {
-  float m = x[0];
-  for (int i = 1; i < LANES; i++) m = x[i] > m ? x[i] : m;
-  return m;
+  float m[LANES];
+  memcpy(m, &x, sizeof m);
+  for (int width = LANES / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; i++) m[i] = m[i] > m[i + width] ? m[i] : m[i + width];
+  return m[0];
 }

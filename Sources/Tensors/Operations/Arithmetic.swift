@@ -58,7 +58,7 @@ extension Tensor {
   }
 
   /// A number of the same type as this tensor.
-  func constant(_ value: Double) -> Tensor { Tensor(value, dtype) }
+  package func constant(_ value: Double) -> Tensor { Tensor(value, dtype) }
 }
 
 public func + (a: Tensor, b: Tensor) -> Tensor {

@@ -1,0 +1,206 @@
+import CallosumTensors
+
+/// A piece of a network that owns parameters, buffers and other modules. They are found by their
+/// property names: `@Parameter var weight`, `let blocks: [Block]` gives `blocks.0.….weight`.
+public protocol Module: AnyObject {}
+
+/// A tensor that learning changes.
+@propertyWrapper public final class Parameter<Value: TensorSlot>: NamedTensorBox {
+  public var wrappedValue: Value
+  public init(wrappedValue: Value) { self.wrappedValue = wrappedValue }
+  package var tensor: Tensor? {
+    get { wrappedValue.tensor }
+    set { wrappedValue.tensor = newValue }
+  }
+  package var isLearned: Bool { true }
+  package func withOwnMemory(_ body: (UnsafeMutablePointer<Float>) -> Void) {
+    wrappedValue.withOwnMemory(body)
+  }
+}
+
+/// A tensor that belongs to a module's state but is not learned, such as a running mean.
+@propertyWrapper public final class Buffer<Value: TensorSlot>: NamedTensorBox {
+  public var wrappedValue: Value
+  public init(wrappedValue: Value) { self.wrappedValue = wrappedValue }
+  package var tensor: Tensor? {
+    get { wrappedValue.tensor }
+    set { wrappedValue.tensor = newValue }
+  }
+  package var isLearned: Bool { false }
+  package func withOwnMemory(_ body: (UnsafeMutablePointer<Float>) -> Void) {
+    wrappedValue.withOwnMemory(body)
+  }
+}
+
+/// A tensor or an optional one.
+public protocol TensorSlot {
+  var tensor: Tensor? { get set }
+  /// Lets `body` change the elements (float32), of a copy if anybody else sees their memory.
+  mutating func withOwnMemory(_ body: (UnsafeMutablePointer<Float>) -> Void)
+}
+extension Tensor: TensorSlot {
+  public var tensor: Tensor? {
+    get { self }
+    set {
+      guard let newValue else { fatalError("a parameter that a module needs cannot be taken away") }
+      self = newValue
+    }
+  }
+}
+extension Optional: TensorSlot where Wrapped == Tensor {
+  public var tensor: Tensor? {
+    get { self }
+    set { self = newValue }
+  }
+  public mutating func withOwnMemory(_ body: (UnsafeMutablePointer<Float>) -> Void) {
+    guard var tensor = take() else { return }
+    tensor.withOwnMemory(body)
+    self = tensor
+  }
+}
+
+/// The place where a module keeps a tensor.
+package protocol NamedTensorBox: AnyObject {
+  var tensor: Tensor? { get set }
+  var isLearned: Bool { get }
+  func withOwnMemory(_ body: (UnsafeMutablePointer<Float>) -> Void)
+}
+
+/// A tensor of a module under its full name.
+public struct NamedParameter {
+  public let name: String
+  package let box: any NamedTensorBox
+  /// Its present value.
+  public var value: Tensor {
+    get { box.tensor ?? .zeros([0]) }
+    nonmutating set { box.tensor = newValue }
+  }
+  /// Lets `body` change the value in place (float32).
+  package func withOwnMemory(_ body: (UnsafeMutablePointer<Float>) -> Void) {
+    box.withOwnMemory(body)
+  }
+}
+
+extension Module {
+  /// What learning changes, by name, in the order of declaration.
+  public func parameters() -> [NamedParameter] { boxes().filter(\.box.isLearned) }
+
+  /// State that is kept with the parameters but not learned.
+  public func buffers() -> [NamedParameter] { boxes().filter { !$0.box.isLearned } }
+
+  /// Number of learned values.
+  public var parameterCount: Int { parameters().map(\.value.size).reduce(0, +) }
+
+  private func boxes() -> [NamedParameter] {
+    var found: [NamedParameter] = []
+    var seen: Set<ObjectIdentifier> = []
+    visit(self, "") { name, part in
+      // A tensor shared by two modules counts once, under its first name.
+      guard let box = part as? any NamedTensorBox, box.tensor != nil,
+        seen.insert(ObjectIdentifier(box)).inserted
+      else { return }
+      found.append(NamedParameter(name: name, box: box))
+    }
+    return found
+  }
+}
+
+/// Calls `body` with the name and value of everything below `part` that is a module or holds a tensor.
+private func visit(_ part: Any, _ path: String, _ body: (String, Any) -> Void) {
+  func join(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+  var mirror: Mirror? = Mirror(reflecting: part)
+  var levels: [Mirror] = []
+  while let level = mirror {
+    levels.append(level)
+    mirror = level.superclassMirror
+  }
+  for child in levels.reversed().flatMap({ Array($0.children) }) {
+    // A property wrapper is stored under the property's name with an underscore in front.
+    let label = child.label.map { $0.hasPrefix("_") ? String($0.dropFirst()) : $0 } ?? ""
+    descend(child.value, join(label), body)
+  }
+}
+
+private func descend(_ value: Any, _ path: String, _ body: (String, Any) -> Void) {
+  if value is any NamedTensorBox {
+    body(path, value)
+  } else if value is any Module {
+    body(path, value)
+    visit(value, path, body)
+  } else if let list = value as? [Any] {
+    for (position, element) in list.enumerated() { descend(element, "\(path).\(position)", body) }
+  } else if let table = value as? [String: Any] {
+    for (key, element) in table.sorted(by: { $0.key < $1.key }) { descend(element, "\(path).\(key)", body) }
+  } else {
+    let mirror = Mirror(reflecting: value)
+    if mirror.displayStyle == .optional, let some = mirror.children.first {
+      descend(some.value, path, body)
+    }
+  }
+}
+
+// MARK: Calls
+
+/// A module from one tensor to one tensor of floating-point numbers.
+public protocol Layer: Module {
+  /// What the layer computes; callers use `layer(x)`.
+  func forward(_ x: Tensor) -> Tensor
+}
+
+extension Layer {
+  public func callAsFunction(_ x: Tensor) -> Tensor { running { forward(x) } }
+}
+
+extension Module {
+  /// Runs `body` as a call of this module, so that a mistake inside is reported with its path.
+  public func running<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let state = ThreadState.current
+    registerPaths
+    state.modules.append(self)
+    defer { state.modules.removeLast() }
+    return try body()
+  }
+}
+
+/// Done once: lets the tensor room name the modules under way.
+private let registerPaths: Void = {
+  ThreadState.describeModules = { modules in
+    guard let root = modules.first as? any Module, let last = modules.last else { return "" }
+    var path = ""
+    visit(root, "") { name, part in
+      if let part = part as? any Module, part === last { path = name }
+    }
+    let type = String(describing: Swift.type(of: last))
+    return path.isEmpty ? type : "\(path) (\(type))"
+  }
+}()
+
+// MARK: Derivatives
+
+/// The value of `loss` and its gradient by each of `parameters`.
+public func valueAndGradient(
+  by parameters: [NamedParameter], of loss: () throws -> Tensor
+) rethrows -> (value: Tensor, gradients: [Tensor]) {
+  let values = parameters.map(\.value)
+  defer { for (parameter, value) in zip(parameters, values) { parameter.value = value } }
+  return try valueAndGradient(at: values) { leaves in
+    for (parameter, leaf) in zip(parameters, leaves) { parameter.value = leaf }
+    return try loss()
+  }
+}
+
+/// The result of `body` with `values` in place of the parameters: a module as a function of its
+/// weights.
+public func withParameters<Result>(
+  _ parameters: [NamedParameter], as values: [Tensor], _ body: () throws -> Result
+) rethrows -> Result {
+  let before = parameters.map(\.value)
+  for (parameter, value) in zip(parameters, values) {
+    require(
+      parameter.value.shape == value.shape, "withParameters",
+      "\(parameter.name) has shape \(parameter.value.shape), the value given \(value.shape)")
+    parameter.value = value
+  }
+  defer { for (parameter, value) in zip(parameters, before) { parameter.value = value } }
+  return try body()
+}
