@@ -20,6 +20,9 @@ func tests(_ name: String, see rooms: [String], and others: [Target.Dependency] 
 
 let package = Package(
   name: "callosum",
+  products: [
+    .library(name: "Callosum", targets: ["Callosum"])
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ],
@@ -34,4 +37,5 @@ let package = Package(
       name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors"],
       path: "Tests/Support"),
     tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
+    .target(name: "Callosum", dependencies: ["CallosumTensors", "CallosumNetworks"], path: "Sources/Callosum"),
   ])

@@ -38,7 +38,7 @@ public enum Golden {
     }
     struct Missing: Error { let tensor: String }
     let file = folder.appendingPathComponent("operations/\(operation).safetensors")
-    let (tensors, metadata) = try readSafetensors(file)
+    let (tensors, metadata) = try Safetensors.load(file.path)
     let descriptions = try JSONDecoder().decode(
       [Description].self, from: Data((metadata["cases"] ?? "").utf8))
 

@@ -29,10 +29,10 @@ INLINE void copy_line(int size, size_t n, const char *x, ptrdiff_t sx, char *y, 
 }
 #undef COPY_LINE
 
-enum { tile = 32 };
+enum { copy_tile = 32 };
 
 // A unit is one row of all axes but the last or, where the read axis `across` is not the last,
-// one tile of `tile` indices of it, walked together with the whole last axis tile by tile: both
+// one tile of `copy_tile` indices of it, walked together with the whole last axis tile by tile: both
 // sides then stay within a few cache lines.
 static void copy_units(void *context, size_t begin, size_t end) {
   const struct copy_job *job = context;
@@ -44,9 +44,9 @@ static void copy_units(void *context, size_t begin, size_t end) {
     size_t rest = unit, first = 0, rows = 1;
     ptrdiff_t ox = 0, oy = 0;
     if (across != last) {
-      first = rest % job->tiles_across * tile;
+      first = rest % job->tiles_across * copy_tile;
       rest /= job->tiles_across;
-      rows = m->shape[across] - first < tile ? m->shape[across] - first : tile;
+      rows = m->shape[across] - first < copy_tile ? m->shape[across] - first : copy_tile;
       ox = (ptrdiff_t)first * m->strides[0][across];
       oy = (ptrdiff_t)first * m->strides[1][across];
     }
@@ -64,8 +64,8 @@ static void copy_units(void *context, size_t begin, size_t end) {
       continue;
     }
     ptrdiff_t ax = m->strides[0][across], ay = m->strides[1][across];
-    for (size_t column = 0; column < inner; column += tile) {
-      size_t n = inner - column < tile ? inner - column : tile;
+    for (size_t column = 0; column < inner; column += copy_tile) {
+      size_t n = inner - column < copy_tile ? inner - column : copy_tile;
       for (size_t r = 0; r < rows; r++)
         copy_line(job->size, n, x + ((ptrdiff_t)column * sx + (ptrdiff_t)r * ax) * size, sx,
                   y + ((ptrdiff_t)column * sy + (ptrdiff_t)r * ay) * size, sy);
@@ -89,9 +89,9 @@ static void copy_between(int size, int rank, const size_t *shape, const void *x,
   struct copy_job job = {&m, size, across, 1, x, y};
   size_t per_unit = m.shape[last], units = m.count / m.shape[last];
   if (across != last) {
-    job.tiles_across = (m.shape[across] + tile - 1) / tile;
+    job.tiles_across = (m.shape[across] + copy_tile - 1) / copy_tile;
     units = units / m.shape[across] * job.tiles_across;
-    per_unit *= m.shape[across] < tile ? m.shape[across] : tile;
+    per_unit *= m.shape[across] < copy_tile ? m.shape[across] : copy_tile;
   }
   callosum_parallel(units, 32768 / per_unit + 1, copy_units, &job);
 }

@@ -1,0 +1,42 @@
+import Callosum
+
+/// Forward and backward of `function` with a fixed gradient of its result.
+private func forwardBackward(
+  _ inputs: [Tensor], _ function: @escaping ([Tensor]) -> Tensor
+) -> () -> Void {
+  var random = RandomGenerator(seed: 2)
+  let cotangent = random.normal(function(inputs).shape)
+  return {
+    let (_, pullback) = valueAndPullback(at: inputs) { [function($0)] }
+    _ = pullback([cotangent])
+  }
+}
+
+let operations: [Workload] = [
+  Workload(name: "matmul_1024") {
+    var random = generator()
+    let a = random.normal([1024, 1024]), b = random.normal([1024, 1024])
+    return { _ = matmul(a, b) }
+  },
+  Workload(name: "softmax") {
+    var random = generator()
+    return forwardBackward([random.normal([64, 256, 256])]) { softmax($0[0]) }
+  },
+  Workload(name: "layernorm_fwd_bwd") {
+    var random = generator()
+    let inputs = [random.normal([64, 256, 256]), Tensor.ones([256]), Tensor.zeros([256])]
+    return forwardBackward(inputs) { layerNorm($0[0], weight: $0[1], bias: $0[2]) }
+  },
+  Workload(name: "conv3x3_fwd_bwd") {
+    var random = generator()
+    let inputs = [random.normal([32, 32, 32, 32]), random.normal([64, 3, 3, 32]), random.normal([64])]
+    return forwardBackward(inputs) { conv2d($0[0], weight: $0[1], bias: $0[2], padding: (1, 1)) }
+  },
+  Workload(name: "depthwise7x7_fwd_bwd") {
+    var random = generator()
+    let inputs = [random.normal([32, 28, 28, 64]), random.normal([64, 7, 7, 1]), random.normal([64])]
+    return forwardBackward(inputs) {
+      conv2d($0[0], weight: $0[1], bias: $0[2], padding: (3, 3), groups: 64)
+    }
+  },
+]

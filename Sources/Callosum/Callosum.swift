@@ -1,0 +1,3 @@
+// The library's one import: every room that programs use.
+@_exported import CallosumNetworks
+@_exported import CallosumTensors
