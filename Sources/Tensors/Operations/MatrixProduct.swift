@@ -135,7 +135,7 @@ public func linear(
     },
     fast: { inputs in
       let (outputs, width) = (inputs[1].dim(0), inputs[1].dim(1))
-      let rows = inputs[0].reshaped([inputs[0].size / max(width, 1), width])
+      let rows = inputs[0].reshaped([Array(x.shape.dropLast()).elementCount, width])
       let target = Array(x.shape.dropLast()) + [outputs]
       let sum = productOfBatches(rows, inputs[1].transposed())
       let count = rows.dim(0), columns = outputs
