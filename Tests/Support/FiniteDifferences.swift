@@ -7,7 +7,7 @@ import CallosumTensors
 /// - Parameter gradients: one for each input, nil where the input is a constant.
 /// - Returns: what is wrong, nil if nothing is.
 public func finiteDifferenceProblem(
-  at inputs: [Tensor], gradients: [Tensor?], cotangent: Tensor, elements: Int = 40,
+  at inputs: [Tensor], gradients: [Tensor?], cotangent: Tensor, elements: Int = 100,
   tolerance: Double = 1e-6, of function: ([Tensor]) -> Tensor
 ) -> String? {
   let weights = cotangent.doubles

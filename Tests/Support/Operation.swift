@@ -10,17 +10,21 @@ public struct Operation: Sendable, CustomStringConvertible {
   let kinks: Set<String>
   /// Of values and gradients in float32.
   let tolerance: Tolerance
+  /// For cases whose numbers cancel, so that float32 cannot do better.
+  let cancelling: [String: Tolerance]
   let call: @Sendable (Inputs, Arguments) -> Tensor
 
   public init(
     _ name: String, constants: Set<String> = [], kinks: Set<String> = [],
     tolerance: Tolerance = Tolerance(relative: 2e-6, ofLargest: 2e-6),
+    cancelling: [String: Tolerance] = [:],
     _ call: @escaping @Sendable (Inputs, Arguments) -> Tensor
   ) {
     self.name = name
     self.constants = constants
     self.kinks = kinks
     self.tolerance = tolerance
+    self.cancelling = cancelling
     self.call = call
   }
 
