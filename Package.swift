@@ -32,10 +32,15 @@ let package = Package(
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("openblas")]),
     room("Tensors", sees: ["Kernels"]),
     room("Networks", sees: ["Kernels", "Tensors"]),
+    room("Contracts", sees: ["Tensors", "Networks"]),
+    room("Mixers", sees: ["Tensors", "Networks", "Contracts"]),
+    .target(
+      name: "Callosum",
+      dependencies: ["CallosumTensors", "CallosumNetworks", "CallosumContracts", "CallosumMixers"],
+      path: "Sources/Callosum"),
 
     .target(
       name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors"],
       path: "Tests/Support"),
     tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
-    .target(name: "Callosum", dependencies: ["CallosumTensors", "CallosumNetworks"], path: "Sources/Callosum"),
   ])

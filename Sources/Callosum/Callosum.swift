@@ -1,3 +1,10 @@
 // The library's one import: every room that programs use.
+@_exported import CallosumContracts
+@_exported import CallosumMixers
 @_exported import CallosumNetworks
 @_exported import CallosumTensors
+
+extension Catalogue {
+  /// Every part of this version.
+  public static let all = Catalogue(mixers)
+}

@@ -1,0 +1,238 @@
+"""The PyTorch side of the benchmark: a worker that times the workloads it is told to.
+
+Reads one JSON command per line on standard input and answers each with one JSON line:
+
+    {"workload": "softmax", "mode": "eager"|"compile", "steps": 5, "warmup": 3}
+    -> {"milliseconds": [of each step], "peak_mb": 812.5}    or    {"error": "..."}
+    {"measure": "memory", ...the same}    adds "start_mb", the memory before the workload was made
+    {"measure": "versions"}     -> {"versions": {...}}
+    {"measure": "copy_rate"}    -> {"gigabytes_per_second": of reading and writing 64 MB tensors}
+
+Written as a PyTorch user would write it: channels first, nn modules, the fused Adam. Data is made
+once per workload. A step is forward, backward and update for the `_step` workloads, forward and
+backward for `_fwd_bwd`, forward alone for `matmul_1024` and `softmax`. Needs torch and numpy.
+"""
+
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+
+THREADS = int(os.environ.get("CALLOSUM_BENCH_THREADS", "2"))
+os.environ.setdefault("OMP_NUM_THREADS", str(THREADS))
+# The compiler works in this process: helpers of its own would run beside the measurement.
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def forward_only(function, *inputs):
+    def make(compiled):
+        call = compiled(function)
+
+        def step():
+            with torch.no_grad():
+                call(*inputs)
+
+        return step
+
+    return make
+
+
+def forward_backward(module, x, cotangent):
+    """Gradients of the input and of the module's parameters."""
+    x.requires_grad_()
+
+    def make(compiled):
+        call = compiled(module)
+
+        def step():
+            x.grad = None
+            module.zero_grad(set_to_none=True)
+            call(x).backward(cotangent)
+
+        return step
+
+    return make
+
+
+def training(network, x, labels):
+    """Cross-entropy of the logits, its gradients, and an Adam update."""
+
+    def make(compiled):
+        optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
+
+        def loss_of(x, labels):
+            return F.cross_entropy(network(x).flatten(0, -2), labels.flatten())
+
+        call = compiled(loss_of)
+
+        def step():
+            optimiser.zero_grad(set_to_none=True)
+            call(x, labels).backward()
+            optimiser.step()
+
+        return step
+
+    return make
+
+
+class Attention(nn.Module):
+    def __init__(self, width, heads, causal):
+        super().__init__()
+        self.heads, self.causal = heads, causal
+        self.qkv = nn.Linear(width, 3 * width)
+        self.projection = nn.Linear(width, width)
+
+    def forward(self, x):
+        batch, tokens, width = x.shape
+        q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+        return self.projection(y.transpose(1, 2).reshape(batch, tokens, width))
+
+
+class Block(nn.Module):
+    def __init__(self, width, heads, causal=False):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.mixer = Attention(width, heads, causal)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(self, x):
+        x = x + self.mixer(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class VisionTransformer(nn.Module):
+    def __init__(self, width=128, heads=4, depth=4, patch=4, tokens=49):
+        super().__init__()
+        self.embed = nn.Conv2d(1, width, patch, stride=patch)
+        self.positions = nn.Parameter(torch.randn(tokens, width) * 0.02)
+        self.blocks = nn.Sequential(*[Block(width, heads) for _ in range(depth)])
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, 10)
+
+    def forward(self, images):
+        x = self.embed(images).flatten(2).transpose(1, 2) + self.positions
+        return self.head(self.norm(self.blocks(x)).mean(1))
+
+
+class CharacterModel(nn.Module):
+    def __init__(self, vocabulary=96, context=256, width=128, heads=4, depth=4):
+        super().__init__()
+        self.embed = nn.Embedding(vocabulary, width)
+        self.positions = nn.Parameter(torch.randn(context, width) * 0.02)
+        self.blocks = nn.Sequential(*[Block(width, heads, causal=True) for _ in range(depth)])
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, vocabulary)
+
+    def forward(self, characters):
+        return self.head(self.norm(self.blocks(self.embed(characters) + self.positions)))
+
+
+def convolutional_network():
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(64 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, 10))
+
+
+def labels(*shape, classes=10):
+    return torch.randint(classes, shape)
+
+
+WORKLOADS = {
+    "matmul_1024": lambda: forward_only(
+        torch.matmul, torch.randn(1024, 1024), torch.randn(1024, 1024)),
+    "softmax": lambda: forward_only(
+        lambda x: torch.softmax(x, -1), torch.randn(64, 256, 256)),
+    "layernorm_fwd_bwd": lambda: forward_backward(
+        nn.LayerNorm(256), torch.randn(64, 256, 256), torch.randn(64, 256, 256)),
+    "conv3x3_fwd_bwd": lambda: forward_backward(
+        nn.Conv2d(32, 64, 3, padding=1), torch.randn(32, 32, 32, 32), torch.randn(32, 64, 32, 32)),
+    "depthwise7x7_fwd_bwd": lambda: forward_backward(
+        nn.Conv2d(64, 64, 7, padding=3, groups=64), torch.randn(32, 64, 28, 28),
+        torch.randn(32, 64, 28, 28)),
+    "mlp_step": lambda: training(
+        nn.Sequential(nn.Linear(784, 256), nn.GELU(), nn.Linear(256, 10)),
+        torch.rand(128, 784), labels(128)),
+    "vit_tiny_step": lambda: training(
+        VisionTransformer(), torch.rand(64, 1, 28, 28), labels(64)),
+    "char_lm_step": lambda: training(
+        CharacterModel(), labels(16, 256, classes=96), labels(16, 256, classes=96)),
+    "convnet_step": lambda: training(
+        convolutional_network(), torch.rand(128, 1, 28, 28), labels(128)),
+}
+MODES = {"eager": lambda function: function, "compile": torch.compile}
+
+
+def resident_peak():
+    """The most memory this process has held, in MB."""
+    with open("/proc/self/status") as status:
+        line = next(line for line in status if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def copy_rate():
+    source = torch.randn(16 << 20)
+    target = torch.empty_like(source)
+    times = []
+    for _ in range(15):
+        start = time.perf_counter()
+        target.copy_(source)
+        times.append(time.perf_counter() - start)
+    return 2 * source.nbytes / statistics.median(times) / 1e9
+
+
+class Worker:
+    """Keeps the steps of the last workload, so that its data and its compiled code are made once."""
+
+    def __init__(self):
+        self.name, self.steps = None, {}
+
+    def step(self, name, mode):
+        if name != self.name:
+            self.name, self.steps = name, {}
+        if mode not in self.steps:
+            torch.manual_seed(0)
+            self.steps[mode] = WORKLOADS[name]()(MODES[mode])
+        return self.steps[mode]
+
+    def answer(self, command):
+        measure = command.get("measure", "time")
+        if measure == "versions":
+            return {"versions": {"torch": torch.__version__, "python": platform.python_version()}}
+        if measure == "copy_rate":
+            return {"gigabytes_per_second": copy_rate()}
+        start_mb = resident_peak()
+        step = self.step(command["workload"], command.get("mode", "eager"))
+        for _ in range(command["warmup"]):
+            step()
+        milliseconds = []
+        for _ in range(command["steps"]):
+            start = time.perf_counter()
+            step()
+            milliseconds.append((time.perf_counter() - start) * 1e3)
+        answer = {"milliseconds": milliseconds, "peak_mb": resident_peak()}
+        return {**answer, "start_mb": start_mb} if measure == "memory" else answer
+
+
+def main():
+    torch.set_num_threads(THREADS)
+    worker = Worker()
+    for line in sys.stdin:
+        try:
+            answer = worker.answer(json.loads(line))
+        except Exception as error:  # A workload that fails is an answer; the worker lives on.
+            text = str(error).strip() or "no reason given"
+            answer = {"error": f"{type(error).__name__}: {text.splitlines()[0]}"}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

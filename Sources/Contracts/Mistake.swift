@@ -1,0 +1,38 @@
+/// Something a user asked for that cannot be done; described in one line that says what is wrong and
+/// what to do.
+public struct Mistake: Error, Equatable, CustomStringConvertible {
+  public let description: String
+  public init(_ description: String) { self.description = description }
+}
+
+/// The entry of `names` that is spelled most like `name`, if any is close enough to be meant.
+public func nearestName(to name: String, in names: some Sequence<String>) -> String? {
+  let ranked = names.map { (name: $0, distance: editDistance(name.lowercased(), $0.lowercased())) }
+  guard let best = ranked.min(by: { ($0.distance, $0.name) < ($1.distance, $1.name) }) else { return nil }
+  return best.distance <= max(2, name.count / 2) ? best.name : nil
+}
+
+/// Insertions, deletions and replacements that lead from one word to the other (Levenshtein 1966).
+private func editDistance(_ a: String, _ b: String) -> Int {
+  let b = Array(b)
+  var row = Array(0...b.count)
+  for (i, letter) in a.enumerated() {
+    var diagonal = row[0]
+    row[0] = i + 1
+    for j in b.indices {
+      let replaced = diagonal + (letter == b[j] ? 0 : 1)
+      diagonal = row[j + 1]
+      row[j + 1] = min(replaced, diagonal + 1, row[j] + 1)
+    }
+  }
+  return row[b.count]
+}
+
+/// A mistake for a name that is not in a list, with the nearest that is.
+public func unknownName(_ kind: String, _ name: String, in names: some Sequence<String>) -> Mistake {
+  let names = Array(names).sorted()
+  if let nearest = nearestName(to: name, in: names) {
+    return Mistake("unknown \(kind) '\(name)'; did you mean '\(nearest)'?")
+  }
+  return Mistake("unknown \(kind) '\(name)'; there are: \(names.joined(separator: ", "))")
+}

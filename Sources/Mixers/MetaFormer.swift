@@ -1,0 +1,88 @@
+import CallosumContracts
+import CallosumNetworks
+import CallosumTensors
+
+/// The skeleton that token mixers are compared in (Yu et al. 2021): patches become tokens; each block
+/// computes x + Mixer(Norm(x)), then x + MLP(Norm(x)); the mean over tokens is classified.
+///
+/// Input [batch, height, width, channels], output [batch, classes]. Parameters: `embed.weight` [width,
+/// patch² channels], `embed.bias`, `positions` [tokens, width], for each block `blocks.N.norm1`, `.mixer`,
+/// `.norm2`, `.mlp`, then `norm` and `head`.
+public final class MetaFormer: Layer {
+  public struct Settings: Configuration {
+    /// Side of a patch, in pixels.
+    public var patch = 4
+    /// Numbers per token.
+    public var width = 64
+    /// Blocks.
+    public var depth = 4
+    /// Hidden units of the channel MLP per unit of width.
+    public var mlpRatio = 4
+    public init() {}
+
+    public func validate() throws {
+      for (name, value) in [("patch", patch), ("width", width), ("depth", depth), ("mlpRatio", mlpRatio)] {
+        try expect(value > 0, "\(name) must be at least 1, is \(value)")
+      }
+    }
+  }
+
+  /// One block of the skeleton.
+  public final class Block: Layer {
+    public let norm1, norm2: LayerNorm
+    public let mixer: any Layer
+    public let mlp: MLP
+
+    init(_ settings: Settings, mixer: any Layer, using generator: inout RandomGenerator) {
+      norm1 = LayerNorm(settings.width)
+      self.mixer = mixer
+      norm2 = LayerNorm(settings.width)
+      mlp = MLP(settings.width, hidden: settings.mlpRatio * settings.width, using: &generator)
+    }
+
+    public func forward(_ x: Tensor) -> Tensor {
+      let x = x + mixer(norm1(x))
+      return x + mlp(norm2(x))
+    }
+  }
+
+  public let embed: Linear
+  @Parameter public var positions: Tensor
+  public let blocks: [Block]
+  public let norm: LayerNorm
+  public let head: Linear
+  private let patch: Int
+
+  /// - Parameter mixer: makes the token mixer of each block.
+  /// - Throws: ``Mistake`` if the patches do not tile the images, or what `mixer` throws.
+  public init(
+    _ settings: Settings, imageShape: [Int], classes: Int, using generator: inout RandomGenerator,
+    mixer: (TokenSlot, inout RandomGenerator) throws -> any Layer
+  ) throws {
+    try settings.validate()
+    patch = settings.patch
+    try expect(
+      imageShape[0] % patch == 0 && imageShape[1] % patch == 0,
+      "patches of side \(patch) do not tile images of \(imageShape[0]) x \(imageShape[1])")
+    let grid = TokenSlot.Grid(rows: imageShape[0] / patch, columns: imageShape[1] / patch)
+    let slot = TokenSlot(width: settings.width, tokens: grid.rows * grid.columns, grid: grid)
+    embed = Linear(patch * patch * imageShape[2], settings.width, using: &generator)
+    positions = generator.normal([slot.tokens, settings.width], standardDeviation: 0.02)
+    var made: [Block] = []
+    for _ in 0..<settings.depth {
+      made.append(Block(settings, mixer: try mixer(slot, &generator), using: &generator))
+    }
+    blocks = made
+    norm = LayerNorm(settings.width)
+    head = Linear(settings.width, classes, using: &generator)
+  }
+
+  public func forward(_ images: Tensor) -> Tensor {
+    let (batch, channels) = (images.dim(0), images.dim(3))
+    let (rows, columns) = (images.dim(1) / patch, images.dim(2) / patch)
+    let patches = images.reshaped(batch, rows, patch, columns, patch, channels)
+      .transposed(0, 1, 3, 2, 4, 5).reshaped(batch, rows * columns, patch * patch * channels)
+    let tokens = blocks.reduce(embed(patches) + positions) { $1($0) }
+    return head(norm(tokens).mean(axis: 1))
+  }
+}
