@@ -1,12 +1,11 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-let parser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
-
 /// A room of the house: Sources/<name> becomes the module Callosum<name>, which sees the rooms below it.
 func room(_ name: String, sees rooms: [String], and others: [Target.Dependency] = []) -> Target {
   .target(
-    name: "Callosum\(name)", dependencies: rooms.map { .init(stringLiteral: "Callosum\($0)") } + others,
+    name: "Callosum\(name)",
+    dependencies: rooms.map { .init(stringLiteral: "Callosum\($0)") } + others,
     path: "Sources/\(name)")
 }
 
@@ -21,7 +20,8 @@ func tests(_ name: String, see rooms: [String], and others: [Target.Dependency] 
 let package = Package(
   name: "callosum",
   products: [
-    .library(name: "Callosum", targets: ["Callosum"])
+    .library(name: "Callosum", targets: ["Callosum"]),
+    .executable(name: "callosum", targets: ["CallosumTool"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -30,17 +30,31 @@ let package = Package(
     .target(
       name: "CallosumKernels", path: "Sources/Kernels",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("openblas")]),
+    .systemLibrary(name: "CallosumZlib", path: "Sources/Zlib", providers: [.apt(["zlib1g-dev"])]),
     room("Tensors", sees: ["Kernels"]),
     room("Networks", sees: ["Kernels", "Tensors"]),
     room("Contracts", sees: ["Tensors", "Networks"]),
     room("Mixers", sees: ["Tensors", "Networks", "Contracts"]),
+    room("Tasks", sees: ["Zlib", "Tensors", "Contracts"]),
+    room("Lab", sees: ["Kernels", "Tensors", "Networks", "Contracts", "Mixers"]),
     .target(
       name: "Callosum",
-      dependencies: ["CallosumTensors", "CallosumNetworks", "CallosumContracts", "CallosumMixers"],
+      dependencies: [
+        "CallosumTensors", "CallosumNetworks", "CallosumContracts", "CallosumMixers", "CallosumTasks",
+        "CallosumLab",
+      ],
       path: "Sources/Callosum"),
+    .executableTarget(
+      name: "CallosumTool",
+      dependencies: [
+        "Callosum", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/CommandLineTool"),
 
     .target(
       name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors"],
       path: "Tests/Support"),
     tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
+    tests("Tasks", see: ["Tasks", "Zlib"]),
+    tests("Lab", see: ["Lab"]),
   ])

@@ -1,7 +1,9 @@
 // The library's one import: every room that programs use.
 @_exported import CallosumContracts
+@_exported import CallosumLab
 @_exported import CallosumMixers
 @_exported import CallosumNetworks
+@_exported import CallosumTasks
 @_exported import CallosumTensors
 
 extension Catalogue {

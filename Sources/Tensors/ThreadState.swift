@@ -6,6 +6,8 @@ package final class ThreadState {
   var tape: Tape?
   /// Fused operations use their readable reference (tests compare the two).
   package var prefersReference = false
+  /// Multiply-accumulates since counting began, nil while nobody counts.
+  package var multiplyAccumulates: Int?
   package var modules: [AnyObject] = []
   /// The training pass under way, if any; the room above knows its type.
   package var trainingPass: AnyObject?
@@ -22,6 +24,25 @@ package final class ThreadState {
     slot.pointee = Unmanaged.passRetained(fresh).toOpaque()
     return fresh
   }
+}
+
+extension ThreadState {
+  /// Adds the arithmetic of a product, where somebody counts.
+  static func count(multiplyAccumulates count: @autoclosure () -> Int) {
+    let state = current
+    if let known = state.multiplyAccumulates { state.multiplyAccumulates = known + count() }
+  }
+}
+
+/// The multiply-accumulates that `body` computes: those of matrix products, convolutions and
+/// attention, which decide what a network costs.
+public func countingMultiplyAccumulates(_ body: () throws -> Void) rethrows -> Int {
+  let state = ThreadState.current
+  let outer = state.multiplyAccumulates
+  state.multiplyAccumulates = 0
+  defer { state.multiplyAccumulates = outer.map { $0 + (state.multiplyAccumulates ?? 0) } }
+  try body()
+  return state.multiplyAccumulates ?? 0
 }
 
 /// Stops the program because of a mistake in it, with a message that names the part's path in the

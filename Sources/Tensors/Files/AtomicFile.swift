@@ -5,29 +5,21 @@ import Foundation
 package enum AtomicFile {
   /// Replaces the file at `path` by `text` in UTF-8.
   /// - Throws: ``FileError``; then the old file, if any, is untouched and no other is left behind.
-  package static func write(_ text: String, to path: String) throws(FileError) {
+  package static func write(_ text: String, to path: String) throws {
     var text = text
-    var failure: FileError?
-    text.withUTF8 { bytes in
-      do throws(FileError) {
-        try write(to: path) { (sink) throws(FileError) in
-          try sink.write(UnsafeRawBufferPointer(bytes))
-        }
-      } catch { failure = error }
+    try text.withUTF8 { bytes in
+      try write(to: path) { try $0.write(UnsafeRawBufferPointer(bytes)) }
     }
-    if let failure { throw failure }
   }
 
   /// Replaces the file at `path` by what `body` writes, piece after piece.
-  /// - Throws: ``FileError`` as above.
-  package static func write(
-    to path: String, _ body: (Sink) throws(FileError) -> Void
-  ) throws(FileError) {
+  /// - Throws: ``FileError`` as above, or what `body` throws.
+  package static func write(to path: String, _ body: (Sink) throws -> Void) throws {
     let target = try destination(path)
     let temporary = "\(target.path).\(getpid()).\(UInt32.random(in: 0...UInt32.max)).part"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, target.mode)
     guard descriptor >= 0 else { throw FileError(path: path) }
-    do throws(FileError) {
+    do {
       defer { close(descriptor) }
       try body(Sink(path: path, descriptor: descriptor))
       guard fsync(descriptor) == 0 else { throw FileError(path: path) }
@@ -42,6 +34,17 @@ package enum AtomicFile {
     }
   }
 
+  /// Says early whether `path` can be written, before long work whose result goes there.
+  /// - Throws: ``FileError`` as `write` would.
+  package static func checkWritable(_ path: String) throws {
+    let target = try destination(path)
+    let temporary = "\(target.path).\(getpid()).check.part"
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, target.mode)
+    guard descriptor >= 0 else { throw FileError(path: path) }
+    close(descriptor)
+    unlink(temporary)
+  }
+
   /// Where the bytes go while the file is being written.
   package struct Sink {
     fileprivate let path: String
@@ -54,10 +57,13 @@ package enum AtomicFile {
   }
 
   /// The file to replace, behind any symbolic links, and the permissions that the new one gets.
-  private static func destination(_ path: String) throws(FileError) -> (path: String, mode: mode_t) {
+  private static func destination(_ path: String) throws(FileError) -> (path: String, mode: mode_t)
+  {
     var status = stat()
     guard stat(path, &status) == 0 else {
-      guard errno == ENOENT, !path.isEmpty, !path.hasSuffix("/") else { throw FileError(path: path) }
+      guard errno == ENOENT, !path.isEmpty, !path.hasSuffix("/") else {
+        throw FileError(path: path)
+      }
       return (path, 0o666)
     }
     // A rename would replace a device such as /dev/null by a file.
@@ -76,7 +82,7 @@ package enum AtomicFile {
 }
 
 /// Writes past every buffer; false, with the reason in `errno`, where the system refuses.
-func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
+package func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
   var rest = bytes[...]
   while !rest.isEmpty {
     let part = UnsafeRawBufferPointer(rebasing: rest)

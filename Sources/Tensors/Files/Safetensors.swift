@@ -157,13 +157,9 @@ public enum Safetensors {
     // Elements start at a multiple of 8.
     while json.count % 8 != 0 { json.append(0x20) }
     var length = UInt64(json.count).littleEndian
-    try AtomicFile.write(to: path) { sink throws(FileError) in
-      try withUnsafeBytes(of: &length) { bytes throws(FileError) in try sink.write(bytes) }
-      var failure: FileError?
-      json.withUnsafeBytes { bytes in
-        do throws(FileError) { try sink.write(bytes) } catch { failure = error }
-      }
-      if let failure { throw failure }
+    try AtomicFile.write(to: path) { sink in
+      try withUnsafeBytes(of: &length) { try sink.write($0) }
+      try json.withUnsafeBytes { try sink.write($0) }
       for (_, tensor) in order {
         let packed = tensor.packed
         try sink.write(UnsafeRawBufferPointer(start: packed.pointer, count: packed.size * packed.dtype.size))

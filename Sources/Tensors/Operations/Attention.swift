@@ -55,6 +55,7 @@ public func scaledDotProductAttention(
       let shape = [q.dim(0), q.dim(2), q.dim(1), v.dim(3)]
       let y = Tensor(uninitialized: shape, .float32)
       let lse = Tensor(uninitialized: [q.dim(0), q.dim(1), q.dim(2)], .float32)
+      ThreadState.count(multiplyAccumulates: scores.elementCount * (q.dim(3) + v.dim(3)))
       let job = AttentionJob(q, k, v, mask: added, scale: scale, causal: causal)
       job.run { callosum_attention($0, y.pointer(as: Float.self), lse.pointer(as: Float.self)) }
       return (

@@ -23,6 +23,8 @@ public func convolution(
         let empty = plan.reference(inputs)
         return (empty, { _, _ in inputs.map { .zeros(like: $0) } })
       }
+      ThreadState.count(
+        multiplyAccumulates: plan.yShape.elementCount * plan.kernel.elementCount * plan.inputs / groups)
       let y = plan.isDepthwise ? plan.depthwise(x, w, bias) : plan.forward(x, w, bias)
       return (
         y,

@@ -56,6 +56,7 @@ private func productOfBatches(_ a: Tensor, _ b: Tensor) -> Tensor {
   if k == 0 || shape.elementCount == 0 { return .zeros(shape, dtype: a.dtype) }
   let result = Tensor(uninitialized: shape, a.dtype)
   let count = batch.elementCount
+  ThreadState.count(multiplyAccumulates: count * m * n * k)
 
   // Products too small for a library call to pay; what is left goes to the library one by one.
   let isSmall = a.dtype == .float32 && m * n * k <= 64 * 64 * 64

@@ -1,0 +1,100 @@
+import ArgumentParser
+import Callosum
+import CallosumLab
+import Foundation
+
+/// Trains parts in the same slot at equal budget and shows which does better.
+struct Compare: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Train parts in the same network at equal budget; print a table and write a report.",
+    discussion: """
+      The default compares four token mixers on Fashion-MNIST with a budget for a first look. --full \
+      trains for twelve times as many steps on a wider network.
+      """)
+
+  @Option(help: "What to learn.") var task = "fashion-mnist"
+  @Option(help: "Ids of token mixers, separated by commas; see 'callosum list'.")
+  var parts = "average-pooling,softmax-attention,spatial-mlp,depthwise-convolution"
+  @Flag(help: "Train to a good accuracy instead of a first look (about an hour).") var full = false
+  @Option(help: "Training steps of each run.") var steps: Int?
+  @Option(help: "Runs of each part, from different random seeds.") var seeds = 3
+  @Option(help: "Images in a batch.") var batch: Int?
+  @Option(help: "Numbers per token.") var width: Int?
+  @Option(help: "Blocks of the network.") var depth: Int?
+  @Option(help: "Side of a patch in pixels.") var patch: Int?
+  @Option(help: "Learning rate at its highest.") var learningRate: Double?
+  @Option(help: "Settings of parts as JSON, by id: '{\"softmax-attention\": {\"heads\": 8}}'.")
+  var config: String?
+  @Option(help: "Where to write the report.") var report = "report.html"
+  @Flag(help: "Show no progress.") var quiet = false
+  @OptionGroup var output: JSONOption
+
+  func run() throws {
+    let plan = try plan()
+    try AtomicFile.checkWritable(report)
+    let bar = ProgressBar(
+      label: "preparing", total: plan.totalImages, unit: "images",
+      style: .standardError(quiet: quiet))
+    Interruption.listen()
+    let result = try plan.run(
+      command: command,
+      started: { name, seed in bar.label = "\(name), seed \(seed) of \(seeds)" },
+      progress: { bar.advance(by: $0) },
+      isCancelled: { Interruption.requested })
+    bar.finish()
+    try Report(result).write(to: report)
+    if output.json {
+      print(try result.json())
+    } else {
+      print(result.table.text)
+      print("\nReport: \(report)")
+    }
+    if result.wasInterrupted {
+      FileHandle.standardError.write(Data("Interrupted: the figures are of the runs that were complete.\n".utf8))
+    }
+    if let code = Interruption.exitCode { throw ExitCode(code) }
+  }
+
+  private func plan() throws -> ComparisonPlan {
+    guard task == "fashion-mnist" else { throw unknownName("task", task, in: ["fashion-mnist"]) }
+    let ids = parts.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    for (position, id) in ids.enumerated() where ids[..<position].contains(id) {
+      throw Mistake("--parts names '\(id)' twice")
+    }
+    let chosen = try ids.map { try Catalogue.all.part($0) }
+    var settings = ComparisonPlan.Settings()
+    if full {
+      settings.network.width = 96
+      settings.training.steps = 6000
+      settings.training.schedule = .cosine(warmup: 200, final: 0.01)
+    }
+    if let steps {
+      settings.training.steps = steps
+      settings.training.schedule = .cosine(warmup: min(40, max(steps, 1) / 10), final: 0.01)
+    }
+    if let batch { settings.training.batchSize = batch }
+    if let width { settings.network.width = width }
+    if let depth { settings.network.depth = depth }
+    if let patch { settings.network.patch = patch }
+    if let learningRate { settings.training.learningRate = learningRate }
+    return try ComparisonPlan(
+      task: try FashionMNISTTask(), parts: chosen, settings: settings,
+      partSettings: try partSettings(ids), seeds: seeds)
+  }
+
+  private func partSettings(_ ids: [String]) throws -> [String: JSONValue] {
+    guard let config else { return [:] }
+    guard case .object(let table) = try parsedJSON(config, option: "--config") else {
+      throw Mistake("--config needs a JSON object with the ids of parts as keys")
+    }
+    for id in table.keys where !ids.contains(id) { throw unknownName("part in --config", id, in: ids) }
+    return table
+  }
+
+  private var command: String {
+    (["callosum"] + CommandLine.arguments.dropFirst().map { argument in
+      argument.contains { " '\"{}$&|;<>()*".contains($0) }
+        ? "'\(argument.replacingOccurrences(of: "'", with: "'\\''"))'" : argument
+    }).joined(separator: " ")
+  }
+}

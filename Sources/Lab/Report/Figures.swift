@@ -1,0 +1,190 @@
+/// The four figures of a comparison: accuracy and loss while learning, accuracy against size and
+/// against time.
+struct Figures {
+  private let result: Comparison
+  private let curves: [Curve]
+
+  init(_ result: Comparison) {
+    self.result = result
+    curves = result.arms.enumerated().map { Curve($1, arm: $0) }
+  }
+
+  var all: [HTML] { [accuracyBySteps, accuracyByTime, lossBySteps, accuracyByParameters] }
+
+  private var hasIntervals: Bool { result.summaries.contains { $0.accuracy?.interval != nil } }
+
+  private var bandNote: String {
+    result.budget.seeds.count > 1 ? " Line: mean of the seeds. Band: lowest to highest seed." : ""
+  }
+
+  private var accuracyBySteps: HTML {
+    let marks = curves.flatMap { $0.marks(\.accuracy, against: \.step) }
+    return figure(
+      "Learning curves", "Test accuracy while training." + bandNote,
+      x: stepAxis, y: accuracyAxis(curves.flatMap { $0.late(\.accuracy) }), marks: marks)
+  }
+
+  private var lossBySteps: HTML {
+    let late = curves.flatMap { $0.late(\.loss) }
+    let axis = Self.bounds(late).map { Axis("training loss", over: $0, floor: 0) }
+    return figure(
+      "Training loss", "Mean over the batches since the point before." + bandNote,
+      x: stepAxis, y: axis, marks: curves.flatMap { $0.marks(\.loss, against: \.step) })
+  }
+
+  private var accuracyByTime: HTML {
+    let ends = result.summaries.enumerated().compactMap { index, arm -> Plot.Mark? in
+      guard let accuracy = arm.accuracy, let seconds = arm.seconds else { return nil }
+      return .point(
+        (seconds, accuracy.mean * 100), xError: nil, yError: percent(accuracy.interval), arm: index)
+    }
+    let times = curves.flatMap { $0.points.map(\.seconds) }
+    let longest = times.filter(\.isFinite).max() ?? 0
+    let intervals = result.summaries.compactMap { percent($0.accuracy?.interval) }
+    let spread = intervals.flatMap { [$0.lowerBound, $0.upperBound] }
+    return figure(
+      "Accuracy against training time",
+      "The same curves by the clock. Marks: final accuracy"
+        + (hasIntervals ? " with its 95 % interval." : "."),
+      x: longest > 0 ? Axis("seconds of training", over: 0...longest, floor: 0) : nil,
+      y: accuracyAxis(curves.flatMap { $0.late(\.accuracy) } + spread),
+      marks: curves.flatMap { $0.marks(\.accuracy, against: \.seconds, withBand: false) } + ends)
+  }
+
+  private var accuracyByParameters: HTML {
+    let arms = result.summaries
+    var marks: [Plot.Mark] = []
+    var values: [Double] = []
+    for (index, arm) in arms.enumerated() {
+      guard let accuracy = arm.accuracy else { continue }
+      let size = Double(arm.parameters)
+      let seeds = arm.dots.map { $0 * 100 }
+      marks += seeds.map { .dot((size, $0), arm: index) }
+      let interval = percent(accuracy.interval)
+      marks.append(.point((size, accuracy.mean * 100), xError: nil, yError: interval, arm: index))
+      values +=
+        [accuracy.mean * 100] + seeds + (interval.map { [$0.lowerBound, $0.upperBound] } ?? [])
+    }
+    let sizes = arms.filter { $0.accuracy != nil }.map { Double($0.parameters) }
+    let x = Self.bounds(sizes).map {
+      Axis(
+        "parameters", over: $0, padding: 0.12, floor: 0, allowsLogarithm: true,
+        label: Axis.compactLabel)
+    }
+    return figure(
+      "Accuracy against size",
+      hasIntervals
+        ? "Large mark: mean with 95 % interval. Small dots: seeds."
+        : "One seed each, so no intervals.",
+      x: x, y: accuracyAxis(values), marks: marks)
+  }
+
+  private var stepAxis: Axis? {
+    let last = curves.flatMap { $0.points.map(\.step) }.max() ?? 0
+    return last > 0 ? Axis("training steps", over: 0...last, padding: 0) : nil
+  }
+
+  private func accuracyAxis(_ values: [Double]) -> Axis? {
+    Self.bounds(values).map {
+      Axis(
+        "test accuracy, %", over: max($0.lowerBound, 0)...min(max($0.upperBound, 0), 100), floor: 0,
+        ceiling: 100)
+    }
+  }
+
+  private func percent(_ interval: ClosedRange<Double>?) -> ClosedRange<Double>? {
+    interval.map { $0.lowerBound * 100...$0.upperBound * 100 }
+  }
+
+  private static func bounds(_ values: [Double]) -> ClosedRange<Double>? {
+    let finite = values.filter(\.isFinite)
+    guard let low = finite.min(), let high = finite.max() else { return nil }
+    return low...high
+  }
+
+  /// A figure with its legend; a sentence in its place where nothing was measured.
+  private func figure(
+    _ title: String, _ caption: String, x: Axis?, y: Axis?, marks: [Plot.Mark]
+  ) -> HTML {
+    guard let x, let y, !marks.isEmpty else {
+      return "<figure><figcaption>\(title)<span>Nothing was measured.</span></figcaption></figure>"
+    }
+    let names = Format.list(result.arms.map(\.name))
+    let plot = Plot(
+      x: x, y: y, summary: "\(title): \(y.title) against \(x.title) for \(names).", marks: marks)
+    let legend = result.arms.enumerated().map { index, arm -> HTML in
+      "<li>\(Self.key(index))\(arm.name)</li>"
+    }
+    return """
+      <figure>
+      <figcaption>\(title)<span>\(Format.unbroken(caption))</span></figcaption>
+      <ul class="legend">\(legend)</ul>
+      \(plot.svg)
+      </figure>
+      """
+  }
+
+  /// Colour and shape of an arm, to stand in front of its name.
+  static func key(_ arm: Int) -> HTML {
+    """
+    <svg class="key" viewBox="0 0 22 14" aria-hidden="true">\
+    <line class="line arm\(Style.slot(arm))" x1="0" y1="7" x2="22" y2="7"/>\
+    \(Marker.draw(arm, atX: 11, y: 7))</svg>
+    """
+  }
+}
+
+/// The learning curves of an arm, put together step by step over its seeds.
+private struct Curve {
+  struct Point {
+    let step: Double
+    /// Mean over the seeds.
+    let seconds: Double
+    /// Percent, one value per seed that measured it.
+    let accuracy: [Double]
+    let loss: [Double]
+  }
+
+  let arm: Int
+  let points: [Point]
+
+  init(_ arm: Comparison.Arm, arm index: Int) {
+    self.arm = index
+    let measured = Dictionary(grouping: arm.runs.flatMap(\.curve), by: \.step)
+    // A run that was stopped leaves later steps to fewer seeds; the mean would jump there.
+    let seeds = arm.runs.filter { $0.testAccuracy != nil }.count
+    points = measured.filter { $0.value.count >= max(seeds, 1) }
+      .sorted { $0.key < $1.key }
+      .map { step, values in
+        Point(
+          step: Double(step), seconds: Statistics.mean(values.map(\.seconds)),
+          accuracy: values.compactMap { $0.testAccuracy.map { $0 * 100 } }.filter(\.isFinite),
+          loss: values.compactMap(\.trainingLoss).filter(\.isFinite))
+      }
+  }
+
+  /// Values after the first tenth of training, which would otherwise take most of the axis.
+  func late(_ measure: KeyPath<Point, [Double]>) -> [Double] {
+    let measured = points.filter { !$0[keyPath: measure].isEmpty }
+    let last = measured.last?.step ?? 0
+    let late = measured.filter { $0.step >= 0.1 * last && $0.step > 0 }
+    return (late.isEmpty ? measured : late).flatMap { $0[keyPath: measure] }
+  }
+
+  func marks(
+    _ measure: KeyPath<Point, [Double]>, against x: KeyPath<Point, Double>, withBand: Bool = true
+  ) -> [Plot.Mark] {
+    let measured = points.filter { !$0[keyPath: measure].isEmpty }
+    let line = measured.map { ($0[keyPath: x], Statistics.mean($0[keyPath: measure])) }
+    let band = measured.map { point in
+      let values = point[keyPath: measure]
+      return (x: point[keyPath: x], low: values.min() ?? 0, high: values.max() ?? 0)
+    }
+    let hasBand = withBand && measured.contains { $0[keyPath: measure].count > 1 }
+    // A mark at the end tells lines apart where colour does not.
+    let end =
+      withBand ? line.last.map { Plot.Mark.point($0, xError: nil, yError: nil, arm: arm) } : nil
+    return (hasBand ? [.band(band, arm: arm)] : []) + [.line(line, arm: arm)]
+      + [end].compactMap { $0 }
+  }
+}

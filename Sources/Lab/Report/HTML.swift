@@ -1,0 +1,55 @@
+import Foundation
+
+/// A piece of HTML. Text enters it by interpolation only, and is escaped there; what is already HTML
+/// passes as it is. So nothing can be forgotten.
+struct HTML: ExpressibleByStringInterpolation {
+  private(set) var text: String
+
+  init(stringLiteral text: String) { self.text = text }
+
+  init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
+
+  static func + (first: HTML, second: HTML) -> HTML { "\(first)\(second)" }
+
+  struct StringInterpolation: StringInterpolationProtocol {
+    fileprivate var text = ""
+
+    init(literalCapacity: Int, interpolationCount: Int) { text.reserveCapacity(literalCapacity) }
+
+    mutating func appendLiteral(_ literal: String) { text += literal }
+
+    mutating func appendInterpolation(_ piece: HTML) { text += piece.text }
+
+    mutating func appendInterpolation(_ pieces: [HTML]) {
+      text += pieces.map(\.text).joined(separator: "\n")
+    }
+
+    mutating func appendInterpolation(_ words: String) { text += HTML.escape(words) }
+
+    mutating func appendInterpolation(_ number: Int) { text += String(number) }
+
+    /// A coordinate: a tenth of a unit is finer than the eye sees.
+    mutating func appendInterpolation(_ coordinate: Double) {
+      text += String(format: "%.1f", coordinate.isFinite ? coordinate : 0)
+    }
+  }
+
+  /// Safe in text and between quotes. Control characters have no place in HTML at all.
+  private static func escape(_ words: String) -> String {
+    var escaped = ""
+    for scalar in words.unicodeScalars {
+      switch scalar {
+      case "&": escaped += "&amp;"
+      case "<": escaped += "&lt;"
+      case ">": escaped += "&gt;"
+      case "\"": escaped += "&quot;"
+      case "'": escaped += "&#39;"
+      case "\n", "\t": escaped.unicodeScalars.append(scalar)
+      case _ where scalar.properties.generalCategory == .control: escaped += "\u{FFFD}"
+      case "\u{FFFE}", "\u{FFFF}": escaped += "\u{FFFD}"
+      default: escaped.unicodeScalars.append(scalar)
+      }
+    }
+    return escaped
+  }
+}

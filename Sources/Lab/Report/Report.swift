@@ -1,0 +1,187 @@
+import CallosumContracts
+import CallosumTensors
+import Foundation
+
+/// One comparison as a page that needs nothing else: no script, no network.
+public struct Report {
+  private let result: Comparison
+  private let arms: [ArmSummary]
+
+  public init(_ result: Comparison) {
+    self.result = result
+    arms = result.summaries
+  }
+
+  /// Writes the page to `path`, whole or not at all.
+  /// - Throws: a ``FileError``, which describes itself in one line.
+  public func write(to path: String) throws {
+    try AtomicFile.write(text, to: path)
+  }
+
+  /// The page.
+  public var text: String { page.text }
+
+  private var page: HTML {
+    let finding = Finding(result)
+    return """
+      <!DOCTYPE html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8"/>
+      <meta name="viewport" content="width=device-width, initial-scale=1"/>
+      <title>\(finding.headline)</title>
+      <style>
+      \(Style.sheet)
+      </style>
+      </head>
+      <body>
+      <main>
+      <p class="eyebrow">Callosum comparison · \(result.task.name) · \(day)</p>
+      \(interruption)
+      <h1>\(Format.unbroken(finding.headline))</h1>
+      <div class="opening">
+      <div>
+      <p>\(Format.unbroken(finding.detail))</p>
+      <p class="soft">\(setting)</p>
+      </div>
+      \(intervals)
+      </div>
+      <h2>Results</h2>
+      \(table)
+      <h2>Learning and cost</h2>
+      <div class="figures">
+      \(Figures(result).all)
+      </div>
+      <h2>What this does not show</h2>
+      \(limits.map { "<p>\($0)</p>" as HTML })
+      <h2>Repeat it</h2>
+      <pre>\(command)</pre>
+      <h2>Machine</h2>
+      <dl>
+      \(result.machine.rows.map { "<dt>\($0.name)</dt><dd>\($0.value)</dd>" as HTML })
+      </dl>
+      <h2>Exact configuration</h2>
+      <pre>\(configuration)</pre>
+      </main>
+      </body>
+      </html>
+
+      """
+  }
+
+  private var day: String {
+    let formatter = DateFormatter()
+    formatter.locale = Locale(identifier: "en_GB")
+    formatter.timeZone = TimeZone(identifier: "UTC")
+    formatter.dateFormat = "d MMMM yyyy"
+    return formatter.string(from: result.date)
+  }
+
+  private var interruption: HTML {
+    guard result.wasInterrupted else { return "" }
+    let planned = result.arms.count * result.budget.seeds.count
+    let complete = arms.reduce(0) { $0 + $1.accuracies.count }
+    return """
+      <p class="notice" role="note"><strong>Stopped early:</strong> \(complete) of \(planned) runs were \
+      complete; what follows rests on those.</p>
+      """
+  }
+
+  private var setting: String {
+    let (task, budget) = (result.task, result.budget)
+    let seeds = budget.seeds.count
+    return "\(result.arms.count) \(result.arms.count == 1 ? "arm" : "arms"),"
+      + " \(seeds) \(seeds == 1 ? "seed" : "seeds") each, \(Format.count(budget.steps)) steps of"
+      + " \(Format.count(budget.batchSize)) images. Trained on \(Format.count(task.trainingImages))"
+      + " images of \(task.classes) classes, tested on \(Format.count(task.testImages))."
+  }
+
+  private var intervals: HTML {
+    let rows = arms.enumerated().compactMap { index, arm in
+      arm.accuracy.map { accuracy in
+        IntervalPlot.Row(
+          name: arm.name, value: Format.percent(accuracy),
+          estimate: accuracy, seeds: arm.dots, arm: index)
+      }
+    }.sorted { $0.estimate.mean > $1.estimate.mean }
+    let spoken = rows.map { "\($0.name) \($0.value)" }.joined(separator: "; ")
+    guard
+      let plot = IntervalPlot(rows, title: "test accuracy, %", summary: "Test accuracy: \(spoken)")
+    else { return "" }
+    let caption =
+      rows.contains { $0.estimate.interval != nil }
+      ? "Large mark: mean. Bar: 95 % interval. Small dots: seeds."
+      : "One seed each, so no intervals."
+    return """
+      <figure>
+      <figcaption>Test accuracy<span>\(Format.unbroken(caption))</span></figcaption>
+      \(plot.svg)
+      </figure>
+      """
+  }
+
+  private var table: HTML {
+    let best = arms.filter { $0.accuracy != nil }
+      .max { ($0.accuracy?.mean ?? 0) < ($1.accuracy?.mean ?? 0) }
+    let headings = [
+      "Test accuracy", "Against the best", "Parameters", "MACs per image", "Images/s",
+      "Seconds",
+    ]
+    let rows = arms.enumerated().map { index, arm -> HTML in
+      let behind = best.flatMap { best in
+        best.name == arm.name ? "best" : arm.lead(over: best).map(Format.difference)
+      }
+      let cells = [
+        arm.accuracy.map { Format.percent($0, of: result.budget.seeds.count) } ?? "–",
+        behind ?? "–",
+        Format.count(arm.parameters),
+        Format.compact(Double(arm.multiplyAccumulatesPerImage)),
+        arm.imagesPerSecond.map(Format.rate) ?? "–",
+        arm.seconds.map(Format.significant) ?? "–",
+      ]
+      let columns = zip(headings, cells).map { "<td data-label=\"\($0)\">\($1)</td>" as HTML }
+      return "<tr><th scope=\"row\">\(Figures.key(index))\(arm.name)</th>\(columns)</tr>"
+    }
+    return """
+      <table>
+      <thead><tr><th scope="col">Arm</th>\
+      \(headings.map { "<th scope=\"col\">\($0)</th>" as HTML })</tr></thead>
+      <tbody>
+      \(rows)
+      </tbody>
+      </table>
+      <p class="soft">Accuracy: mean and 95 % interval (Student) over seeds. Against the best: difference \
+      in percentage points, paired by seed. Seconds: training time of one seed, mean; images/s: median. \
+      MACs: multiply-accumulates of one forward pass.</p>
+      """
+  }
+
+  private var limits: [String] {
+    let seeds = result.budget.seeds.count
+    let images = result.budget.steps * result.budget.batchSize
+    let passes = Double(images) / Double(max(result.task.trainingImages, 1))
+    return [
+      "This is one task and one budget: every run saw \(Format.count(images)) training images, about"
+        + " \(Format.significant(passes)) passes over the training set. An arm that learns slowly may"
+        + " overtake with more. Nothing was tuned for each arm, so an arm may suffer from a setting,"
+        + " such as the learning rate, that suits another better.",
+      seeds > 1
+        ? "With \(seeds) seeds the intervals are wide and rest on the assumption that results scatter"
+          + " normally. They cover the luck of initial weights and batch order, not the choice of"
+          + " test images, and they are not corrected for comparing several arms at once."
+        : "With one seed there is no telling luck from merit; run at least three.",
+      "Speed and seconds belong to this machine, this number of threads and whatever else it was doing.",
+    ]
+  }
+
+  /// Word by word, because browsers like to break a line inside "--steps".
+  private var command: HTML {
+    let words = result.command.split(separator: " ", omittingEmptySubsequences: false)
+      .map { "<span class=\"word\">\(String($0))</span>" as HTML }
+    return words.dropFirst().reduce(words.first ?? "") { "\($0) \($1)" }
+  }
+
+  private var configuration: String {
+    (try? result.configuration.text()) ?? "not representable as JSON"
+  }
+}

@@ -1,0 +1,75 @@
+import CallosumLab
+import Testing
+
+@Suite struct FindingTests {
+  @Test func overlapIsNoVictory() {
+    let finding = Finding(SampleComparison.make())
+    #expect(
+      finding.headline
+        == "No clear winner on Fashion-MNIST: Depthwise 7x7 convolution scored highest,"
+        + " 88.50 ± 0.22 %, but overlaps with Softmax self-attention.")
+    #expect(finding.detail.hasSuffix("Clearly below: Spatial MLP and Average pooling."))
+  }
+
+  @Test func separateIntervalsAreAVictory() {
+    #expect(
+      Finding(SampleComparison.make(gap: 0.03)).headline
+        == "Depthwise 7x7 convolution was the most accurate on Fashion-MNIST: 91.50 ± 0.22 %,"
+        + " its interval above every other.")
+  }
+
+  @Test func oneSeedProvesNothing() {
+    #expect(
+      Finding(SampleComparison.make(seeds: [1])).headline.hasSuffix(
+        "; one seed cannot tell that from luck."))
+  }
+
+  @Test func oneArmIsNoComparison() {
+    #expect(
+      Finding(SampleComparison.make(arms: 1)).headline
+        == "Average pooling reached 86.13 ± 0.45 % test accuracy on Fashion-MNIST.")
+  }
+
+  @Test func nothingCompleted() {
+    #expect(
+      Finding(SampleComparison.make(seeds: [])).headline
+        == "No run was completed on Fashion-MNIST.")
+  }
+
+  @Test func armsThatNeverFinishedAreNotBeaten() {
+    #expect(
+      Finding(SampleComparison.make(stopsEarly: true)).headline
+        == "Softmax self-attention was the most accurate on Fashion-MNIST, among the arms that"
+        + " finished: 88.24 ± 0.11 %, its interval above every other.")
+  }
+
+  @Test func twoEqualArms() {
+    var result = SampleComparison.make(arms: 2)
+    result.arms[1].runs = result.arms[0].runs
+    let finding = Finding(result)
+    #expect(finding.headline.contains("but overlaps with"))
+    #expect(finding.detail.contains("an interval that includes zero"))
+  }
+
+  @Test func anAccuracyThatIsNoNumberDoesNotCount() {
+    var result = SampleComparison.make(gap: 0.03)
+    result.arms[0].runs[0].testAccuracy = .nan
+    #expect(Finding(result).headline.contains("Depthwise 7x7 convolution"))
+  }
+
+  @Test func resultSurvivesJSON() throws {
+    var result = SampleComparison.make(stopsEarly: true)
+    #expect(try Comparison(json: result.json()) == result)
+    result.arms[0].runs[0].curve[3].trainingLoss = .infinity
+    #expect(try Comparison(json: result.json()) == result)
+    result.arms[0].runs[0].curve[3].trainingLoss = .nan
+    #expect(try result.json().contains("\"trainingLoss\" : \"nan\""))
+  }
+
+  @Test func thisMachineIsDescribed() {
+    let machine = Machine.current(
+      threads: 2, instructionSet: "AVX2", libraries: ["b": "2", "a": "1"], callosumVersion: "0.1.0")
+    #expect(machine.cores > 0 && machine.memory > 0)
+    #expect(machine.rows.contains { $0.name == "Libraries" && $0.value == "a 1, b 2" })
+  }
+}

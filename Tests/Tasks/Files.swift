@@ -1,0 +1,47 @@
+import CallosumZlib
+import Foundation
+
+/// An IDX file of bytes.
+func idx(_ shape: [Int], _ elements: [UInt8]) -> [UInt8] {
+  let sizes = shape.flatMap { size in (0..<4).reversed().map { UInt8(size >> (8 * $0) & 0xFF) } }
+  return [0, 0, 8, UInt8(shape.count)] + sizes + elements
+}
+
+struct CannotCompress: Error {}
+
+/// `bytes` as gzip would compress them.
+func gzip(_ bytes: [UInt8]) throws -> [UInt8] {
+  var stream = z_stream()
+  // 15 bits of window, and 16 to ask for gzip's header and checksum.
+  guard
+    deflateInit2_(
+      &stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+      Int32(MemoryLayout<z_stream>.size)) == Z_OK
+  else { throw CannotCompress() }
+  defer { deflateEnd(&stream) }
+  let bound = Int(deflateBound(&stream, UInt(bytes.count)))
+  var input = bytes
+  return try input.withUnsafeMutableBufferPointer { input in
+    try [UInt8](unsafeUninitializedCapacity: bound) { output, count in
+      stream.next_in = input.baseAddress
+      stream.avail_in = UInt32(input.count)
+      stream.next_out = output.baseAddress
+      stream.avail_out = UInt32(output.count)
+      guard deflate(&stream, Z_FINISH) == Z_STREAM_END else { throw CannotCompress() }
+      count = output.count - Int(stream.avail_out)
+    }
+  }
+}
+
+func write(_ bytes: [UInt8], to path: String) throws {
+  try Data(bytes).write(to: URL(fileURLWithPath: path))
+}
+
+/// Runs `body` with a folder that is removed afterwards.
+func inTemporaryFolder(_ body: (String) throws -> Void) throws {
+  let folder = FileManager.default.temporaryDirectory
+    .appendingPathComponent("callosum-" + UUID().uuidString).path
+  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(atPath: folder) }
+  try body(folder)
+}
