@@ -20,6 +20,7 @@ public func scaledDotProductAttention(
     "queries \(q.shape), keys \(k.shape) and values \(v.shape) do not fit [batch, heads, tokens, width]")
   let scale = scale ?? 1 / Double(max(q.dim(3), 1)).squareRoot()
   let scores = [q.dim(0), q.dim(1), q.dim(2), k.dim(2)]
+  let mask = mask?.requireConstant("scaledDotProductAttention", "mask")
   if let mask {
     require(
       mask.dtype == .bool || mask.dtype == q.dtype, "scaledDotProductAttention",
@@ -30,7 +31,7 @@ public func scaledDotProductAttention(
   }
   let added = mask.map { mask in
     mask.dtype == .bool
-      ? which(mask.unmarked, q.constant(0), q.constant(-.infinity)) : mask.unmarked
+      ? which(mask, q.constant(0), q.constant(-.infinity)) : mask
   }
   return fused(
     "scaledDotProductAttention", [q, k, v],
