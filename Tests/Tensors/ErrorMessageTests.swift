@@ -4,7 +4,7 @@ import Testing
 
 /// A mistake in a program, and the words with which it stops.
 enum Mistake: String, CaseIterable, Codable, Sendable {
-  case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber
+  case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask, outside
 
   func make() {
     let x = Tensor.zeros([2, 3]), y = Tensor.zeros([4, 5])
@@ -20,6 +20,13 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .take: _ = x.take(Tensor([0, 3, -1] as [Int32]), axis: 1)
     case .types: _ = x * Tensor.zeros([3], dtype: .float64)
     case .pullback: _ = valueAndPullback(at: [x]) { $0 }.pullback([y])
+    case .mask:
+      let q = Tensor.zeros([1, 1, 2, 3])
+      _ = gradient(at: .zeros([2, 2])) {
+        scaledDotProductAttention(queries: q, keys: q, values: q, mask: $0).sum()
+      }
+    case .outside:
+      _ = gradient(at: x) { x in checkpointed(at: [x]) { [$0[0] * x] }[0].sum() }
     case .oneNumber: _ = gradient(at: x) { $0 * 2 }
     }
   }
@@ -37,6 +44,10 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .take: "take: indices from -1 to 3 do not lie in 0..<3"
     case .types: "multiply: types float32 and float64 do not fit; convert one with asType"
     case .pullback: "pullback: gradient 0 has shape [4, 5], but the value has [2, 3]"
+    case .mask:
+      "scaledDotProductAttention: mask has no derivative here; use stopGradient around it"
+    case .outside:
+      "checkpointed: what the function uses beside its inputs has no derivative here; use stopGradient"
     case .oneNumber:
       "valueAndGradient: the function must return one number, but returned shape [2, 3]"
     }
