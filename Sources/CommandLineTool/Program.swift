@@ -35,8 +35,7 @@ struct Program: ParsableCommand {
   }
 
   private static func message(of error: any Error) -> String {
-    let text = (error as? any CustomStringConvertible)?.description ?? error.localizedDescription
-    return text.split(separator: "\n").joined(separator: " ")
+    "\(error)".split(separator: "\n").joined(separator: " ")
   }
 }
 

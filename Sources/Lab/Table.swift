@@ -15,7 +15,10 @@ package struct Table {
     rows.append(cells)
   }
 
-  /// The lines, without spaces at their ends.
+  /// The lines as one text.
+  package var text: String { lines.joined(separator: "\n") }
+
+  /// The heading (unless every title is empty) and the rows, without spaces at their ends.
   package var lines: [String] {
     let widths = columns.indices.map { column in
       ([columns[column].title] + rows.map { $0[column] }).map(DisplayWidth.of).max() ?? 0
@@ -28,6 +31,7 @@ package struct Table {
       let text = padded.joined(separator: "  ")
       return String(text.reversed().drop { $0 == " " }.reversed())
     }
+    if columns.allSatisfy(\.title.isEmpty) { return rows.map(line) }
     let rule = widths.map { String(repeating: "─", count: $0) }.joined(separator: "  ")
     return [line(columns.map(\.title)), rule] + rows.map(line)
   }

@@ -1,1 +1,315 @@
-// Attention
+// Scaled dot-product attention without all scores in memory: the forward pass holds those of one
+// block of queries, the backward pass computes them again for one block of queries and keys. K and
+// V are packed per head, so any strides and widths will do. Scores are kept in units of log 2,
+// whose exponential needs the fewest steps.
+
+enum { forward_queries = 32, backward_queries = 64, backward_keys = 64 };
+static const float log2_e = 1.44269504f, ln_2 = 0.693147181f;
+
+// 2^x for x < 127, 0 for x < -126, 1.1 ulp.
+INLINE vf exp2_or_zero(vf x) {
+  vf shifted = x + rounding;
+  vf r = x - (shifted - rounding);
+  vf p = POLYNOMIAL(r, 1, 0.693147182f, 0.240226477f, 0.0555033237f, 0.00961843692f, 0.0013398875f,
+                    0.00015353362f);
+  vi y = (vi)p + ((vi)shifted << 23);
+  return (vf)(y & ~(x < -126));
+}
+
+// Lane i of the result is the sum (or the maximum) of x[i]'s lanes. Interleaving brings the lanes
+// of two vectors together; each step halves the number of vectors.
+INLINE vf fold(vf *x, bool largest) {
+#pragma clang loop unroll(full)
+  for (int half = LANES / 2; half > 0; half /= 2)
+#pragma clang loop unroll(full)
+    for (int i = 0; i < half; i++) {
+      vf low = __builtin_shufflevector(x[i], x[i + half], INTERLEAVE_LOW);
+      vf high = __builtin_shufflevector(x[i], x[i + half], INTERLEAVE_HIGH);
+      x[i] = largest ? max_(low, high) : low + high;
+    }
+  return x[0];
+}
+
+// How many keys query i sees.
+INLINE size_t visible_keys(const callosum_attention_job *job, size_t i) {
+  if (!job->causal) return job->keys;
+  ptrdiff_t count = (ptrdiff_t)(i + 1 + job->keys) - (ptrdiff_t)job->queries;
+  return count < 0 ? 0 : (size_t)count < job->keys ? (size_t)count : job->keys;
+}
+
+// Adds the mask to `scores` ([rows, stride]; queries from `first`, keys first_key..<first_key +
+// count), and sets to -infinity what a query does not see, up to whole vectors.
+static void hide(const callosum_attention_job *job, const float *mask, size_t first, size_t rows,
+                 size_t first_key, size_t count, float *scores, size_t stride) {
+  for (size_t i = 0; i < rows; i++) {
+    float *row = scores + i * stride;
+    if (mask) {
+      const float *m = mask + (first + i) * job->mask_query + first_key * job->mask_key;
+      size_t step = job->mask_key, j = 0;
+      if (step == 1)
+        for (; j + LANES <= count; j += LANES)
+          store(row + j, fma_(load(m + j), splat(log2_e), load(row + j)));
+      for (; j < count; j++) row[j] += m[j * step] * log2_e;
+    }
+    size_t seen = visible_keys(job, first + i);
+    seen = seen > first_key ? seen - first_key : 0;
+    for (size_t j = seen / LANES * LANES; j < count; j += LANES) {
+      vi kept = first_lanes(seen > j ? seen - j : 0);
+      store(row + j, select_(kept, load(row + j), splat(-INFINITY)));
+    }
+  }
+}
+
+typedef struct {
+  const callosum_attention_job *job;
+  float *y, *lse;  // only read when going backward
+  const float *gy;
+  float *gq, *gk, *gv;
+} attention_context;
+
+// MARK: Forward
+
+// Turns rows of scores into unnormalised probabilities and writes 1 / sum and log sum exp. Sums and
+// maxima are folded for LANES rows at once.
+static void exponentials(float *scores, size_t stride, size_t rows, size_t count, float *inverse,
+                         float *lse) {
+  for (size_t first = 0; first < rows; first += LANES, scores += LANES * stride) {
+    const size_t some = at_most(rows - first, LANES);
+    vf part[LANES];
+    for (size_t i = 0; i < LANES; i++) part[i] = splat(0);
+    for (size_t i = 0; i < some; i++) {
+      const float *row = scores + i * stride;
+      part[i] = load(row);
+      for (size_t j = LANES; j < count; j += LANES) part[i] = max_(part[i], load(row + j));
+    }
+    vf top = fold(part, true);
+    top = select_(top == -INFINITY, splat(0), top);
+    float shift[LANES];
+    store(shift, top);
+    for (size_t i = 0; i < some; i++) {
+      float *row = scores + i * stride;
+      part[i] = splat(0);
+      for (size_t j = 0; j < count; j += LANES) {
+        vf p = exp2_or_zero(load(row + j) - shift[i]);
+        store(row + j, p);
+        part[i] += p;
+      }
+    }
+    vf total = fold(part, false);
+    store_some(lse + first, fma_(top, splat(ln_2), log_(total)), some);
+    store(inverse + first, select_(total == 0, splat(0), 1 / total));
+  }
+}
+
+INLINE void scale_row(float *row, size_t count, float factor) {
+  for (size_t j = 0; j < count; j += LANES)
+    store_some(row + j, load_some(row + j, count - j) * factor, count - j);
+}
+
+static void attention_range(void *context, size_t begin, size_t end) {
+  const attention_context *all = context;
+  const callosum_attention_job *job = all->job;
+  const size_t blocks = (job->queries + forward_queries - 1) / forward_queries;
+  const size_t v_row = round_up(job->value_width, LANES);
+  const size_t stride = round_up(job->keys, panel_columns);
+  const size_t y_row = job->heads * job->value_width;
+  const size_t keys_size = job->width * stride, values_size = job->keys * v_row;
+  const size_t size = keys_size + values_size + forward_queries * stride + LANES;
+  float *keys = scratch(size), *values = keys + keys_size, *scores = values + values_size;
+  float inverse[forward_queries + LANES];
+  size_t packed = (size_t)-1;
+  for (size_t item = begin; item < end; item++) {
+    // Blocks of equal height, at most forward_queries.
+    const size_t head = item / blocks, first = job->queries * (item % blocks) / blocks;
+    const size_t rows = job->queries * (item % blocks + 1) / blocks - first;
+    const size_t b = head / job->heads, h = head % job->heads;
+    if (head != packed) {
+      const float *k = job->k + b * job->k_batch + h * job->k_head;
+      pack_panels(k, 1, (ptrdiff_t)job->k_token, job->width, job->keys, job->scale * log2_e, keys);
+      pack_rows(job->v + b * job->v_batch + h * job->v_head, (ptrdiff_t)job->v_token, job->keys,
+                job->value_width, 1, values, v_row);
+      packed = head;
+    }
+    const size_t count = visible_keys(job, first + rows - 1);
+    float *y = all->y + (b * job->queries + first) * y_row + h * job->value_width;
+    float *lse = all->lse + head * job->queries + first;
+    if (count == 0) {
+      for (size_t i = 0; i < rows; i++) {
+        memset(y + i * y_row, 0, job->value_width * sizeof(float));
+        lse[i] = -INFINITY;
+      }
+      continue;
+    }
+    const product_job score = {
+        .m = rows, .n = count, .k = job->width,
+        .a = job->q + b * job->q_batch + h * job->q_head + first * job->q_token,
+        .a_row = (ptrdiff_t)job->q_token, .a_column = 1,
+        .b = keys, .b_row = panel_columns, .c = scores, .c_row = stride, .padded = true};
+    product(&score, job->width * panel_columns);
+    const float *mask = job->mask;
+    if (mask) mask += b * job->mask_batch + h * job->mask_head;
+    hide(job, mask, first, rows, 0, count, scores, stride);
+    exponentials(scores, stride, rows, count, inverse, lse);
+    const product_job mix = {
+        .m = rows, .n = job->value_width, .k = count,
+        .a = scores, .a_row = (ptrdiff_t)stride, .a_column = 1,
+        .b = values, .b_row = v_row, .c = y, .c_row = y_row};
+    product(&mix, panel_columns);
+    for (size_t i = 0; i < rows; i++) scale_row(y + i * y_row, job->value_width, inverse[i]);
+  }
+  callosum_free(keys, size * sizeof(float));
+}
+
+static void attention(const callosum_attention_job *job, float *y, float *lse) {
+  attention_context context = {.job = job, .y = y, .lse = lse};
+  size_t blocks = (job->queries + forward_queries - 1) / forward_queries;
+  size_t work = forward_queries * job->keys * (job->width + job->value_width) + 1, least = 200000;
+  callosum_parallel(job->batch * job->heads * blocks, least / work + 1, attention_range, &context);
+}
+
+// MARK: Backward
+// With p = exp(s - lse) and delta = sum(gy y): gv = pᵀ gy, gp = gy vᵀ, gs = p (gp - delta),
+// gq = scale gs k, gk = scale gsᵀ q.
+
+// delta, and lse in units of log 2; a query that sees nothing gets +infinity, hence p = 0.
+static void row_constants(const float *y, const float *gy, size_t row, size_t rows, size_t count,
+                          const float *lse, float *delta, float *lse2) {
+  for (size_t first = 0; first < rows; first += LANES) {
+    vf part[LANES];
+    for (size_t i = 0; i < LANES; i++) part[i] = splat(0);
+    for (size_t i = 0; i < at_most(rows - first, LANES); i++, y += row, gy += row)
+      for (size_t j = 0; j < count; j += LANES)
+        part[i] = fma_(load_some(y + j, count - j), load_some(gy + j, count - j), part[i]);
+    store(delta + first, fold(part, false));
+    vf x = load_some(lse + first, rows - first);
+    store(lse2 + first, select_(x == -INFINITY, splat(INFINITY), x * log2_e));
+  }
+}
+
+// Scores become p, and gp becomes gs.
+static void score_gradients(float *scores, float *gradients, size_t rows, size_t count,
+                            const float *delta, const float *lse2) {
+  for (size_t i = 0; i < rows; i++, scores += backward_keys, gradients += backward_keys) {
+    vf shift = splat(lse2[i]), mean = splat(delta[i]);
+    for (size_t j = 0; j < count; j += LANES) {
+      vf p = exp2_or_zero(load(scores + j) - shift);
+      store(scores + j, p);
+      store(gradients + j, p * (load(gradients + j) - mean));
+    }
+  }
+}
+
+// What a head's backward pass keeps: packed operands, sums of gradients, blocks of scores.
+typedef struct {
+  float *q, *k, *gy, *keys, *values;  // rows; panels of kᵀ and vᵀ
+  float *gq, *gk, *gv, *delta, *lse, *scores, *gradients;
+  size_t row, v_row;
+} backward_scratch;
+
+static size_t lay_out(const callosum_attention_job *job, float *from, backward_scratch *s) {
+  float *next = from;
+  s->row = round_up(job->width, LANES), s->v_row = round_up(job->value_width, LANES);
+  const size_t queries = round_up(job->queries, LANES), keys = round_up(job->keys, panel_columns);
+  s->q = next, next += queries * s->row;
+  s->gq = next, next += queries * s->row;
+  s->gy = next, next += queries * s->v_row;
+  s->delta = next, next += queries;
+  s->lse = next, next += queries;
+  s->k = next, next += keys * s->row;
+  s->keys = next, next += keys * job->width;
+  s->values = next, next += keys * job->value_width;
+  s->gk = next, next += backward_keys * s->row;
+  s->gv = next, next += backward_keys * s->v_row;
+  s->scores = next, next += backward_queries * backward_keys;
+  s->gradients = next, next += backward_queries * backward_keys;
+  return (size_t)(next - from);
+}
+
+// One block of queries against one block of keys, of which it sees `count`.
+static void backward_block(const callosum_attention_job *job, const float *mask, size_t first,
+                           size_t rows, size_t first_key, size_t count, const backward_scratch *s) {
+  float *q = s->q + first * s->row, *gy = s->gy + first * s->v_row;
+  product_job score = {.m = rows, .n = count, .k = job->width,
+                       .a = q, .a_row = (ptrdiff_t)s->row, .a_column = 1,
+                       .b = s->keys + first_key * job->width, .b_row = panel_columns,
+                       .c = s->scores, .c_row = backward_keys, .padded = true};
+  product(&score, job->width * panel_columns);
+  hide(job, mask, first, rows, first_key, count, s->scores, backward_keys);
+  product_job gradient = {.m = rows, .n = count, .k = job->value_width,
+                          .a = gy, .a_row = (ptrdiff_t)s->v_row, .a_column = 1,
+                          .b = s->values + first_key * job->value_width, .b_row = panel_columns,
+                          .c = s->gradients, .c_row = backward_keys, .padded = true};
+  product(&gradient, job->value_width * panel_columns);
+  score_gradients(s->scores, s->gradients, rows, count, s->delta + first, s->lse + first);
+
+  product_job gv = {.m = count, .n = job->value_width, .k = rows,
+                    .a = s->scores, .a_row = 1, .a_column = backward_keys,
+                    .b = gy, .b_row = s->v_row,
+                    .c = s->gv, .c_row = s->v_row, .add = true, .padded = true};
+  product(&gv, panel_columns);
+  product_job gk = {.m = count, .n = job->width, .k = rows,
+                    .a = s->gradients, .a_row = 1, .a_column = backward_keys,
+                    .b = q, .b_row = s->row,
+                    .c = s->gk, .c_row = s->row, .add = true, .padded = true};
+  product(&gk, panel_columns);
+  product_job gq = {.m = rows, .n = job->width, .k = count,
+                    .a = s->gradients, .a_row = backward_keys, .a_column = 1,
+                    .b = s->k + first_key * s->row, .b_row = s->row,
+                    .c = s->gq + first * s->row, .c_row = s->row, .add = true, .padded = true};
+  product(&gq, panel_columns);
+}
+
+static void attention_backward_range(void *context, size_t begin, size_t end) {
+  const attention_context *all = context;
+  const callosum_attention_job *job = all->job;
+  backward_scratch s;
+  const size_t size = lay_out(job, NULL, &s), y_row = job->heads * job->value_width;
+  float *block = scratch(size);
+  lay_out(job, block, &s);
+  // The more of a block the diagonal cuts off, the smaller the block.
+  const size_t height = job->causal ? backward_queries / 2 : backward_queries;
+  for (size_t head = begin; head < end; head++) {
+    const size_t b = head / job->heads, h = head % job->heads;
+    const size_t at_q = b * job->q_batch + h * job->q_head;
+    const size_t at_k = b * job->k_batch + h * job->k_head;
+    const size_t at_v = b * job->v_batch + h * job->v_head;
+    const size_t at_y = b * job->queries * y_row + h * job->value_width;
+    const ptrdiff_t q_token = (ptrdiff_t)job->q_token, k_token = (ptrdiff_t)job->k_token;
+    const ptrdiff_t v_token = (ptrdiff_t)job->v_token;
+    pack_rows(job->q + at_q, q_token, job->queries, job->width, job->scale, s.q, s.row);
+    pack_rows(job->k + at_k, k_token, job->keys, job->width, job->scale, s.k, s.row);
+    pack_rows(all->gy + at_y, (ptrdiff_t)y_row, job->queries, job->value_width, 1, s.gy, s.v_row);
+    pack_panels(job->k + at_k, 1, k_token, job->width, job->keys, log2_e, s.keys);
+    pack_panels(job->v + at_v, 1, v_token, job->value_width, job->keys, 1, s.values);
+    row_constants(all->y + at_y, all->gy + at_y, y_row, job->queries, job->value_width,
+                  all->lse + head * job->queries, s.delta, s.lse);
+    memset(s.gq, 0, job->queries * s.row * sizeof(float));
+    const float *mask = job->mask;
+    if (mask) mask += b * job->mask_batch + h * job->mask_head;
+
+    for (size_t key = 0; key < job->keys; key += backward_keys) {
+      const size_t keys = at_most(job->keys - key, backward_keys);
+      memset(s.gk, 0, keys * s.row * sizeof(float));
+      memset(s.gv, 0, keys * s.v_row * sizeof(float));
+      for (size_t first = 0; first < job->queries; first += height) {
+        const size_t rows = at_most(job->queries - first, height);
+        const size_t seen = visible_keys(job, first + rows - 1);
+        if (seen <= key) continue;
+        backward_block(job, mask, first, rows, key, at_most(seen - key, keys), &s);
+      }
+      copy_rows(s.gk, s.row, keys, job->width, all->gk + at_k + key * job->k_token, job->k_token);
+      copy_rows(s.gv, s.v_row, keys, job->value_width, all->gv + at_v + key * job->v_token,
+                job->v_token);
+    }
+    copy_rows(s.gq, s.row, job->queries, job->width, all->gq + at_q, job->q_token);
+  }
+  callosum_free(block, size * sizeof(float));
+}
+
+static void attention_backward(const callosum_attention_job *job, const float *y, const float *lse,
+                               const float *gy, float *gq, float *gk, float *gv) {
+  attention_context context = {
+      .job = job, .y = (float *)y, .lse = (float *)lse, .gy = gy, .gq = gq, .gk = gk, .gv = gv};
+  size_t work = job->queries * job->keys * (job->width + job->value_width) + 1, least = 80000;
+  callosum_parallel(job->batch * job->heads, least / work + 1, attention_backward_range, &context);
+}

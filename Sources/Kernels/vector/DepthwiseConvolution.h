@@ -4,7 +4,11 @@
 // and neighbouring pixels share no cache set. The derivative for the input is the same job with
 // gradient and flipped kernel: strides become zeros between the gradient's pixels.
 
-enum { depthwise_block = 10, depthwise_buffer = 64 * 1024 };  // accumulators; floats in the buffer
+enum {
+  depthwise_block = 10,          // sums kept in registers
+  depthwise_rows = 4,            // rows of gy that pass by before the sums for the weights change
+  depthwise_buffer = 64 * 1024,  // floats in the buffer
+};
 
 struct depthwise_job {
   // What is packed: rows and columns of `source`, the first at low, the next `spread` further.
@@ -68,22 +72,29 @@ static size_t index_from(ptrdiff_t place, ptrdiff_t low, size_t spread) {
   return place <= low ? 0 : (size_t)(place - low + (ptrdiff_t)spread - 1) / spread;
 }
 
-static void pack_depthwise(const struct depthwise_job *job, struct depthwise_item item, float *buffer) {
-  size_t line = job->buffer_width * LANES;
+// Rows `from` to before `end` of the item's buffer, each shortly before it is needed.
+static void pack_image_rows(const struct depthwise_job *job, struct depthwise_item item, float *buffer,
+                      size_t from, size_t end) {
+  size_t line = job->buffer_width * LANES, spread = job->spread_x * LANES;
   size_t first = index_from(0, job->low_x, job->spread_x);
-  size_t end = index_from((ptrdiff_t)job->buffer_width, job->low_x, job->spread_x);
-  if (end > job->width) end = job->width;
-  size_t rows = buffer_rows(job, item.rows), stride = job->channels;
-  for (size_t r = 0; r < rows; r++, buffer += line) {
+  size_t last = index_from((ptrdiff_t)job->buffer_width, job->low_x, job->spread_x);
+  if (last > job->width) last = job->width;
+  for (size_t r = from; r < end; r++) {
+    float *to = buffer + r * line;
     ptrdiff_t place = (ptrdiff_t)(item.row * job->stride_y + r) - job->low_y;
     ptrdiff_t row = place / (ptrdiff_t)job->spread_y;
-    memset(buffer, 0, line * sizeof(float));
-    if (place < 0 || row * (ptrdiff_t)job->spread_y != place || row >= (ptrdiff_t)job->height) continue;
-    const float *x = job->source +
-                     ((item.image * job->height + (size_t)row) * job->width) * stride + item.channel;
-    float *place_x = buffer + job->low_x * LANES;
-    for (size_t i = first; i < end; i++)
-      store(place_x + i * job->spread_x * LANES, load_some(x + i * stride, item.left));
+    bool inside = place >= 0 && row * (ptrdiff_t)job->spread_y == place &&
+                  row < (ptrdiff_t)job->height && first < last;
+    if (!inside || job->spread_x > 1) memset(to, 0, line * sizeof(float));
+    if (!inside) continue;
+    size_t pixel = (item.image * job->height + (size_t)row) * job->width + first;
+    const float *x = job->source + pixel * job->channels + item.channel;
+    float *pixels = to + job->low_x * LANES + (ptrdiff_t)(first * spread);
+    memset(to, 0, (size_t)(pixels - to) * sizeof(float));
+    for (size_t i = first; i < last; i++, x += job->channels, pixels += spread)
+      store(pixels, load_some(x, item.left));
+    pixels -= spread - LANES;
+    memset(pixels, 0, (size_t)(to + line - pixels) * sizeof(float));
   }
 }
 
@@ -137,10 +148,13 @@ static void depthwise_items(void *context, size_t begin, size_t end) {
   size_t groups = (job->out_width + depthwise_block - 1) / depthwise_block;
   for (size_t i = begin; i < end; i++) {
     struct depthwise_item item = depthwise_item(job, i);
-    pack_depthwise(job, item, buffer);
     pack_weights(job, item, weights);
+    size_t packed = 0;
     vf start = job->bias ? load_some(job->bias + item.channel, item.left) : splat(0);
     for (size_t row = 0; row < item.rows; row++) {
+      size_t needed = buffer_rows(job, row + 1);
+      pack_image_rows(job, item, buffer, packed, needed);
+      packed = needed;
       const float *x = buffer + row * job->stride_y * line;
       float *y = job->out + item.channel +
                  (item.image * job->out_height + item.row + row) * job->out_width * job->channels;
@@ -186,14 +200,19 @@ static void depthwise_backward_input(const callosum_window *c, const float *w, c
   callosum_parallel(job.items, depthwise_grain(&job), depthwise_items, &job);
 }
 
-// Adds one row of gy times x to `count` taps, whose pixels lie at `offsets` from x.
-INLINE void depthwise_taps(int count, const float *x, size_t step, const size_t *offsets,
-                           const float *gy, size_t width, float *sums, size_t apart) {
+// Adds `rows` rows of gy times x to `count` taps, whose pixels lie at `offsets` from x. `step` is
+// the distance of the pixels of neighbours in gy, `line` that of rows.
+INLINE void depthwise_taps(int count, const float *x, size_t step, size_t line,
+                           const size_t *offsets, const float *gy, size_t rows, size_t width,
+                           float *sums, size_t apart) {
   vf sum[depthwise_block];
   for (int t = 0; t < count; t++) sum[t] = load(sums + (size_t)t * apart);
-  for (size_t i = 0; i < width; i++, x += step, gy += LANES) {
-    vf g = load(gy);
-    for (int t = 0; t < count; t++) sum[t] = fma_(load(x + offsets[t]), g, sum[t]);
+  for (size_t row = 0; row < rows; row++, x += line) {
+    const float *p = x;
+    for (size_t i = 0; i < width; i++, p += step, gy += LANES) {
+      vf g = load(gy);
+      for (int t = 0; t < count; t++) sum[t] = fma_(load(p + offsets[t]), g, sum[t]);
+    }
   }
   for (int t = 0; t < count; t++) store(sums + (size_t)t * apart, sum[t]);
 }
@@ -203,10 +222,10 @@ static void depthwise_weight_parts(void *context, size_t begin, size_t end) {
   size_t taps = job->kernel_y * job->kernel_x, line = job->buffer_width * LANES;
   size_t apart = padded(job->channels), step = job->stride_x * LANES;
   size_t buffer_size = buffer_rows(job, job->band) * line * sizeof(float);
-  size_t row_size = job->out_width * LANES * sizeof(float);
+  size_t row_size = depthwise_rows * job->out_width * LANES * sizeof(float);
   size_t size = buffer_size + row_size + taps * sizeof(size_t);
-  float *buffer = depthwise_scratch(size), *gy_row = buffer + buffer_size / sizeof(float);
-  size_t *offsets = (size_t *)(void *)((char *)gy_row + row_size);
+  float *buffer = depthwise_scratch(size), *gy_rows = buffer + buffer_size / sizeof(float);
+  size_t *offsets = (size_t *)(void *)((char *)gy_rows + row_size);
   for (size_t t = 0; t < taps; t++)
     offsets[t] = t / job->kernel_x * job->dilation_y * line + t % job->kernel_x * job->dilation_x * LANES;
   size_t groups = (taps + depthwise_block - 1) / depthwise_block;
@@ -215,17 +234,22 @@ static void depthwise_weight_parts(void *context, size_t begin, size_t end) {
     for (size_t i = part_begin(job->items, job->parts, part); i < stop; i++) {
       struct depthwise_item item = depthwise_item(job, i);
       float *sums = job->sums + part * taps * apart + item.channel;
-      pack_depthwise(job, item, buffer);
-      for (size_t row = 0; row < item.rows; row++) {
+      size_t packed = 0;
+      for (size_t row = 0, rows; row < item.rows; row += rows) {
+        rows = item.rows - row < depthwise_rows ? item.rows - row : depthwise_rows;
+        size_t needed = buffer_rows(job, row + rows);
+        pack_image_rows(job, item, buffer, packed, needed);
+        packed = needed;
+        size_t pixel = (item.image * job->out_height + item.row + row) * job->out_width;
         const float *x = buffer + row * job->stride_y * line;
-        const float *gy = job->gy + item.channel +
-                          (item.image * job->out_height + item.row + row) * job->out_width * job->channels;
-        for (size_t j = 0; j < job->out_width; j++)
-          store(gy_row + j * LANES, load_some(gy + j * job->channels, item.left));
+        const float *gy = job->gy + pixel * job->channels + item.channel;
+        for (size_t j = 0; j < rows * job->out_width; j++)
+          store(gy_rows + j * LANES, load_some(gy + j * job->channels, item.left));
         for (size_t group = 0; group < groups; group++) {
           size_t from = taps * group / groups, count = taps * (group + 1) / groups - from;
-          WITH_CONSTANT(count, depthwise_taps(N, x, step, offsets + from, gy_row, job->out_width,
-                                              sums + from * apart, apart))
+          WITH_CONSTANT(count,
+                        depthwise_taps(N, x, step, job->stride_y * line, offsets + from, gy_rows,
+                                       rows, job->out_width, sums + from * apart, apart))
         }
       }
     }

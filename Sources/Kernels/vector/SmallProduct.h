@@ -2,6 +2,9 @@
 // product. A register tile of C takes, per step of k, one vector row of B and one broadcast element
 // of A per row; A may therefore have any strides, while B's rows are contiguous.
 
+INLINE size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+INLINE size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
+
 // C[m, n] (+)= A[m, k] B[k, n]. Rows of B are read and rows of C are written in whole vectors, but
 // the last vector of a row of C keeps to `n` unless `padded` says that there is room behind it.
 typedef struct {
@@ -95,7 +98,7 @@ static tile_function *const tiles[tile_vectors][tile_rows] = {{NAMES_10(1)}, {NA
 static void product(const product_job *job, size_t b_panel) {
   const size_t vectors = (job->n + LANES - 1) / LANES;
   for (size_t first = 0; first < vectors; first += tile_vectors) {
-    size_t width = vectors - first < tile_vectors ? vectors - first : tile_vectors;
+    size_t width = at_most(vectors - first, tile_vectors);
     size_t last = job->n - (first + width - 1) * LANES;
     if (last > LANES || job->padded) last = LANES;
     const float *b = job->b + first / tile_vectors * b_panel;
@@ -111,8 +114,6 @@ static void product(const product_job *job, size_t b_panel) {
 
 // MARK: Packing
 
-INLINE size_t round_up(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
-
 // Scratch for one thread's range; there is no way to go on without.
 static float *scratch(size_t floats) {
   float *block = callosum_allocate(floats * sizeof(float));
@@ -123,11 +124,17 @@ static float *scratch(size_t floats) {
 // y[r, c] = factor x[r, c], rows of y filled up with zeros to whole vectors.
 static void pack_rows(const float *x, ptrdiff_t x_row, size_t rows, size_t columns, float factor,
                       float *y, size_t y_row) {
-  size_t whole = columns / LANES * LANES, left = columns - whole;
-  for (size_t r = 0; r < rows; r++, x += x_row, y += y_row) {
-    for (size_t c = 0; c < whole; c += LANES) store(y + c, load(x + c) * factor);
-    if (left) store(y + whole, load_part(x + whole, left) * factor);
-  }
+  for (size_t r = 0; r < rows; r++, x += x_row, y += y_row)
+    for (size_t c = 0; c < columns; c += LANES)
+      store(y + c, load_some(x + c, columns - c) * factor);
+}
+
+// y[r, c] = x[r, c], nothing written beyond `columns`.
+static void copy_rows(const float *x, size_t x_row, size_t rows, size_t columns, float *y,
+                      size_t y_row) {
+  for (size_t r = 0; r < rows; r++, x += x_row, y += y_row)
+    for (size_t c = 0; c < columns; c += LANES)
+      store_some(y + c, load_some(x + c, columns - c), columns - c);
 }
 
 #if LANES == 16
@@ -160,17 +167,16 @@ INLINE void transpose_block(vf *x) {
 static void pack_transposed(const float *x, ptrdiff_t x_row, size_t rows, size_t columns,
                             float factor, float *y, size_t y_row) {
   for (size_t r = 0; r < rows; r += LANES) {
-    size_t high = rows - r < LANES ? rows - r : LANES;
+    size_t high = at_most(rows - r, LANES);
     for (size_t c = 0; c < columns; c += LANES) {
       const float *from = x + (ptrdiff_t)r * x_row + c;
-      size_t wide = columns - c < LANES ? columns - c : LANES;
+      size_t wide = at_most(columns - c, LANES);
       vf block[LANES];
 #pragma clang loop unroll(full)
       for (size_t i = 0; i < LANES; i++) {
         block[i] = splat(0);
         if (i < high) {
-          const float *row = from + (ptrdiff_t)i * x_row;
-          block[i] = (wide == LANES ? load(row) : load_part(row, wide)) * factor;
+          block[i] = load_some(from + (ptrdiff_t)i * x_row, wide) * factor;
         }
       }
       transpose_block(block);
@@ -179,21 +185,21 @@ static void pack_transposed(const float *x, ptrdiff_t x_row, size_t rows, size_t
   }
 }
 
-// B [k, n] with any strides, in panels of [k, panel_columns].
+// factor B [k, n], of any strides, in panels of [k, panel_columns].
 static void pack_panels(const float *b, ptrdiff_t b_row, ptrdiff_t b_column, size_t k, size_t n,
-                        float *y) {
+                        float factor, float *y) {
   for (size_t first = 0; first < n; first += panel_columns, y += k * panel_columns) {
-    size_t columns = n - first < panel_columns ? n - first : panel_columns;
+    size_t columns = at_most(n - first, panel_columns);
     const float *from = b + (ptrdiff_t)first * b_column;
     if (b_column == 1) {
-      pack_rows(from, b_row, k, columns, 1, y, panel_columns);
+      pack_rows(from, b_row, k, columns, factor, y, panel_columns);
     } else if (b_row == 1) {
-      pack_transposed(from, b_column, columns, k, 1, y, panel_columns);
+      pack_transposed(from, b_column, columns, k, factor, y, panel_columns);
     } else {
       for (size_t p = 0; p < k; p++)
         for (size_t j = 0; j < panel_columns; j++)
           y[p * panel_columns + j] =
-              j < columns ? from[(ptrdiff_t)p * b_row + (ptrdiff_t)j * b_column] : 0;
+              j < columns ? factor * from[(ptrdiff_t)p * b_row + (ptrdiff_t)j * b_column] : 0;
     }
   }
 }
@@ -217,7 +223,7 @@ static void small_product_range(void *context, size_t begin, size_t end) {
   for (size_t i = begin; i < end; i++) {
     const float *b = all->one.b + (ptrdiff_t)i * all->b_batch;
     if (!direct && b != packed_from)
-      pack_panels(b, all->b_row, all->b_column, job.k, job.n, packed), packed_from = b;
+      pack_panels(b, all->b_row, all->b_column, job.k, job.n, 1, packed), packed_from = b;
     job.a = all->one.a + (ptrdiff_t)i * all->a_batch;
     job.b = direct ? b : packed;
     job.c = all->one.c + i * job.m * job.n;
