@@ -51,6 +51,10 @@ let package = Package(
       ],
       path: "Sources/CommandLineTool"),
 
+    .target(
+      name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors"],
+      path: "Tests/Support"),
+    tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
     tests("Tasks", see: ["Tasks", "Zlib"]),
     tests("Lab", see: ["Lab"]),
   ])

@@ -46,6 +46,9 @@ public func gradient(of function: @escaping (Tensor) -> Tensor) -> (Tensor) -> T
 /// `x` as a constant: derivatives do not pass.
 public func stopGradient(_ x: Tensor) -> Tensor { x.unmarked }
 
+/// A result of unrecorded inputs depends on a variable only if the function took it from elsewhere.
+private let elsewhere = "what the function uses beside its inputs"
+
 /// The result of `function`, with `rule` in place of its derivative: from the gradient of the
 /// result, the inputs and the result to a gradient for each input (nil for none).
 public func withDerivative(
@@ -53,14 +56,14 @@ public func withDerivative(
   of function: ([Tensor]) -> Tensor,
   _ rule: @escaping (_ gradient: Tensor, _ inputs: [Tensor], _ result: Tensor) -> [Tensor?]
 ) -> Tensor {
-  let result = function(inputs.map(\.unmarked)).unmarked
-  return result.recorded(name, from: inputs) { gradient, _ in
+  let result = function(inputs.map(\.unmarked)).requireConstant(name, elsewhere)
+  return result.recorded(name, from: inputs, byResult: { gradient, result in
     let gradients = rule(gradient, inputs, result)
     require(
       gradients.count == inputs.count, name,
       "its derivative returned \(gradients.count) gradients for \(inputs.count) inputs")
     return gradients
-  }
+  })
 }
 
 /// The result of `function`, whose inner results are computed again when the derivative needs them
@@ -68,7 +71,8 @@ public func withDerivative(
 public func checkpointed(
   at inputs: [Tensor], of function: @escaping ([Tensor]) -> [Tensor]
 ) -> [Tensor] {
-  let values = function(inputs.map(\.unmarked)).map(\.unmarked)
+  let values = function(inputs.map(\.unmarked))
+    .map { $0.requireConstant("checkpointed", elsewhere) }
   return Tensor.recorded("checkpointed", values, from: inputs) { gradients, _ in
     let (_, pullback) = valueAndPullback(at: inputs, of: function)
     return pullback(gradients)

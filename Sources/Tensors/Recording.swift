@@ -41,6 +41,21 @@ extension Tensor {
     return result
   }
 
+  /// Any number of inputs, where the derivative is told by the result `y` too.
+  func recorded(
+    _ name: StaticString, from inputs: [Tensor],
+    byResult rule: @escaping (_ gradient: Tensor, _ y: Tensor) -> [Tensor?]
+  ) -> Tensor {
+    guard let tape = ThreadState.current.tape else { return self }
+    let indices = inputs.map(tape.index(of:))
+    guard indices.contains(where: { $0 >= 0 }) else { return self }
+    var result = self
+    result.mark = Tape.Mark(tape: tape.id, index: tape.count)
+    let y = result
+    _ = tape.append(name, indices, .many { gradient, _ in rule(gradient, y) })
+    return result
+  }
+
   /// Several results of one operation. The closure gets a gradient for each result, nil where nothing
   /// depends on it.
   static func recorded(
@@ -57,10 +72,15 @@ extension Tensor {
     }
     return results
   }
+}
 
-  /// For an operation without a derivative: asking for one stops with its name.
-  func recordedWithoutDerivative(_ name: StaticString, from x: Tensor) -> Tensor {
-    recorded(name, from: x) { _ in fail(name, "has no derivative; use stopGradient around it") }
+extension Tensor {
+  /// For what an operation does not differentiate by: stops with its name where a derivative would
+  /// depend on this tensor, instead of losing that part in silence.
+  func requireConstant(_ name: StaticString, _ what: String) -> Tensor {
+    let depends = ThreadState.current.tape.map { $0.index(of: self) >= 0 } ?? false
+    require(!depends, name, "\(what) has no derivative here; use stopGradient around it")
+    return unmarked
   }
 }
 

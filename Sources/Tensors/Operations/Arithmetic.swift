@@ -115,9 +115,9 @@ public func pow(_ a: Tensor, _ b: Tensor) -> Tensor {
     var byBase: Tensor?
     var byExponent: Tensor?
     if wants[0] {
-      // 0 where b is 0, even at a = 0 where pow(a, b - 1) is infinite.
-      let slope = which(b .== 0, b.constant(0), b * pow(a, b - 1))
-      byBase = (g * slope).summed(to: a.shape)
+      // 0 where both are 0, although pow(a, b - 1) is infinite there.
+      let base = which((a .== 0) .&& (b .== 0), a.constant(1), a)
+      byBase = (g * b * pow(base, b - 1)).summed(to: a.shape)
     }
     if wants[1] {
       // 0 at a = 0, where a^b log a tends to 0.

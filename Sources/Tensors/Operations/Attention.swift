@@ -20,6 +20,7 @@ public func scaledDotProductAttention(
     "queries \(q.shape), keys \(k.shape) and values \(v.shape) do not fit [batch, heads, tokens, width]")
   let scale = scale ?? 1 / Double(max(q.dim(3), 1)).squareRoot()
   let scores = [q.dim(0), q.dim(1), q.dim(2), k.dim(2)]
+  let mask = mask?.requireConstant("scaledDotProductAttention", "mask")
   if let mask {
     require(
       mask.dtype == .bool || mask.dtype == q.dtype, "scaledDotProductAttention",
@@ -30,7 +31,7 @@ public func scaledDotProductAttention(
   }
   let added = mask.map { mask in
     mask.dtype == .bool
-      ? which(mask.unmarked, q.constant(0), q.constant(-.infinity)) : mask.unmarked
+      ? which(mask, q.constant(0), q.constant(-.infinity)) : mask
   }
   return fused(
     "scaledDotProductAttention", [q, k, v],
@@ -44,9 +45,11 @@ public func scaledDotProductAttention(
       if let added { hidden = hidden + added }
       let s = matmul(q, k.swappedAxes(2, 3)) * scale + hidden
       if k.dim(2) == 0 { return matmul(s, v) }
-      // Rows without any key: their weights become 0 instead of 0 / 0.
-      let weights = which(s .> -.infinity, exp(s - logSumExpOrZero(s)), s.constant(0))
-      return matmul(weights, v)
+      // Rows without any key: 0 before softmax and after it, so that neither values nor gradients
+      // meet 0 / 0.
+      let zero = s.constant(0)
+      let blind = (s .== -.infinity).all(axes: [3], keepDims: true)
+      return matmul(which(blind, zero, softmax(which(blind, zero, s))), v)
     },
     fast: { inputs in
       let (q, k, v) = (inputs[0].rowsTogether, inputs[1].rowsTogether, inputs[2].rowsTogether)
@@ -71,11 +74,6 @@ public func scaledDotProductAttention(
         }
       )
     })
-}
-
-private func logSumExpOrZero(_ s: Tensor) -> Tensor {
-  let lse = logSumExp(s, keepDims: true)
-  return which(lse .> -.infinity, lse, s.constant(0))
 }
 
 /// What the kernel needs to know, with the tensors that its pointers point into.

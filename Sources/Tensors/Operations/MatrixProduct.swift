@@ -6,8 +6,8 @@ import CallosumKernels
 public func matmul(_ a: Tensor, _ b: Tensor) -> Tensor {
   require(
     a.ndim > 0 && b.ndim > 0, "matmul", "shapes \(a.shape) and \(b.shape): each needs an axis at least")
-  if a.ndim == 1 { return matmul(a.expandedDimensions(axis: 0), b).squeezed(axis: -2) }
   if b.ndim == 1 { return matmul(a, b.expandedDimensions(axis: 1)).squeezed(axis: -1) }
+  if a.ndim == 1 { return matmul(a.expandedDimensions(axis: 0), b).squeezed(axis: -2) }
   require(
     a.dtype == b.dtype && a.dtype.isFloatingPoint, "matmul",
     "types \(a.dtype) and \(b.dtype) do not fit; both must be float32 or both float64")
@@ -136,7 +136,7 @@ public func linear(
     },
     fast: { inputs in
       let (outputs, width) = (inputs[1].dim(0), inputs[1].dim(1))
-      let rows = inputs[0].reshaped([inputs[0].size / max(width, 1), width])
+      let rows = inputs[0].reshaped([Array(x.shape.dropLast()).elementCount, width])
       let target = Array(x.shape.dropLast()) + [outputs]
       let sum = productOfBatches(rows, inputs[1].transposed())
       let count = rows.dim(0), columns = outputs

@@ -1,0 +1,108 @@
+import CallosumTensors
+import Foundation
+
+/// One case of a golden file: inputs, and the exact output and gradients by PyTorch (the format is
+/// described in Tests/Fixtures/README.md).
+public struct GoldenCase: Sendable {
+  public let name: String
+  public let arguments: Arguments
+  public let inputs: [String: Tensor]
+  /// How each input lies in memory.
+  public let layouts: [String: String]
+  public let output: Tensor
+  /// What the output is multiplied with before its sum is differentiated; nil without gradients.
+  public let cotangent: Tensor?
+  public let gradients: [String: Tensor]
+}
+
+public enum Golden {
+  /// Tests/Fixtures
+  public static let folder = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Fixtures")
+
+  /// The operations that have a golden file.
+  public static func operations() throws -> Set<String> {
+    let files = try FileManager.default.contentsOfDirectory(
+      at: folder.appendingPathComponent("operations"), includingPropertiesForKeys: nil)
+    return Set(
+      files.filter { $0.pathExtension == "safetensors" }.map { $0.deletingPathExtension().lastPathComponent })
+  }
+
+  /// The cases of an operation.
+  public static func cases(of operation: String) throws -> [GoldenCase] {
+    struct Description: Decodable {
+      let name: String
+      let arguments: [String: JSON]
+      let layouts: [String: String]
+      let gradients: Bool
+    }
+    struct Missing: Error { let tensor: String }
+    let file = folder.appendingPathComponent("operations/\(operation).safetensors")
+    let (tensors, metadata) = try Safetensors.load(file.path)
+    let descriptions = try JSONDecoder().decode(
+      [Description].self, from: Data((metadata["cases"] ?? "").utf8))
+
+    func tensor(_ name: String) throws -> Tensor {
+      guard let tensor = tensors[name] else { throw Missing(tensor: name) }
+      return tensor
+    }
+    func group(_ prefix: String) -> [String: Tensor] {
+      let members = tensors.filter { $0.key.hasPrefix(prefix) }
+      return Dictionary(
+        uniqueKeysWithValues: members.map { (String($0.key.dropFirst(prefix.count)), $0.value) })
+    }
+    return try descriptions.map { one in
+      GoldenCase(
+        name: one.name, arguments: Arguments(one.arguments), inputs: group("\(one.name).input."),
+        layouts: one.layouts, output: try tensor("\(one.name).output"),
+        cotangent: one.gradients ? try tensor("\(one.name).cotangent") : nil,
+        gradients: group("\(one.name).gradient."))
+    }
+  }
+}
+
+/// The arguments of a case, by name. Asking for one that is absent or of another type stops.
+public struct Arguments: Sendable {
+  private let values: [String: JSON]
+  init(_ values: [String: JSON]) { self.values = values }
+
+  private func value(_ name: String) -> JSON { values[name] ?? .null }
+
+  /// A number, or nil where the file says null or nothing.
+  public subscript(number name: String) -> Double? { value(name).number }
+  public func double(_ name: String) -> Double { present(value(name).number, name) }
+  public func int(_ name: String) -> Int { Int(double(name)) }
+  public func bool(_ name: String) -> Bool { present(value(name).bool, name) }
+  public func string(_ name: String) -> String { present(value(name).string, name) }
+  /// A list of numbers, or nil where the file says null.
+  public subscript(list name: String) -> [Int]? { value(name).list?.compactMap { $0.number.map { Int($0) } } }
+  public func ints(_ name: String) -> [Int] { present(self[list: name], name) }
+  public func pair(_ name: String) -> (Int, Int) { (ints(name)[0], ints(name)[1]) }
+  /// A list of lists of numbers, nil for null.
+  public func rows(_ name: String) -> [[Int?]] {
+    present(value(name).list, name).map { row in (row.list ?? []).map { $0.number.map { Int($0) } } }
+  }
+
+  private func present<Value>(_ value: Value?, _ name: String) -> Value {
+    guard let value else { fatalError("the golden case has no argument \(name) of the type asked for") }
+    return value
+  }
+}
+
+enum JSON: Decodable, Sendable {
+  case null, bool(Bool), number(Double), string(String), list([JSON])
+
+  init(from decoder: Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if container.decodeNil() { self = .null
+    } else if let value = try? container.decode(Bool.self) { self = .bool(value)
+    } else if let value = try? container.decode(Double.self) { self = .number(value)
+    } else if let value = try? container.decode(String.self) { self = .string(value)
+    } else { self = .list(try container.decode([JSON].self)) }
+  }
+
+  var number: Double? { if case .number(let value) = self { value } else { nil } }
+  var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+  var string: String? { if case .string(let value) = self { value } else { nil } }
+  var list: [JSON]? { if case .list(let value) = self { value } else { nil } }
+}

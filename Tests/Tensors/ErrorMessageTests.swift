@@ -1,0 +1,67 @@
+import CallosumTensors
+import CallosumTestSupport
+import Testing
+
+/// A mistake in a program, and the words with which it stops.
+enum Mistake: String, CaseIterable, Codable, Sendable {
+  case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask, outside
+
+  func make() {
+    let x = Tensor.zeros([2, 3]), y = Tensor.zeros([4, 5])
+    switch self {
+    case .matmul: _ = CallosumTensors.matmul(x, y)
+    case .linear: _ = CallosumTensors.linear(x, weight: y)
+    case .broadcast: _ = x + y
+    case .reshape: _ = x.reshaped(4, -1)
+    case .convolution: _ = conv2d(.zeros([1, 8, 8, 3]), weight: .zeros([6, 3, 3, 4]))
+    case .attention:
+      let q = Tensor.zeros([1, 2, 7, 8])
+      _ = scaledDotProductAttention(queries: q, keys: q, values: .zeros([1, 2, 6, 8]))
+    case .take: _ = x.take(Tensor([0, 3, -1] as [Int32]), axis: 1)
+    case .types: _ = x * Tensor.zeros([3], dtype: .float64)
+    case .pullback: _ = valueAndPullback(at: [x]) { $0 }.pullback([y])
+    case .mask:
+      let q = Tensor.zeros([1, 1, 2, 3])
+      _ = gradient(at: .zeros([2, 2])) {
+        scaledDotProductAttention(queries: q, keys: q, values: q, mask: $0).sum()
+      }
+    case .outside:
+      _ = gradient(at: x) { x in checkpointed(at: [x]) { [$0[0] * x] }[0].sum() }
+    case .oneNumber: _ = gradient(at: x) { $0 * 2 }
+    }
+  }
+
+  var message: String {
+    switch self {
+    case .matmul: "matmul: inner axes do not fit: shapes [2, 3] and [4, 5] have 3 and 4"
+    case .linear: "linear: axis width must be 5, is 3; input [2, 3], weight [4, 5]"
+    case .broadcast: "add: shapes [2, 3] and [4, 5] do not fit: axis -2 is 2 in one and 4 in the other"
+    case .reshape: "reshaped: shape [2, 3] has 6 elements, which does not fit [4, -1]"
+    case .convolution:
+      "convolution: axis channels must be 4 with 1 groups, is 3; input [1, 8, 8, 3], weight [6, 3, 3, 4]"
+    case .attention:
+      "scaledDotProductAttention: queries [1, 2, 7, 8], keys [1, 2, 7, 8] and values [1, 2, 6, 8] do not fit"
+    case .take: "take: indices from -1 to 3 do not lie in 0..<3"
+    case .types: "multiply: types float32 and float64 do not fit; convert one with asType"
+    case .pullback: "pullback: gradient 0 has shape [4, 5], but the value has [2, 3]"
+    case .mask:
+      "scaledDotProductAttention: mask has no derivative here; use stopGradient around it"
+    case .outside:
+      "checkpointed: what the function uses beside its inputs has no derivative here; use stopGradient"
+    case .oneNumber:
+      "valueAndGradient: the function must return one number, but returned shape [2, 3]"
+    }
+  }
+}
+
+extension TensorTests {
+  @Suite struct ErrorMessages {
+    @Test(arguments: Mistake.allCases) func text(_ mistake: Mistake) async throws {
+      let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) { [mistake] in
+        mistake.make()
+      }
+      let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+      #expect(text.contains(mistake.message))
+    }
+  }
+}

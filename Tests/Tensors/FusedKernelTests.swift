@@ -1,0 +1,116 @@
+import CallosumTensors
+import CallosumTestSupport
+import Testing
+
+/// A call of an operation with kernels of its own, at a size where blocks, tails and threads matter.
+struct FusedCall: Sendable, CustomTestStringConvertible {
+  let name: String
+  /// Of the inputs, which are drawn from the normal distribution.
+  let shapes: [[Int]]
+  let call: @Sendable ([Tensor]) -> Tensor
+
+  init(_ name: String, _ shapes: [Int]..., call: @escaping @Sendable ([Tensor]) -> Tensor) {
+    (self.name, self.shapes, self.call) = (name, shapes, call)
+  }
+
+  var testDescription: String { "\(name) \(shapes)" }
+
+  static let all: [FusedCall] = [
+    FusedCall("linear, gelu", [37, 65], [129, 65], [129]) {
+      linear($0[0], weight: $0[1], bias: $0[2], activation: .gelu)
+    },
+    FusedCall("linear, gelu, no bias", [3, 7, 5], [11, 5]) {
+      linear($0[0], weight: $0[1], activation: .gelu)
+    },
+    FusedCall("linear", [301, 203], [259, 203], [259]) { linear($0[0], weight: $0[1], bias: $0[2]) },
+    FusedCall("matmul", [257, 129], [129, 301]) { matmul($0[0], $0[1]) },
+    FusedCall("matmul of transposes", [129, 257], [301, 129]) {
+      matmul($0[0].transposed(), $0[1].transposed())
+    },
+    FusedCall("matmul of batches", [2, 3, 70, 90], [3, 90, 33]) { matmul($0[0], $0[1]) },
+    FusedCall("matmul of small batches", [6, 5, 17, 63], [6, 5, 31, 63]) {
+      matmul($0[0], $0[1].swappedAxes(-1, -2))
+    },
+    FusedCall("softmax", [301, 257]) { softmax($0[0]) },
+    FusedCall("softmax of long rows", [3, 70_001]) { softmax($0[0]) },
+    FusedCall("logSoftmax", [301, 96]) { logSoftmax($0[0] * 4) },
+    FusedCall("logSumExp", [511, 130]) { logSumExp($0[0]) },
+    FusedCall("crossEntropy", [701, 96]) {
+      let labels = Tensor((0..<701).map { Int32($0 % 7 == 0 ? -100 : $0 * 31 % 96) })
+      return crossEntropyPerItem(logits: $0[0], labels: labels, labelSmoothing: 0.1)
+    },
+    FusedCall("layerNorm", [513, 131], [131], [131]) { layerNorm($0[0], weight: $0[1], bias: $0[2]) },
+    FusedCall("layerNorm of long rows", [5, 3001], [3001], [3001]) {
+      layerNorm($0[0], weight: $0[1], bias: $0[2])
+    },
+    FusedCall("rmsNorm", [513, 131], [131]) { rmsNorm($0[0], weight: $0[1]) },
+    FusedCall("attention", [2, 3, 131, 32], [2, 3, 131, 32], [2, 3, 131, 32]) {
+      scaledDotProductAttention(queries: $0[0], keys: $0[1], values: $0[2])
+    },
+    FusedCall("causal attention", [1, 2, 257, 33], [1, 2, 261, 33], [1, 2, 261, 17]) {
+      scaledDotProductAttention(queries: $0[0], keys: $0[1], values: $0[2], causal: true)
+    },
+    FusedCall("attention with a mask", [2, 2, 67, 16], [2, 2, 90, 16], [2, 2, 90, 16]) {
+      let distance = Tensor.arange(67).reshaped(-1, 1) - Tensor.arange(90)
+      return scaledDotProductAttention(
+        queries: $0[0], keys: $0[1], values: $0[2], mask: abs(distance) .< 20)
+    },
+    FusedCall("attention over heads of one product", [2, 65, 3 * 4 * 16]) {
+      let parts = $0[0].split(parts: 3, axis: -1).map { $0.reshaped(2, 65, 4, 16).transposed(0, 2, 1, 3) }
+      return scaledDotProductAttention(queries: parts[0], keys: parts[1], values: parts[2], causal: true)
+        .transposed(0, 2, 1, 3).reshaped(2, 65, 64)
+    },
+    FusedCall("conv2d", [2, 17, 19, 33], [35, 3, 3, 33], [35]) {
+      conv2d($0[0], weight: $0[1], bias: $0[2], padding: (1, 1))
+    },
+    FusedCall("convolution, padded on one side", [2, 9, 11, 6], [8, 3, 2, 3]) {
+      convolution(
+        $0[0], weight: $0[1], stride: [2, 1], padding: [(2, 0), (0, 1)], dilation: [1, 2], groups: 2)
+    },
+    FusedCall("convolution over three axes", [2, 5, 6, 7, 3], [4, 3, 2, 3, 3], [4]) {
+      convolution(
+        $0[0], weight: $0[1], bias: $0[2], stride: [1, 2, 1], padding: [(1, 1), (0, 0), (1, 0)],
+        dilation: [1, 1, 2])
+    },
+    FusedCall("depthwise", [3, 28, 27, 67], [67, 7, 7, 1], [67]) {
+      conv2d($0[0], weight: $0[1], bias: $0[2], padding: (3, 3), groups: 67)
+    },
+    FusedCall("maxPool2d", [2, 31, 29, 35]) { maxPool2d($0[0], kernel: (3, 3), stride: (2, 2), padding: (1, 1)) },
+    FusedCall("averagePool2d", [2, 31, 29, 35]) {
+      averagePool2d($0[0], kernel: (3, 2), stride: (1, 2), padding: (1, 1), countPadding: false)
+    },
+    FusedCall("sums", [37, 65, 41]) {
+      $0[0].sum(axes: [0, 2]) * $0[0].mean(axes: [0, 2]) + $0[0].sum(axis: 1).sum()
+    },
+    FusedCall("copies", [67, 45, 39]) { $0[0].transposed(2, 0, 1).contiguous() * 2 },
+  ]
+}
+
+extension TensorTests {
+  /// Kernels in float32 against their references in float64: values and gradients of larger arrays
+  /// than golden files hold.
+  @Suite struct FusedKernels {
+    @Test(arguments: FusedCall.all) func agreeWithTheirReferences(_ fused: FusedCall) {
+      var random = RandomGenerator(seed: 1)
+      let inputs = fused.shapes.map { random.normal($0) }
+      let (values, pullback) = derivative(of: fused, at: inputs.map { $0.asType(.float64) })
+      let cotangent = random.normal(values[0].shape)
+      let wanted = values + pullback([cotangent.asType(.float64)])
+      let allowed = Tolerance(relative: 2e-6, ofLargest: 3e-6)
+      for setting in Setting.ofKernels {
+        let found = setting.run {
+          let (values, pullback) = derivative(of: fused, at: inputs)
+          return values + pullback([cotangent])
+        }
+        for (which, pair) in zip(found, wanted).enumerated() {
+          let problem = Comparison(pair.0, pair.1.asType(.float32), within: allowed).problem
+          #expect(problem == nil, "\(setting), \(which == 0 ? "value" : "gradient \(which - 1)")")
+        }
+      }
+    }
+
+    private func derivative(of fused: FusedCall, at inputs: [Tensor]) -> (values: [Tensor], pullback: ([Tensor?]) -> [Tensor]) {
+      valueAndPullback(at: inputs) { [fused.call($0)] }
+    }
+  }
+}
