@@ -55,6 +55,6 @@ let package = Package(
       name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors"],
       path: "Tests/Support"),
     tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
-    tests("Tasks", see: ["Tasks", "Zlib"]),
-    tests("Lab", see: ["Lab"]),
+    tests("Tasks", see: ["Tasks", "Zlib", "TestSupport"]),
+    tests("Lab", see: ["Lab", "Contracts", "Tensors", "TestSupport"]),
   ])
