@@ -8,7 +8,6 @@ disturbance of the machine meets them alike; the figures are medians over all ro
 """
 
 import argparse
-import dataclasses
 import json
 import math
 import os
@@ -18,74 +17,24 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
+from needs import NEEDS
+from report import floors, report, table
+
+TICKS = os.sysconf("SC_CLK_TCK")
 HERE = pathlib.Path(__file__).resolve().parent
 THREADS, WARMUP, LEAST_STEPS = 2, 3, 15
+# Share of the processors' time that others may take before a measurement counts as disturbed.
+CALM, ATTEMPTS = 0.05, 3
 
 
-# What a workload needs at least, whoever computes it -----------------------------------------
+def busy_seconds():
+    """Processor time that the whole machine has spent on anything."""
+    user, nice, system, _, _, *rest = map(
+        int, pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:])
+    return (user + nice + system + sum(rest[:3])) / TICKS
 
-@dataclasses.dataclass
-class Need:
-    steps: int  # in each round
-    gflop: float  # multiplications and additions of products and convolutions, in 10^9
-    megabytes: float  # that must pass through memory once nothing stays in the caches
-    limit: str  # what bounds it, in words
-
-
-def training_bytes(parameters, kept):
-    """Adam reads four numbers and writes three per parameter, whose gradient is written before;
-    each kept activation is written, read by the next operation and again on the way back, where
-    its gradient is written and read."""
-    return 4 * (8 * parameters + 5 * kept) / 1e6
-
-
-def transformer(batch, tokens, width, depth, inputs, outputs, embedding, seen=1.0):
-    """Gflop and bytes of a training step. `seen` is the share of the scores that a mask leaves;
-    `embedding` the multiply-accumulates per token of the first layer, which needs no gradient of
-    its input; `outputs` those of the head over the whole batch."""
-    rows = batch * tokens
-    dense = 12 * width * width * depth * rows
-    scores = 2 * tokens * seen * width * depth * rows
-    gflop = 2 * (3 * (dense + scores + outputs) + 2 * embedding * rows) / 1e9
-    parameters = depth * (12 * width * width + 13 * width) + tokens * width + inputs * width
-    return gflop, training_bytes(parameters, rows * width * (16 * depth + 2))
-
-
-VIT = transformer(64, 49, 128, 4, inputs=16, outputs=64 * 128 * 10, embedding=16 * 128)
-CHAR = transformer(16, 256, 128, 4, inputs=2 * 96, outputs=16 * 256 * 128 * 96, embedding=0,
-                   seen=257 / 512)
-IMAGE_64 = 4 * 64 * 256 * 256 / 1e6
-CONVNET = 2 * 128 * (2 * 784 * 9 * 32 + 3 * (196 * 288 * 64 + 3136 * 128 + 1280)) / 1e9
-NEEDS = {
-    "matmul_1024": Need(10, 2 * 1024**3 / 1e9, 3 * 4 * 1024**2 / 1e6,
-                        "arithmetic: one product, which also sets the product rate"),
-    "softmax": Need(15, 0, 2 * IMAGE_64, "bytes: one reading and one writing; exp hides behind"),
-    "layernorm_fwd_bwd": Need(15, 0, 5 * IMAGE_64,
-                              "bytes: x in, y out; x and its cotangent in, gradient out"),
-    "conv3x3_fwd_bwd": Need(
-        5, 3 * 2 * 32 * 1024 * 9 * 32 * 64 / 1e9, 4 * (3 * 2**20 + 3 * 2**21) / 1e6,
-        "arithmetic: three products over 288 x 64 (both sides may run oneDNN here)"),
-    "depthwise7x7_fwd_bwd": Need(
-        5, 3 * 2 * 32 * 64 * 784 * 49 / 1e9, 5 * 4 * 32 * 64 * 784 / 1e6,
-        "arithmetic without reuse between channels: fused multiply-adds fed from the first cache"),
-    "mlp_step": Need(
-        40, 2 * 128 * (2 * 784 * 256 + 3 * 2560) / 1e9,
-        training_bytes(203530, 128 * (256 * 2 + 10)),
-        "arithmetic, close to the fixed cost of some twenty calls; all of it fits the caches"),
-    "vit_tiny_step": Need(
-        5, *VIT, "arithmetic of the products; then GELU, norms and residuals over 3,136 tokens"),
-    "char_lm_step": Need(
-        5, *CHAR, "arithmetic of the products (causal half of the scores counted); then "
-        "exp of the scores, GELU and norms over 4,096 tokens"),
-    "convnet_step": Need(
-        5, CONVNET, training_bytes(421642, 128 * (784 * 32 * 5 // 4 + 196 * 64 * 5 // 4 + 138)),
-        "arithmetic of the second convolution and bytes of the first, whose one input channel "
-        "makes it all output"),
-}
-
-
-# The two sides -------------------------------------------------------------------------------
 
 class Failure(Exception):
     """What a worker answered instead of a measurement."""
@@ -98,11 +47,27 @@ class Worker:
         settings = {key: value for key, value in os.environ.items()
                     if not key.startswith(("OMP_", "GOMP_", "MKL_", "OPENBLAS_"))}
         settings["OMP_NUM_THREADS"] = settings["CALLOSUM_BENCH_THREADS"] = str(THREADS)
+        self.seconds = self.others = 0.0  # processor time there was, and what others took of it
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.complaints,
             text=True, env=settings)
 
     def ask(self, **command):
+        start, busy, own = time.monotonic(), busy_seconds(), self.own_seconds()
+        answer = self.answer_to(command)
+        self.seconds += (time.monotonic() - start) * os.cpu_count()
+        self.others += max(0, busy_seconds() - busy - (self.own_seconds() - own))
+        return answer
+
+    def own_seconds(self):
+        """Processor time of the worker and of the compilers it started."""
+        try:
+            fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1]
+        except OSError:
+            return 0.0
+        return sum(map(int, fields.split()[11:15])) / TICKS
+
+    def answer_to(self, command):
         try:
             self.process.stdin.write(json.dumps(command) + "\n")
             self.process.stdin.flush()
@@ -144,6 +109,24 @@ def measure(name, workers, rounds):
     return {variant: steps for variant, steps in times.items() if variant not in failures}
 
 
+def measure_calmly(name, workers, rounds):
+    """Measures again where others used the machine, which hits the two sides unequally (threads
+    that wait for each other suffer most), and keeps the calmest attempt with the others' share."""
+    attempts = []
+    for _ in range(ATTEMPTS):
+        for worker in workers.values():
+            worker.seconds = worker.others = 0.0
+        times = measure(name, workers, rounds)
+        if "callosum" not in times or len(times) < 2:
+            return None, 1.0
+        others = sum(worker.others for worker in workers.values())
+        attempts.append((others / sum(worker.seconds for worker in workers.values()), times))
+        if attempts[-1][0] <= CALM:
+            break
+    share, times = min(attempts, key=lambda attempt: attempt[0])
+    return times, share
+
+
 def peak_memory(name, commands):
     """The most memory a fresh process holds over a few steps, in MB; PyTorch runs eager, which
     spares it the compiler's own memory."""
@@ -163,7 +146,7 @@ def quartiles(values):
     return [round(first, 4), round(third, 4)]
 
 
-def summary(name, times):
+def summary(name, times, others):
     """One entry of results.json."""
     medians = {variant: statistics.median(values) for variant, values in times.items()}
     mode = min((variant for variant in medians if variant != "callosum"), key=medians.get)
@@ -172,16 +155,17 @@ def summary(name, times):
         "peer_ms": round(medians[mode], 4), "peer_mode": mode,
         "ratio": round(medians[mode] / medians["callosum"], 3),
         "callosum_quartiles_ms": quartiles(times["callosum"]),
-        "peer_quartiles_ms": quartiles(times[mode]), "steps": len(times["callosum"])}
+        "peer_quartiles_ms": quartiles(times[mode]), "steps": len(times["callosum"]),
+        "others_share": round(others, 3),
+        "disturbed": others > CALM}
     return entry | {f"{variant}_ms": round(median, 4) for variant, median in medians.items()}
 
-
-# The report ----------------------------------------------------------------------------------
 
 def machine():
     def first(path, key):
         with open(path) as file:
-            return next((line.split(":", 1)[1].strip() for line in file if line.startswith(key)), "")
+            lines = [line for line in file if line.startswith(key)]
+        return lines[0].split(":", 1)[1].strip() if lines else ""
 
     memory = int(first("/proc/meminfo", "MemTotal").split()[0]) / 2**20
     system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
@@ -199,57 +183,6 @@ def versions(workers):
     commit = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"],
                             capture_output=True, text=True)
     return {**found, "commit": commit.stdout.strip()}
-
-
-def floors(entry, product_rate, copy_rate):
-    """How long the arithmetic takes at the product rate, and the bytes at the copying rate."""
-    need = NEEDS[entry["name"]]
-    arithmetic, traffic = need.gflop / product_rate * 1e3, need.megabytes / copy_rate
-    return {"gflop": round(need.gflop, 4), "megabytes": round(need.megabytes, 2),
-            "arithmetic_ms": round(arithmetic, 4), "bytes_ms": round(traffic, 4),
-            "product_rate_share": round(arithmetic / entry["callosum_ms"], 3)}
-
-
-def table(results):
-    lines = ["| workload | Callosum ms | PyTorch ms | mode | ratio |", "| --- | ---: | ---: | --- | ---: |"]
-    lines += [f"| `{one['name']}` | {one['callosum_ms']:.3g} | {one['peer_ms']:.3g} | "
-              f"{one['peer_mode']} | {one['ratio']:.2f} |" for one in results["workloads"]]
-    return lines + ["", f"Geometric mean of the ratios: **{results['geometric_mean']:.2f}**"]
-
-
-def report(results):
-    workloads = results["workloads"]
-    peer = results["versions"].get("peer", {}).get("torch", "")
-    lines = [
-        "# Benchmark results", "", "Written by `Scripts/bench`; `results.json` holds the figures.", "",
-        f"Machine: {results['machine']}; {THREADS} threads on both sides, float32. "
-        f"PyTorch {peer}, commit {results['versions']['commit']}.", "",
-        "Medians of the steps of all rounds, the sides in turn. PyTorch is the faster of eager and "
-        "`torch.compile`; ratio is its time over ours.", "", *table(results), "",
-        "## What limits each", "",
-        f"This machine, in this run: {results['product_gflops']:.0f} GFLOP/s in a product of 1024³, "
-        f"{results['copy_gb_per_s']:.1f} GB/s copying 64 MB. The arithmetic is what the workload "
-        "needs, the bytes what must pass if nothing stays in the caches (what does stay is faster "
-        "than this bound). Share: the arithmetic at the product rate, over our time.", "",
-        "| workload | GFLOP | at product rate, ms | MB | at copying rate, ms | ours, ms | share | limit |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"]
-    lines += [f"| `{one['name']}` | {one['gflop']:.3g} | {one['arithmetic_ms']:.3g} | "
-              f"{one['megabytes']:.3g} | {one['bytes_ms']:.3g} | {one['callosum_ms']:.3g} | "
-              f"{100 * one['product_rate_share']:.0f} % | {NEEDS[one['name']].limit} |"
-              for one in workloads]
-    lines += ["", "## Spread and memory", "",
-              "Quartiles of the steps; peak memory of a fresh process that runs the workload alone, "
-              "libraries included (PyTorch in eager mode), in brackets before the workload was made.", "",
-              "| workload | Callosum ms | PyTorch ms | Callosum MB | PyTorch MB |",
-              "| --- | ---: | ---: | ---: | ---: |"]
-    for one in workloads:
-        ours, theirs = ("{:.3g} to {:.3g}".format(*one[f"{side}_quartiles_ms"])
-                        for side in ("callosum", "peer"))
-        memory = [f"{one[f'{side}_peak_mb']:.0f}" + (
-            f" ({one[f'{side}_start_mb']:.0f})" if f"{side}_start_mb" in one else "")
-            for side in ("callosum", "peer")]
-        lines.append(f"| `{one['name']}` | {ours} | {theirs} | {memory[0]} | {memory[1]} |")
-    return "\n".join(lines) + "\n"
 
 
 def written(path, text):
@@ -284,13 +217,14 @@ def main():
     copy_rate = workers["peer"].ask(measure="copy_rate")["gigabytes_per_second"]
     entries, missing = [], []
     for name in options.names:
-        times = measure(name, workers, options.rounds)
-        if "callosum" not in times or len(times) < 2:
+        times, others = measure_calmly(name, workers, options.rounds)
+        if times is None:
             missing.append(name)
             continue
-        entries.append(summary(name, times))
+        entries.append(summary(name, times, others))
         print("{name}: {callosum_ms:.3g} ms, PyTorch {peer_ms:.3g} ms ({peer_mode}), "
-              "ratio {ratio:.2f}".format(**entries[-1]), flush=True)
+              "ratio {ratio:.2f}".format(**entries[-1])
+              + (", disturbed" if entries[-1]["disturbed"] else ""), flush=True)
     product = next((one["callosum_ms"] for one in entries if one["name"] == "matmul_1024"), None)
     if product is None and entries:
         product = statistics.median(workers["callosum"].ask(
@@ -303,8 +237,8 @@ def main():
         results["geometric_mean"] = round(statistics.geometric_mean(
             one["ratio"] for one in entries), 3)
         results["workloads"] = [
-            one | floors(one, results["product_gflops"], copy_rate) | peak_memory(one["name"], commands)
-            for one in entries]
+            one | floors(one, results["product_gflops"], copy_rate)
+            | peak_memory(one["name"], commands) for one in entries]
         if options.only or missing:
             print("\n" + report(results))
         else:

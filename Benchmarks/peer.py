@@ -190,7 +190,7 @@ def copy_rate():
 
 
 class Worker:
-    """Keeps the steps of the last workload, so that its data and its compiled code are made once."""
+    """Keeps the steps of the last workload: its data and its compiled code are made once."""
 
     def __init__(self):
         self.name, self.steps = None, {}

@@ -1,5 +1,5 @@
 // Convolution by oneDNN. Building a primitive costs far more than running a small one, so the last
-// // ones are kept. Weights go through the layout that oneDNN prefers; activations stay as they are,
+// ones are kept. Weights go through the layout that oneDNN prefers; activations stay as they are,
 // which is faster than its blocked layout with the copies that takes. One call runs at a time, as
 // each uses the whole thread team anyway.
 
@@ -162,7 +162,8 @@ struct layout {
 };
 
 // [batch, spatial..., channels] in memory; oneDNN names channels before the spatial axes.
-static struct layout activations(int axes, int64_t batch, int64_t channels, const int64_t *spatial) {
+static struct layout activations(int axes, int64_t batch, int64_t channels,
+                                 const int64_t *spatial) {
   struct layout l = {.rank = axes + 2};
   l.shape[0] = batch;
   l.shape[1] = channels;

@@ -72,7 +72,8 @@ static void bias_gelu_backward_parts(void *context, size_t begin, size_t end) {
     for (size_t row = part_begin(job->rows, job->parts, part); row < stop; row++)
       for (size_t i = 0, at = row * columns; i < columns; i += LANES) {
         size_t left = columns - i;
-        vf g = load_some(job->gy + at + i, left) * gelu_derivative_(load_some(job->x + at + i, left));
+        vf slope = gelu_derivative_(load_some(job->x + at + i, left));
+        vf g = load_some(job->gy + at + i, left) * slope;
         store_some(job->gx + at + i, g, left);
         add_into(sums + i, g);
       }

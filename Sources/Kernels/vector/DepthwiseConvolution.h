@@ -28,7 +28,8 @@ struct depthwise_job {
 };
 
 static void plan_depthwise(struct depthwise_job *job, size_t batch) {
-  job->buffer_width = (job->out_width - 1) * job->stride_x + (job->kernel_x - 1) * job->dilation_x + 1;
+  job->buffer_width =
+      (job->out_width - 1) * job->stride_x + (job->kernel_x - 1) * job->dilation_x + 1;
   size_t rows = depthwise_buffer / (job->buffer_width * LANES);
   size_t halo = (job->kernel_y - 1) * job->dilation_y + 1;
   job->band = rows > halo ? (rows - halo) / job->stride_y + 1 : 1;
@@ -99,7 +100,8 @@ static void pack_image_rows(const struct depthwise_job *job, struct depthwise_it
 }
 
 // The item's kernel, flipped for the derivative.
-static void pack_weights(const struct depthwise_job *job, struct depthwise_item item, float *weights) {
+static void pack_weights(const struct depthwise_job *job, struct depthwise_item item,
+                         float *weights) {
   size_t taps = job->kernel_y * job->kernel_x;
   for (size_t t = 0; t < taps; t++) {
     size_t from = job->flip ? taps - 1 - t : t;
@@ -125,8 +127,8 @@ INLINE void depthwise_outputs(const struct depthwise_job *job, int count, size_t
 }
 
 // The compiler keeps the sums in registers only where it knows their number.
-#define WITH_CONSTANT(count, call) \
-  switch (count) {                 \
+#define WITH_CONSTANT(count, call)             \
+  switch (count) {                             \
     case 1: { enum { N = 1 }; call; break; }   \
     case 2: { enum { N = 2 }; call; break; }   \
     case 3: { enum { N = 3 }; call; break; }   \
@@ -144,7 +146,8 @@ static void depthwise_items(void *context, size_t begin, size_t end) {
   size_t taps = job->kernel_y * job->kernel_x, line = job->buffer_width * LANES;
   size_t size = (buffer_rows(job, job->band) * line + taps * LANES) * sizeof(float);
   float *weights = depthwise_scratch(size), *buffer = weights + taps * LANES;
-  size_t step = job->stride_x * LANES, next = job->dilation_x * LANES, down = job->dilation_y * line;
+  size_t step = job->stride_x * LANES, next = job->dilation_x * LANES;
+  size_t down = job->dilation_y * line;
   size_t groups = (job->out_width + depthwise_block - 1) / depthwise_block;
   for (size_t i = begin; i < end; i++) {
     struct depthwise_item item = depthwise_item(job, i);
@@ -164,9 +167,11 @@ static void depthwise_items(void *context, size_t begin, size_t end) {
         const float *p = x + from * step;
         float *q = y + from * job->channels;
         if (step == LANES) {
-          WITH_CONSTANT(count, depthwise_outputs(job, N, LANES, next, down, p, weights, start, q, item.left))
+          WITH_CONSTANT(count, depthwise_outputs(job, N, LANES, next, down, p, weights, start, q,
+                                                 item.left))
         } else {
-          WITH_CONSTANT(count, depthwise_outputs(job, N, step, next, down, p, weights, start, q, item.left))
+          WITH_CONSTANT(count, depthwise_outputs(job, N, step, next, down, p, weights, start, q,
+                                                 item.left))
         }
       }
     }
@@ -227,7 +232,8 @@ static void depthwise_weight_parts(void *context, size_t begin, size_t end) {
   float *buffer = depthwise_scratch(size), *gy_rows = buffer + buffer_size / sizeof(float);
   size_t *offsets = (size_t *)(void *)((char *)gy_rows + row_size);
   for (size_t t = 0; t < taps; t++)
-    offsets[t] = t / job->kernel_x * job->dilation_y * line + t % job->kernel_x * job->dilation_x * LANES;
+    offsets[t] = t / job->kernel_x * job->dilation_y * line +
+                 t % job->kernel_x * job->dilation_x * LANES;
   size_t groups = (taps + depthwise_block - 1) / depthwise_block;
   for (size_t part = begin; part < end; part++) {
     size_t stop = part_begin(job->items, job->parts, part + 1);

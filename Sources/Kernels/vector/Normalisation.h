@@ -1,7 +1,7 @@
-// Layer and root-mean-square normalisation over the rows of [rows, columns]. The forward pass reads
-// a row from memory once and again from the first-level cache; so does the backward pass, which adds
-// to the sums for the weights on the way. (Several rows side by side would touch those sums less
-// often, but interleaved streams defeat the prefetcher: half the speed on large arrays.)
+// Layer and root-mean-square normalisation over the rows of [rows, columns]. Both passes read a row
+// from memory once and then from the first-level cache; the backward one adds to the sums for the
+// weights on the way. (Several rows side by side would touch those sums less often, but interleaved
+// streams defeat the prefetcher: half the speed on large arrays.)
 
 struct normalisation_job {
   const float *x, *weight, *bias, *mean, *rstd, *gy;

@@ -35,7 +35,6 @@ INLINE struct window_span span_x(const callosum_window *w, size_t out) {
 }
 
 INLINE void store_indices(int32_t *p, vi x, size_t left) { store_some((float *)p, (vf)x, left); }
-INLINE vi load_indices(const int32_t *p, size_t left) { return (vi)load_some((const float *)p, left); }
 
 static void max_pool_rows(void *context, size_t begin, size_t end) {
   const struct pooling_job *job = context;

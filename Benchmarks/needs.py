@@ -1,0 +1,63 @@
+"""What each workload needs at least, whoever computes it, and how often the benchmark steps it."""
+
+import dataclasses
+
+
+@dataclasses.dataclass
+class Need:
+    steps: int  # in each round
+    gflop: float  # multiplications and additions of products and convolutions, in 10^9
+    megabytes: float  # that must pass through memory once nothing stays in the caches
+    limit: str  # what bounds it, in words
+
+
+def training_bytes(parameters, kept):
+    """Adam reads four numbers and writes three per parameter, whose gradient is written before;
+    each kept activation is written, read by the next operation and again on the way back, where
+    its gradient is written and read."""
+    return 4 * (8 * parameters + 5 * kept) / 1e6
+
+
+def transformer(batch, tokens, width, depth, inputs, outputs, embedding, seen=1.0):
+    """Gflop and bytes of a training step. `seen` is the share of the scores that a mask leaves;
+    `embedding` the multiply-accumulates per token of the first layer, which needs no gradient of
+    its input; `outputs` those of the head over the whole batch."""
+    rows = batch * tokens
+    dense = 12 * width * width * depth * rows
+    scores = 2 * tokens * seen * width * depth * rows
+    gflop = 2 * (3 * (dense + scores + outputs) + 2 * embedding * rows) / 1e9
+    parameters = depth * (12 * width * width + 13 * width) + tokens * width + inputs * width
+    return gflop, training_bytes(parameters, rows * width * (16 * depth + 2))
+
+
+VIT = transformer(64, 49, 128, 4, inputs=16, outputs=64 * 128 * 10, embedding=16 * 128)
+CHAR = transformer(16, 256, 128, 4, inputs=2 * 96, outputs=16 * 256 * 128 * 96, embedding=0,
+                   seen=257 / 512)
+IMAGE_64 = 4 * 64 * 256 * 256 / 1e6
+CONVNET = 2 * 128 * (2 * 784 * 9 * 32 + 3 * (196 * 288 * 64 + 3136 * 128 + 1280)) / 1e9
+NEEDS = {
+    "matmul_1024": Need(10, 2 * 1024**3 / 1e9, 3 * 4 * 1024**2 / 1e6,
+                        "arithmetic: one product, which also sets the product rate"),
+    "softmax": Need(15, 0, 2 * IMAGE_64, "bytes: one reading and one writing; exp hides behind"),
+    "layernorm_fwd_bwd": Need(15, 0, 5 * IMAGE_64,
+                              "bytes: x in, y out; x and its cotangent in, gradient out"),
+    "conv3x3_fwd_bwd": Need(
+        5, 3 * 2 * 32 * 1024 * 9 * 32 * 64 / 1e9, 4 * (3 * 2**20 + 3 * 2**21) / 1e6,
+        "arithmetic: three products over 288 x 64 (both sides may run oneDNN here)"),
+    "depthwise7x7_fwd_bwd": Need(
+        5, 3 * 2 * 32 * 64 * 784 * 49 / 1e9, 5 * 4 * 32 * 64 * 784 / 1e6,
+        "arithmetic without reuse between channels: fused multiply-adds fed from the first cache"),
+    "mlp_step": Need(
+        40, 2 * 128 * (2 * 784 * 256 + 3 * 2560) / 1e9,
+        training_bytes(203530, 128 * (256 * 2 + 10)),
+        "arithmetic, close to the fixed cost of some twenty calls; all of it fits the caches"),
+    "vit_tiny_step": Need(
+        5, *VIT, "arithmetic of the products; then GELU, norms and residuals over 3,136 tokens"),
+    "char_lm_step": Need(
+        5, *CHAR, "arithmetic of the products (causal half of the scores counted); then "
+        "exp of the scores, GELU and norms over 4,096 tokens"),
+    "convnet_step": Need(
+        5, CONVNET, training_bytes(421642, 128 * (784 * 32 * 5 // 4 + 196 * 64 * 5 // 4 + 138)),
+        "arithmetic of the second convolution and bytes of the first, whose one input channel "
+        "makes it all output"),
+}
