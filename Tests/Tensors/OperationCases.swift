@@ -7,7 +7,7 @@ extension Operation {
   static let all: [Operation] =
     functions + arithmetic + reductions + products + movement + indexing + normalisation
 
-  /// Golden files whose operations live in rooms above, and are checked there.
+  /// Golden files whose operations live in the room Networks, and are checked there.
   static let elsewhere: Set<String> = [
     "binaryCrossEntropyWithLogits", "huber", "klDivergence", "l1", "meanSquaredError",
   ]
