@@ -35,9 +35,8 @@ public func finiteDifferenceProblem(
       }
       let h = 1e-5
       var error = (slope(h) - gradient[place]).magnitude / largest
-      if !(error <= tolerance) {
-        // Richardson's extrapolation, for strongly curved functions.
-        let wide = 1e-3
+      // Richardson's extrapolation, for strongly curved functions.
+      for wide in [1e-5, 1e-3] where !(error <= tolerance) {
         let better = (4 * slope(wide / 2) - slope(wide)) / 3
         error = Swift.min(error, (better - gradient[place]).magnitude / largest)
       }
