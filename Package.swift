@@ -56,6 +56,6 @@ let package = Package(
       path: "Tests/Support"),
     tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
     tests("Networks", see: ["Tensors", "Networks", "TestSupport"]),
-    tests("Tasks", see: ["Tasks", "Zlib"]),
-    tests("Lab", see: ["Lab"]),
+    tests("Tasks", see: ["Tasks", "Zlib", "TestSupport"]),
+    tests("Lab", see: ["Lab", "Contracts", "Tensors", "TestSupport"]),
   ])

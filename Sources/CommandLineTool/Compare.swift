@@ -50,7 +50,8 @@ struct Compare: ParsableCommand {
       print("\nReport: \(report)")
     }
     if result.wasInterrupted {
-      FileHandle.standardError.write(Data("Interrupted: the figures are of the runs that were complete.\n".utf8))
+      FileHandle.standardError.write(
+        Data("Interrupted: the figures are of the runs that were complete.\n".utf8))
     }
     if let code = Interruption.exitCode { throw ExitCode(code) }
   }
@@ -92,9 +93,10 @@ struct Compare: ParsableCommand {
   }
 
   private var command: String {
-    (["callosum"] + CommandLine.arguments.dropFirst().map { argument in
-      argument.contains { " '\"{}$&|;<>()*".contains($0) }
-        ? "'\(argument.replacingOccurrences(of: "'", with: "'\\''"))'" : argument
-    }).joined(separator: " ")
+    (["callosum"]
+      + CommandLine.arguments.dropFirst().map { argument in
+        argument.contains { " '\"{}$&|;<>()*".contains($0) }
+          ? "'\(argument.replacingOccurrences(of: "'", with: "'\\''"))'" : argument
+      }).joined(separator: " ")
   }
 }

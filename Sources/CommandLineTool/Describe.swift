@@ -53,7 +53,8 @@ struct Describe: ParsableCommand {
   private func slot() throws -> TokenSlot {
     let sides = grid.split(separator: "x").compactMap { Int($0) }
     guard sides.count == 2, sides[0] > 0, sides[1] > 0, width > 0 else {
-      throw Mistake("--width must be at least 1 and --grid rows x columns such as 7x7, got \(width) and '\(grid)'")
+      throw Mistake(
+        "--width must be at least 1 and --grid rows x columns such as 7x7, got \(width) and '\(grid)'")
     }
     return TokenSlot(
       width: width, tokens: sides[0] * sides[1],
@@ -65,7 +66,8 @@ struct Describe: ParsableCommand {
     print("\(card.name) (\(card.id)), a \(description.kind) of the family \(card.family.rawValue)")
     print("\(card.paper), \(card.year)\n\n\(card.summary)\n")
     print("Verified by: \(card.verification)")
-    print("Causal: \(description.isCausal ? "yes" : "no"); needs a grid: \(description.needsGrid ? "yes" : "no")")
+    print(
+      "Causal: \(description.isCausal ? "yes" : "no"); needs a grid: \(description.needsGrid ? "yes" : "no")")
     print("Settings and their defaults: \(try description.defaults.text())")
     print("\nIn a slot of \(grid) tokens with \(width) numbers each:")
     var table = Table([("parameter", .left), ("shape", .left)])

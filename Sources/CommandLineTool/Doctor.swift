@@ -23,7 +23,8 @@ struct Doctor: ParsableCommand {
       warnings.append("the processor has no vector instructions that the kernels know; all will be slow")
     }
     if machine.threads < machine.cores {
-      warnings.append("\(machine.threads) of \(machine.cores) cores are used; unset OMP_NUM_THREADS to use all")
+      warnings.append(
+        "\(machine.threads) of \(machine.cores) cores are used; unset OMP_NUM_THREADS to use all")
     }
     let expected = Double(machine.threads) * (machine.instructionSet == "AVX-512" ? 60 : 20)
     if speed < expected {

@@ -27,7 +27,9 @@ struct List: ParsableCommand {
         verified: $0.card.verification)
     }
     if output.json { return try output.print(rows) }
-    var table = Table([("id", .left), ("name", .left), ("family", .left), ("kind", .left), ("verified by", .left)])
+    var table = Table([
+      ("id", .left), ("name", .left), ("family", .left), ("kind", .left), ("verified by", .left),
+    ])
     for row in rows { table.add([row.id, row.name, row.family, row.kind, row.verified]) }
     print(table.text)
   }

@@ -26,7 +26,8 @@ public final class SoftmaxAttention: TokenMixer {
     paper: "Attention Is All You Need", year: 2017,
     summary: "Every token asks all others how well their key fits its query, and takes the average of "
       + "their values with those weights. The cost grows with the square of the tokens.",
-    verification: "PyTorch's scaled_dot_product_attention: values and gradients; a whole network for 20 steps")
+    verification: "PyTorch's scaled_dot_product_attention: values and gradients; a whole network for 20 steps"
+  )
 
   public let attention: MultiHeadAttention
 

@@ -48,7 +48,9 @@ func requireSameTensors(_ given: [String: Tensor], as expected: [String: Tensor]
     throw WeightsError(description: "\(what) hold \(list(extra)), which this network does not have")
   }
   for (name, tensor) in expected.sorted(by: { $0.key < $1.key }) {
-    guard let other = given[name], other.shape != tensor.shape || other.dtype != tensor.dtype else { continue }
+    guard let other = given[name], other.shape != tensor.shape || other.dtype != tensor.dtype else {
+      continue
+    }
     throw WeightsError(
       description: "\(name) must be \(tensor.dtype) \(tensor.shape), is \(other.dtype) \(other.shape)")
   }

@@ -57,13 +57,15 @@ public func withDerivative(
   _ rule: @escaping (_ gradient: Tensor, _ inputs: [Tensor], _ result: Tensor) -> [Tensor?]
 ) -> Tensor {
   let result = function(inputs.map(\.unmarked)).requireConstant(name, elsewhere)
-  return result.recorded(name, from: inputs, byResult: { gradient, result in
-    let gradients = rule(gradient, inputs, result)
-    require(
-      gradients.count == inputs.count, name,
-      "its derivative returned \(gradients.count) gradients for \(inputs.count) inputs")
-    return gradients
-  })
+  return result.recorded(
+    name, from: inputs,
+    byResult: { gradient, result in
+      let gradients = rule(gradient, inputs, result)
+      require(
+        gradients.count == inputs.count, name,
+        "its derivative returned \(gradients.count) gradients for \(inputs.count) inputs")
+      return gradients
+    })
 }
 
 /// The result of `function`, whose inner results are computed again when the derivative needs them

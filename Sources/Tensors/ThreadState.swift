@@ -16,7 +16,7 @@ package final class ThreadState {
   package nonisolated(unsafe) static var describeModules: (@Sendable ([AnyObject]) -> String)?
 
   package static var current: ThreadState {
-    let slot = callosum_thread_slot()!
+    guard let slot = callosum_thread_slot() else { fatalError("a thread without storage") }
     if let known = slot.pointee {
       return Unmanaged<ThreadState>.fromOpaque(known).takeUnretainedValue()
     }

@@ -1,4 +1,6 @@
+import CallosumContracts
 import CallosumLab
+import CallosumTestSupport
 import Foundation
 import Testing
 

@@ -1,5 +1,9 @@
+import CallosumContracts
 import CallosumLab
 import Foundation
+
+// Not the test support's comparison of numbers.
+typealias Comparison = CallosumLab.Comparison
 
 /// Plausible made-up results, the same every time.
 enum SampleComparison {

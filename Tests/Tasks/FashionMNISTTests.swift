@@ -1,4 +1,5 @@
 import CallosumTasks
+import CallosumTestSupport
 import Foundation
 import Testing
 

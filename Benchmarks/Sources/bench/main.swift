@@ -5,6 +5,7 @@ import Foundation
 
 struct Command: Decodable {
   let workload: String
+  let measure: String?
   let steps: Int?
   let warmup: Int?
 }

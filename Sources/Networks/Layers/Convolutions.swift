@@ -22,7 +22,8 @@ public final class Conv2d: Layer {
     let (fanIn, fanOut) = (taps * inputs / groups, taps * outputs / groups)
     weight = initialiser.values(
       [outputs, kernel.0, kernel.1, inputs / groups], fanIn: fanIn, fanOut: fanOut, using: &generator)
-    bias = hasBias
+    bias =
+      hasBias
       ? Initialiser.fanInUniform.values([outputs], fanIn: fanIn, fanOut: fanOut, using: &generator) : nil
     (self.stride, self.padding, self.dilation, self.groups) = (stride, padding, dilation, groups)
   }
@@ -52,7 +53,8 @@ public final class Conv1d: Layer {
     let (fanIn, fanOut) = (kernel * inputs / groups, kernel * outputs / groups)
     weight = initialiser.values(
       [outputs, kernel, inputs / groups], fanIn: fanIn, fanOut: fanOut, using: &generator)
-    bias = hasBias
+    bias =
+      hasBias
       ? Initialiser.fanInUniform.values([outputs], fanIn: fanIn, fanOut: fanOut, using: &generator) : nil
     (self.stride, self.padding, self.dilation, self.groups) = (stride, padding, dilation, groups)
   }

@@ -13,7 +13,8 @@ public final class Linear: Layer {
     initialiser: Initialiser = .fanInUniform, using generator: inout RandomGenerator
   ) {
     weight = initialiser.values([outputs, inputs], fanIn: inputs, fanOut: outputs, using: &generator)
-    bias = hasBias
+    bias =
+      hasBias
       ? Initialiser.fanInUniform.values([outputs], fanIn: inputs, fanOut: outputs, using: &generator) : nil
     self.activation = activation
   }

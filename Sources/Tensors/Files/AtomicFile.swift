@@ -57,8 +57,7 @@ package enum AtomicFile {
   }
 
   /// The file to replace, behind any symbolic links, and the permissions that the new one gets.
-  private static func destination(_ path: String) throws(FileError) -> (path: String, mode: mode_t)
-  {
+  private static func destination(_ path: String) throws(FileError) -> (path: String, mode: mode_t) {
     var status = stat()
     guard stat(path, &status) == 0 else {
       guard errno == ENOENT, !path.isEmpty, !path.hasSuffix("/") else {

@@ -73,7 +73,8 @@ public enum Safetensors {
       end = part.end
     }
     guard end == file.count - start else {
-      throw SafetensorsError(path: path, "holds \(file.count - start) bytes of data, its header describes \(end)")
+      throw SafetensorsError(
+        path: path, "holds \(file.count - start) bytes of data, its header describes \(end)")
     }
     return (tensors, metadata)
   }
@@ -143,12 +144,13 @@ public enum Safetensors {
     var offset = 0
     for (name, tensor) in order {
       let bytes = tensor.size * tensor.dtype.size
-      let type = switch tensor.dtype {
-      case .float32: "F32"
-      case .float64: "F64"
-      case .int32: "I32"
-      case .bool: "BOOL"
-      }
+      let type =
+        switch tensor.dtype {
+        case .float32: "F32"
+        case .float64: "F64"
+        case .int32: "I32"
+        case .bool: "BOOL"
+        }
       header[name] = ["dtype": type, "shape": tensor.shape, "data_offsets": [offset, offset + bytes]]
       offset += bytes
     }

@@ -12,7 +12,8 @@ extension Tensor {
       dtype == other.dtype, name,
       "types \(dtype) and \(other.dtype) do not fit; convert one with asType")
     let target = broadcastShape(shape, other.shape, name)
-    let compares = operation.rawValue >= callosum_equal.rawValue
+    let compares =
+      operation.rawValue >= callosum_equal.rawValue
       && operation.rawValue <= callosum_or.rawValue
     let result = Tensor(uninitialized: target, compares ? .bool : dtype)
     combine(operation, other, into: result, target)

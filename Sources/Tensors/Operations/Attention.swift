@@ -117,7 +117,8 @@ private struct AttentionJob {
 extension Tensor {
   /// Itself if the last axis is contiguous and no stride is negative or 0, as the kernel asks.
   fileprivate var rowsTogether: Tensor {
-    let fits = (dim(-1) <= 1 || strides[ndim - 1] == 1)
+    let fits =
+      (dim(-1) <= 1 || strides[ndim - 1] == 1)
       && zip(shape, strides).allSatisfy { $0 <= 1 || $1 > 0 }
     return fits ? unmarked : packed
   }
@@ -128,7 +129,9 @@ extension Tensor {
 private func mirrored(_ tensors: [Tensor]) -> [Tensor] {
   let sameStorage = areSideBySide(tensors) ? Storage(byteCount: tensors[0].storage.byteCount) : nil
   return tensors.map { tensor in
-    guard let sameStorage else { return Tensor(uninitialized: tensor.shape, strides: tensor.strides, tensor.dtype) }
+    guard let sameStorage else {
+      return Tensor(uninitialized: tensor.shape, strides: tensor.strides, tensor.dtype)
+    }
     return Tensor(
       storage: sameStorage, offset: tensor.offset, shape: tensor.shape,
       strides: tensor.stridesIfNotContiguous, dtype: tensor.dtype)
@@ -139,7 +142,10 @@ private func mirrored(_ tensors: [Tensor]) -> [Tensor] {
 /// the tokens of one storage.
 private func areSideBySide(_ tensors: [Tensor]) -> Bool {
   let first = tensors[0]
-  guard tensors.allSatisfy({ $0.storage === first.storage && $0.shape == first.shape && $0.strides == first.strides })
+  guard
+    tensors.allSatisfy({
+      $0.storage === first.storage && $0.shape == first.shape && $0.strides == first.strides
+    })
   else { return false }
   let (head, token) = (first.strides[1], first.strides[2])
   let extent = (first.dim(1) - 1) * head + first.dim(3)

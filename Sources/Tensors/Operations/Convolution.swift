@@ -159,7 +159,8 @@ private struct ConvolutionPlan {
         (output[$0] - 1) * stride[$0] + (kernel[$0] - 1) * dilation[$0] + 1 - spatial[$0] - padding[$0].before
       })
     let status = body(&job)
-    require(status == 0, name, "the library failed with status \(status) on input \(xShape), weight \(wShape)")
+    require(
+      status == 0, name, "the library failed with status \(status) on input \(xShape), weight \(wShape)")
   }
 
   func forward(_ x: Tensor, _ w: Tensor, _ bias: Tensor?) -> Tensor {

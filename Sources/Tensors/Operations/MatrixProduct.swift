@@ -74,7 +74,7 @@ private func productOfBatches(_ a: Tensor, _ b: Tensor) -> Tensor {
   }
   let offsetsA = matrixOffsets(a, batch), offsetsB = matrixOffsets(b, batch)
   for at in 0..<count {
-        let status: Int32
+    let status: Int32
     if a.dtype == .float32 {
       status = callosum_gemm_float(
         layoutA.transposed, layoutB.transposed, m, n, k, 1, a.pointer(as: Float.self) + offsetsA[at],

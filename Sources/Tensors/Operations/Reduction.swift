@@ -124,10 +124,13 @@ extension Tensor {
     require(
       size == 0 || axes.allSatisfy { shape[$0] > 0 }, name, "no element along axes \(axes) of \(shape)")
     let x = self
-    return reduced(operation, axes).recorded(name, from: self, byResult: { g, y in
-      let winners = (x .== y).asType(g.dtype)
-      return g * winners / winners.sum(axes: axes, keepDims: true)
-    }).dropping(axes, keepDims: keepDims)
+    return reduced(operation, axes).recorded(
+      name, from: self,
+      byResult: { g, y in
+        let winners = (x .== y).asType(g.dtype)
+        return g * winners / winners.sum(axes: axes, keepDims: true)
+      }
+    ).dropping(axes, keepDims: keepDims)
   }
 
   /// The index (int32) of the first largest element along `axis`.

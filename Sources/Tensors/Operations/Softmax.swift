@@ -122,7 +122,8 @@ public func crossEntropyPerItem(
   require(
     logits.ndim > 0 && labels.shape == Array(logits.shape.dropLast()) && labels.dtype == .int32,
     "crossEntropy",
-    "logits \(logits.shape) need int32 labels of shape \(Array(logits.shape.dropLast())), got \(labels.dtype) \(labels.shape)")
+    "logits \(logits.shape) need int32 labels of shape \(Array(logits.shape.dropLast())), got \(labels.dtype) \(labels.shape)"
+  )
   let classes = logits.dim(-1)
   let label = labels.unmarked.packed
   let isKept = label .!= Double(ignoring)

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Runs `body` with a folder that is removed afterwards.
-func inTemporaryFolder(_ body: (String) throws -> Void) throws {
+package func inTemporaryFolder(_ body: (String) throws -> Void) throws {
   let folder = FileManager.default.temporaryDirectory
     .appendingPathComponent("callosum-" + UUID().uuidString).path
   try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

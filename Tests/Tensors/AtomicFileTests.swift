@@ -1,4 +1,5 @@
-import CallosumLab
+import CallosumTensors
+import CallosumTestSupport
 import Foundation
 import Testing
 
