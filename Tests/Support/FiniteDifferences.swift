@@ -43,7 +43,8 @@ public func finiteDifferenceProblem(
       if !(error <= worst) {
         worst = error
         if !(error <= tolerance) {
-          problem = "gradient of input \(which), element \(place): \(gradient[place]) instead of \(slope(h)), "
+          problem =
+            "gradient of input \(which), element \(place): \(gradient[place]) instead of \(slope(h)), "
             + "error \(error) of the largest gradient \(largest)"
         }
       }

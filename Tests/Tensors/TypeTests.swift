@@ -14,7 +14,10 @@ extension TensorTests {
       #expect(values.asType(.bool).array() == [true, false, true, true])
       #expect(values.asType(.bool).asType(.float32).floats == [1, 0, 1, 1])
       #expect(Tensor([Double.nan]).asType(.bool).array() == [true])
-      #expect(Tensor([1e-50, 1e50, .nan]).asType(.float32).array().map { "\($0 as Float)" } == ["0.0", "inf", "nan"])
+      #expect(
+        Tensor([1e-50, 1e50, .nan]).asType(.float32).array().map { "\($0 as Float)" } == [
+          "0.0", "inf", "nan",
+        ])
       #expect(Tensor.arange(3).asType(.float64).doubles == [0, 1, 2])
       #expect(Tensor.linspace(1, 2, count: 5).floats == [1, 1.25, 1.5, 1.75, 2])
       #expect(Tensor.eye(2, dtype: .int32).array() == [1, 0, 0, 1] as [Int32])
@@ -63,7 +66,9 @@ extension TensorTests {
           #expect(x.sum(axis: 1).array() == rows.map { $0.reduce(0, +) }, "\(setting)")
           #expect(x.max(axis: 1).array() == rows.compactMap { $0.max() }, "\(setting)")
           #expect(x.min(axis: 1).array() == rows.compactMap { $0.min() }, "\(setting)")
-          #expect(x.argMax(axis: 1).array() == rows.map { row in Int32(row.indices.max { row[$0] < row[$1] } ?? 0) }, "\(setting)")
+          #expect(
+            x.argMax(axis: 1).array()
+              == rows.map { row in Int32(row.indices.max { row[$0] < row[$1] } ?? 0) }, "\(setting)")
           let truths = x .> 0
           #expect(truths.sum(axis: 1).array() == rows.map { Int32($0.filter { $0 > 0 }.count) }, "\(setting)")
           #expect(truths.any(axes: [0]).shape == [17])
@@ -91,7 +96,10 @@ extension TensorTests {
       #expect(truths.padded([(1, 0), (0, 0)], value: 1).array() == [true] + b.map { $0 > 0 })
       #expect(x.take(Tensor([5, 0] as [Int32])).array() == [a[5], a[0]])
       #expect(truths.take(Tensor([5, 0] as [Int32])).array() == [b[5] > 0, b[0] > 0])
-      #expect(Tensor(b).scatterAdded(at: Tensor([Int32](repeating: 1, count: 103)), count: 2).array() == [0, b.reduce(0, +)])
+      #expect(
+        Tensor(b).scatterAdded(at: Tensor([Int32](repeating: 1, count: 103)), count: 2).array() == [
+          0, b.reduce(0, +),
+        ])
     }
   }
 }

@@ -35,7 +35,8 @@ extension TensorTests {
         let swapped = concatenated(parts.reversed(), axis: axis)
         #expect(swapped.storage !== whole.storage)
       }
-      let some = concatenated([x.sliced(axis: 2, from: 1, to: 2), x.sliced(axis: 2, from: 2, to: 4)], axis: 2)
+      let some = concatenated(
+        [x.sliced(axis: 2, from: 1, to: 2), x.sliced(axis: 2, from: 2, to: 4)], axis: 2)
       #expect(some.storage === x.storage)
       #expect(some.floats == x.sliced(axis: 2, from: 1).floats)
     }
