@@ -111,6 +111,18 @@ extension TensorTests {
       }
     }
 
+    @Test(arguments: FusedCall.all) func repeatTheSameBits(_ fused: FusedCall) {
+      var random = RandomGenerator(seed: 2)
+      let inputs = fused.shapes.map { random.normal($0) }
+      let cotangent = random.normal(fused.call(inputs).shape)
+      func bits() -> [[UInt32]] {
+        let (values, pullback) = derivative(of: fused, at: inputs)
+        return (values + pullback([cotangent])).map { $0.array(of: Float.self).map(\.bitPattern) }
+      }
+      let first = bits()
+      for _ in 0..<3 { #expect(bits() == first) }
+    }
+
     private func derivative(of fused: FusedCall, at inputs: [Tensor]) -> (
       values: [Tensor], pullback: ([Tensor?]) -> [Tensor]
     ) {

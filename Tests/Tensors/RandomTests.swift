@@ -107,6 +107,9 @@ extension TensorTests {
       let scaled = random.uniform([10_000], low: -2, high: 6).doubles
       #expect(scaled.allSatisfy { $0 >= -2 && $0 < 6 })
       #expect(abs(scaled.reduce(0, +) / 10_000 - 2) < 0.1)
+      // Where rounding could reach the upper end.
+      let narrow = random.uniform([400_000], low: 1000, high: 1001).floats
+      #expect(narrow.allSatisfy { $0 >= 1000 && $0 < 1001 })
       let shifted = random.normal([10_000], mean: 3, standardDeviation: 0.5).doubles
       #expect(abs(shifted.reduce(0, +) / 10_000 - 3) < 0.02)
       let truncated = random.truncatedNormal([10_000], standardDeviation: 3).doubles
