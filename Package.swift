@@ -55,6 +55,7 @@ let package = Package(
       name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors"],
       path: "Tests/Support"),
     tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
+    tests("Networks", see: ["Tensors", "Networks", "TestSupport"]),
     tests("Tasks", see: ["Tasks", "Zlib", "TestSupport"]),
     tests("Lab", see: ["Lab", "Contracts", "Tensors", "TestSupport"]),
   ])

@@ -94,11 +94,17 @@ enum JSON: Decodable, Sendable {
 
   init(from decoder: Decoder) throws {
     let container = try decoder.singleValueContainer()
-    if container.decodeNil() { self = .null
-    } else if let value = try? container.decode(Bool.self) { self = .bool(value)
-    } else if let value = try? container.decode(Double.self) { self = .number(value)
-    } else if let value = try? container.decode(String.self) { self = .string(value)
-    } else { self = .list(try container.decode([JSON].self)) }
+    if container.decodeNil() {
+      self = .null
+    } else if let value = try? container.decode(Bool.self) {
+      self = .bool(value)
+    } else if let value = try? container.decode(Double.self) {
+      self = .number(value)
+    } else if let value = try? container.decode(String.self) {
+      self = .string(value)
+    } else {
+      self = .list(try container.decode([JSON].self))
+    }
   }
 
   var number: Double? { if case .number(let value) = self { value } else { nil } }

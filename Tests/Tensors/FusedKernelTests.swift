@@ -75,7 +75,9 @@ struct FusedCall: Sendable, CustomTestStringConvertible {
     FusedCall("depthwise", [3, 28, 27, 67], [67, 7, 7, 1], [67]) {
       conv2d($0[0], weight: $0[1], bias: $0[2], padding: (3, 3), groups: 67)
     },
-    FusedCall("maxPool2d", [2, 31, 29, 35]) { maxPool2d($0[0], kernel: (3, 3), stride: (2, 2), padding: (1, 1)) },
+    FusedCall("maxPool2d", [2, 31, 29, 35]) {
+      maxPool2d($0[0], kernel: (3, 3), stride: (2, 2), padding: (1, 1))
+    },
     FusedCall("averagePool2d", [2, 31, 29, 35]) {
       averagePool2d($0[0], kernel: (3, 2), stride: (1, 2), padding: (1, 1), countPadding: false)
     },
@@ -109,7 +111,21 @@ extension TensorTests {
       }
     }
 
-    private func derivative(of fused: FusedCall, at inputs: [Tensor]) -> (values: [Tensor], pullback: ([Tensor?]) -> [Tensor]) {
+    @Test(arguments: FusedCall.all) func repeatTheSameBits(_ fused: FusedCall) {
+      var random = RandomGenerator(seed: 2)
+      let inputs = fused.shapes.map { random.normal($0) }
+      let cotangent = random.normal(fused.call(inputs).shape)
+      func bits() -> [[UInt32]] {
+        let (values, pullback) = derivative(of: fused, at: inputs)
+        return (values + pullback([cotangent])).map { $0.array(of: Float.self).map(\.bitPattern) }
+      }
+      let first = bits()
+      for _ in 0..<3 { #expect(bits() == first) }
+    }
+
+    private func derivative(of fused: FusedCall, at inputs: [Tensor]) -> (
+      values: [Tensor], pullback: ([Tensor?]) -> [Tensor]
+    ) {
       valueAndPullback(at: inputs) { [fused.call($0)] }
     }
   }

@@ -1,5 +1,7 @@
 import CallosumTensors
 import CallosumTestSupport
+import Dispatch
+import Synchronization
 import Testing
 
 extension TensorTests {
@@ -83,5 +85,26 @@ extension TensorTests {
         return y[0].sum()
       }
     }
+
+    @Test func threadsRecordSeparately() {
+      let found = Slopes()
+      DispatchQueue.concurrentPerform(iterations: 8) { index in
+        for _ in 0..<50 {
+          let x = Tensor([Double(index), 1])
+          found.set(index, gradient(at: x) { x in square(matmul(x.reshaped(2, 1), x.reshaped(1, 2))).sum() })
+        }
+      }
+      for index in 0..<8 {
+        let (a, b) = (Double(index), 1.0)
+        #expect(found.get(index) == [4 * a * (a * a + b * b), 4 * b * (a * a + b * b)])
+      }
+    }
   }
+}
+
+/// Results that several threads write.
+private final class Slopes: Sendable {
+  private let values = Mutex([Int: [Double]]())
+  func set(_ index: Int, _ slope: Tensor) { values.withLock { $0[index] = slope.doubles } }
+  func get(_ index: Int) -> [Double]? { values.withLock { $0[index] } }
 }

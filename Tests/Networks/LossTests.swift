@@ -1,0 +1,51 @@
+import CallosumNetworks
+import CallosumTensors
+import CallosumTestSupport
+import Testing
+
+/// The losses against PyTorch's values and gradients, and against finite differences.
+@Suite struct Losses {
+  private static let all: [Operation] = [
+    loss("meanSquaredError") { meanSquaredError($0, $1, reduction: $2) },
+    loss("l1") { meanAbsoluteError($0, $1, reduction: $2) },
+    Operation("huber") { x, a in
+      huberLoss(x["prediction"], x["target"], delta: a.double("delta"), reduction: reduction(a))
+    },
+    loss("binaryCrossEntropyWithLogits") { binaryCrossEntropy(logits: $0, $1, reduction: $2) },
+    Operation("klDivergence") { x, a in
+      let target = a.bool("logTarget") ? exp(x["target"]) : x["target"]
+      guard a.string("reduction") == "batchMean" else {
+        return klDivergence(logPredictions: x["prediction"], target, reduction: reduction(a))
+      }
+      return klDivergence(logPredictions: x["prediction"], target, reduction: .sum)
+        * (1 / Double(target.dim(0)))
+    },
+    Operation("crossEntropy") { x, a in
+      crossEntropy(
+        logits: x["logits"], labels: x["labels"], labelSmoothing: a.double("labelSmoothing"),
+        ignoring: Int32(a[number: "ignoredLabel"] ?? -100), reduction: reduction(a))
+    },
+  ]
+
+  private static func loss(
+    _ name: String, _ function: @escaping @Sendable (Tensor, Tensor, LossReduction) -> Tensor
+  ) -> Operation {
+    Operation(name) { x, a in function(x["prediction"], x["target"], reduction(a)) }
+  }
+
+  private static func reduction(_ arguments: Arguments) -> LossReduction {
+    LossReduction(rawValue: arguments.string("reduction")) ?? .none
+  }
+
+  @Test(arguments: all) func goldenValues(_ loss: Operation) throws {
+    for dtype in [DType.float32, .float64] {
+      for problem in try loss.goldenProblems(dtype, under: [Setting()]) { Issue.record("\(problem)") }
+    }
+  }
+
+  @Test(arguments: all) func derivatives(_ loss: Operation) throws {
+    for problem in try loss.finiteDifferenceProblems() + loss.secondDerivativeProblems() {
+      Issue.record("\(problem)")
+    }
+  }
+}
