@@ -50,6 +50,8 @@ let package = Package(
         "Callosum", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/CommandLineTool"),
+    .executableTarget(
+      name: "FirstNetwork", dependencies: ["Callosum"], path: "Examples/FirstNetwork"),
 
     .target(
       name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors"],

@@ -1,7 +1,8 @@
 // Convolution by oneDNN. Building a primitive costs far more than running a small one, so the last
 // ones are kept. Weights go through the layout that oneDNN prefers; activations stay as they are,
 // which is faster than its blocked layout with the copies that takes. One call runs at a time, as
-// each uses the whole thread team anyway.
+// each uses the whole thread team anyway; its scratch memory is ours, because oneDNN's own belongs
+// to the thread that built the primitive.
 
 #include <dnnl.h>
 #include <pthread.h>
@@ -11,6 +12,10 @@
 #include "include/CallosumKernels.h"
 
 enum { max_rank = 6, max_arguments = 4, kept_plans = 128 };
+
+static dnnl_engine_t engine;
+static dnnl_stream_t stream;
+static dnnl_primitive_attr_t attributes;  // scratch memory by the caller
 
 // MARK: The two interfaces of oneDNN. Descriptions of memory are pointers in both.
 
@@ -60,10 +65,10 @@ struct window {
 
 // oneDNN counts dilation from 0. `bias` may be NULL; the backward directions need the forward one
 // as a hint.
-static dnnl_status_t describe_convolution(enum direction direction, dnnl_engine_t engine,
-                                          const_description x, const_description w,
-                                          const_description bias, const_description y,
-                                          const struct window *window, dnnl_primitive_desc_t hint,
+static dnnl_status_t describe_convolution(enum direction direction, const_description x,
+                                          const_description w, const_description bias,
+                                          const_description y, const struct window *window,
+                                          dnnl_primitive_desc_t hint,
                                           dnnl_primitive_desc_t *result) {
   const dnnl_dim_t *stride = window->stride, *dilation = window->dilation;
   const dnnl_dim_t *low = window->low, *high = window->high;
@@ -72,15 +77,15 @@ static dnnl_status_t describe_convolution(enum direction direction, dnnl_engine_
     case forward:
       return dnnl_convolution_forward_primitive_desc_create(
           result, engine, dnnl_forward_training, dnnl_convolution_direct, x, w, bias, y, stride,
-          dilation, low, high, NULL);
+          dilation, low, high, attributes);
     case backward_input:
       return dnnl_convolution_backward_data_primitive_desc_create(
           result, engine, dnnl_convolution_direct, x, w, y, stride, dilation, low, high, hint,
-          NULL);
+          attributes);
     default:
       return dnnl_convolution_backward_weights_primitive_desc_create(
           result, engine, dnnl_convolution_direct, x, w, NULL, y, stride, dilation, low, high,
-          hint, NULL);
+          hint, attributes);
   }
 #else
   dnnl_convolution_desc_t c;
@@ -96,18 +101,25 @@ static dnnl_status_t describe_convolution(enum direction direction, dnnl_engine_
     status = dnnl_dilated_convolution_backward_weights_desc_init(
         &c, dnnl_convolution_direct, x, w, NULL, y, stride, dilation, low, high);
   if (status != dnnl_success) return status;
-  return dnnl_primitive_desc_create(result, &c, NULL, engine, hint);
+  return dnnl_primitive_desc_create(result, &c, attributes, engine, hint);
 #endif
 }
 
 // MARK: Plans
+
+// A primitive and the scratch memory it works in (NULL for none).
+struct step {
+  dnnl_primitive_t primitive;
+  dnnl_memory_t scratch;
+  size_t scratch_bytes;
+};
 
 // An array of a convolution: the caller's layout, the one oneDNN works on, and the way between.
 struct argument {
   int name;
   dnnl_memory_t outer, inner;  // inner is NULL where the layouts agree
   size_t inner_bytes;
-  dnnl_primitive_t reorder;
+  struct step reorder;
   bool written;
 };
 
@@ -121,7 +133,7 @@ struct key {
 struct plan {
   struct key key;
   uint64_t last_use;
-  dnnl_primitive_t primitive;
+  struct step convolution;
   struct argument arguments[max_arguments];
   int count;
 };
@@ -129,8 +141,6 @@ struct plan {
 static struct plan *plans[kept_plans];
 static uint64_t uses;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static dnnl_engine_t engine;
-static dnnl_stream_t stream;
 
 // Entries beyond `axes` are cleared, so that keys compare byte by byte.
 static struct key make_key(const callosum_convolution *c, enum direction direction, bool bias) {
@@ -199,12 +209,22 @@ static struct layout weights(const callosum_convolution *c) {
   return l;
 }
 
+static dnnl_status_t make_step(const_dnnl_primitive_desc_t pd, struct step *step) {
+  dnnl_status_t status = dnnl_primitive_create(&step->primitive, pd);
+  const_description scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+  step->scratch_bytes = scratch ? dnnl_memory_desc_get_size(scratch) : 0;
+  if (status == dnnl_success && step->scratch_bytes > 0)
+    status = dnnl_memory_create(&step->scratch, scratch, engine, DNNL_MEMORY_NONE);
+  return status;
+}
+
 static dnnl_status_t make_reorder(const_description from, const_description to,
-                                  dnnl_primitive_t *reorder) {
+                                  struct step *reorder) {
   dnnl_primitive_desc_t pd;
-  dnnl_status_t status = dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, NULL);
+  dnnl_status_t status =
+      dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, attributes);
   if (status != dnnl_success) return status;
-  status = dnnl_primitive_create(reorder, pd);
+  status = make_step(pd, reorder);
   dnnl_primitive_desc_destroy(pd);
   return status;
 }
@@ -232,14 +252,19 @@ static dnnl_status_t add_argument(struct plan *plan, dnnl_primitive_desc_t pd, i
   return status;
 }
 
+static void destroy_step(struct step *step) {
+  if (step->primitive) dnnl_primitive_destroy(step->primitive);
+  if (step->scratch) dnnl_memory_destroy(step->scratch);
+}
+
 static void destroy_plan(struct plan *plan) {
   for (int i = 0; i < plan->count; i++) {
     struct argument *a = &plan->arguments[i];
-    if (a->reorder) dnnl_primitive_destroy(a->reorder);
+    destroy_step(&a->reorder);
     if (a->inner) dnnl_memory_destroy(a->inner);
     if (a->outer) dnnl_memory_destroy(a->outer);
   }
-  if (plan->primitive) dnnl_primitive_destroy(plan->primitive);
+  destroy_step(&plan->convolution);
   free(plan);
 }
 
@@ -263,15 +288,15 @@ static dnnl_status_t build(struct plan *plan) {
   dnnl_primitive_desc_t hint = NULL, pd = NULL;
   dnnl_status_t status = dx && dy && dw ? dnnl_success : dnnl_invalid_arguments;
   if (status == dnnl_success)
-    status = describe_convolution(forward, engine, dx, dw, db, dy, &window, NULL, &hint);
+    status = describe_convolution(forward, dx, dw, db, dy, &window, NULL, &hint);
   if (status == dnnl_success && direction != forward)
-    status = describe_convolution(direction, engine, dx, dw, NULL, dy, &window, hint, &pd);
+    status = describe_convolution(direction, dx, dw, NULL, dy, &window, hint, &pd);
   forget(dx);
   forget(dy);
   forget(dw);
   forget(db);
   dnnl_primitive_desc_t used = direction == forward ? hint : pd;
-  if (status == dnnl_success) status = dnnl_primitive_create(&plan->primitive, used);
+  if (status == dnnl_success) status = make_step(used, &plan->convolution);
   struct {
     int name;
     dnnl_query_t query;
@@ -317,6 +342,9 @@ static dnnl_status_t find_plan(const struct key *key, struct plan **result) {
   if (!engine) status = dnnl_engine_create(&engine, dnnl_cpu, 0);
   if (status == dnnl_success && !stream)
     status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+  if (status == dnnl_success && !attributes) status = dnnl_primitive_attr_create(&attributes);
+  if (status == dnnl_success)
+    status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
   if (status != dnnl_success) return status;
   struct plan *plan = calloc(1, sizeof *plan);
   if (!plan) return dnnl_out_of_memory;
@@ -334,10 +362,26 @@ static dnnl_status_t find_plan(const struct key *key, struct plan **result) {
 
 // MARK: Running
 
+// `arguments` has room for one more. Waits, as the scratch memory is given back.
+static dnnl_status_t run_step(const struct step *step, int count, dnnl_exec_arg_t *arguments) {
+  void *scratch = NULL;
+  dnnl_status_t status = dnnl_success;
+  if (step->scratch) {
+    scratch = callosum_allocate(step->scratch_bytes);
+    status = scratch ? dnnl_memory_set_data_handle(step->scratch, scratch) : dnnl_out_of_memory;
+    arguments[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, step->scratch};
+  }
+  if (status == dnnl_success)
+    status = dnnl_primitive_execute(step->primitive, stream, count, arguments);
+  if (status == dnnl_success) status = dnnl_stream_wait(stream);
+  if (scratch) callosum_free(scratch, step->scratch_bytes);
+  return status;
+}
+
 static dnnl_status_t run_reorder(const struct argument *a) {
-  dnnl_exec_arg_t arguments[2] = {{DNNL_ARG_FROM, a->written ? a->inner : a->outer},
+  dnnl_exec_arg_t arguments[3] = {{DNNL_ARG_FROM, a->written ? a->inner : a->outer},
                                   {DNNL_ARG_TO, a->written ? a->outer : a->inner}};
-  return dnnl_primitive_execute(a->reorder, stream, 2, arguments);
+  return run_step(&a->reorder, 2, arguments);
 }
 
 // `arrays` in the order of the plan's arguments.
@@ -348,7 +392,7 @@ static int run(const callosum_convolution *c, enum direction direction, bool bia
   pthread_mutex_lock(&lock);
   dnnl_status_t status = find_plan(&key, &plan);
   void *blocks[max_arguments] = {NULL};
-  dnnl_exec_arg_t arguments[max_arguments];
+  dnnl_exec_arg_t arguments[max_arguments + 1];
   int count = plan ? plan->count : 0;
   for (int i = 0; i < count && status == dnnl_success; i++) {
     struct argument *a = &plan->arguments[i];
@@ -360,12 +404,11 @@ static int run(const callosum_convolution *c, enum direction direction, bool bia
     if (status == dnnl_success && !a->written) status = run_reorder(a);
   }
   if (status == dnnl_success)
-    status = dnnl_primitive_execute(plan->primitive, stream, count, arguments);
+    status = run_step(&plan->convolution, count, arguments);
   for (int i = 0; i < count; i++) {
     struct argument *a = &plan->arguments[i];
     if (status == dnnl_success && a->inner && a->written) status = run_reorder(a);
   }
-  if (status == dnnl_success) status = dnnl_stream_wait(stream);
   for (int i = 0; i < count; i++) callosum_free(blocks[i], plan->arguments[i].inner_bytes);
   pthread_mutex_unlock(&lock);
   return status;

@@ -2,6 +2,9 @@
 // because a training step asks for the same sizes again and again, and a page that the system hands
 // out fresh costs more (fault, zeroing) than most kernels spend on it.
 
+#if defined(__linux__)
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -24,6 +27,15 @@ static size_t rounded(size_t bytes, int *bin) {
   size_t count = (bytes + step - 1) / step;  // 8...16
   *bin = (doubling - 16) * steps_per_doubling + (int)count - steps_per_doubling;
   return count * step;
+}
+
+// oneDNN takes scratch memory from malloc for each call and gives it back, for which glibc would
+// return the pages to the system and fault them in again each time.
+__attribute__((constructor)) static void keep_scratch_pages(void) {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_THRESHOLD, 64 * 1024 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 256 * 1024 * 1024);
+#endif
 }
 
 void *callosum_allocate(size_t bytes) {

@@ -58,7 +58,10 @@ public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerat
     let result = Tensor(uninitialized: shape, dtype)
     let start = take(blocks: blocks(result.size, dtype))
     callosum_random_uniform(key, start, dtype.kernel, result.size, result.pointer)
-    return low == 0 && high == 1 ? result : result * (high - low) + low
+    if low == 0 && high == 1 { return result }
+    // Rounding could reach the upper end.
+    let largest = dtype == .float32 ? Double(Float(high).nextDown) : high.nextDown
+    return minimum(result * (high - low) + low, max(low, largest))
   }
 
   /// Normal with the given mean and standard deviation.

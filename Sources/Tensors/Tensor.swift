@@ -20,6 +20,8 @@ public struct Tensor: @unchecked Sendable {
     storage: Storage, offset: Int = 0, shape: [Int], strides: [Int]? = nil, dtype: DType,
     mark: Tape.Mark = .none
   ) {
+    // The kernels walk at most this many axes.
+    require(shape.count <= 16, "Tensor", "a tensor has at most 16 axes, shape \(shape) has \(shape.count)")
     self.storage = storage
     self.offset = offset
     self.shape = shape

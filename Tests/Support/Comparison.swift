@@ -44,7 +44,8 @@ public struct Comparison {
       place.insert(rest % size, at: 0)
       rest /= size
     }
-    problem = "worst at \(place): \(values[position]) instead of \(wanted[position]), "
+    problem =
+      "worst at \(place): \(values[position]) instead of \(wanted[position]), "
       + "\(Float(worst)) times the allowed error; \(wrong) of \(values.count) elements are off"
   }
 }

@@ -12,9 +12,12 @@ extension Operation {
         let (output, gradients) = setting.run { problem.solve() }
         // Where numbers are ordinary, rounding errors are those of the largest numbers involved;
         // cases without gradients hold special numbers, which say nothing of each other.
-        var allowed = dtype == .float64
+        var allowed =
+          dtype == .float64
           ? Tolerance(relative: 2e-7, absolute: 1e-12) : cancelling[one.name] ?? tolerance
-        if one.cotangent == nil { allowed = Tolerance(relative: allowed.relative, absolute: tolerance.absolute) }
+        if one.cotangent == nil {
+          allowed = Tolerance(relative: allowed.relative, absolute: tolerance.absolute)
+        }
         allowed.absolute += 3e-45  // The last bit of the smallest numbers.
         func compare(_ what: String, _ actual: Tensor, _ expected: Tensor) {
           let rounded = actual.dtype == .float64 ? actual.asType(.float32) : actual

@@ -35,16 +35,16 @@ public func finiteDifferenceProblem(
       }
       let h = 1e-5
       var error = (slope(h) - gradient[place]).magnitude / largest
-      if !(error <= tolerance) {
-        // Richardson's extrapolation, for strongly curved functions.
-        let wide = 1e-3
+      // Richardson's extrapolation, for strongly curved functions.
+      for wide in [1e-5, 1e-3] where !(error <= tolerance) {
         let better = (4 * slope(wide / 2) - slope(wide)) / 3
         error = Swift.min(error, (better - gradient[place]).magnitude / largest)
       }
       if !(error <= worst) {
         worst = error
         if !(error <= tolerance) {
-          problem = "gradient of input \(which), element \(place): \(gradient[place]) instead of \(slope(h)), "
+          problem =
+            "gradient of input \(which), element \(place): \(gradient[place]) instead of \(slope(h)), "
             + "error \(error) of the largest gradient \(largest)"
         }
       }

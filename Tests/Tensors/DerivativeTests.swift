@@ -143,7 +143,8 @@ extension TensorTests {
       let second = gradient(at: m) { m in
         gradient(at: m) { m in pow(m.split(parts: 2, axis: 1)[1], 3).sum() }.sum()
       }
-      expectClose(second, concatenated([m.sliced(axis: 1, to: 2) * 0, m.sliced(axis: 1, from: 2) * 6], axis: 1))
+      expectClose(
+        second, concatenated([m.sliced(axis: 1, to: 2) * 0, m.sliced(axis: 1, from: 2) * 6], axis: 1))
     }
 
     // MARK: Derivatives of one's own

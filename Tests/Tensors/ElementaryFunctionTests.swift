@@ -90,7 +90,8 @@ extension TensorTests {
         // 0.05 for what the statement rounds off.
         #expect(
           worst <= function.ulp + 0.05,
-          "\(function.name)(\(inputs[at])) is \(found[at]) instead of \(wanted[at]) by \(setting): \(worst) ulp")
+          "\(function.name)(\(inputs[at])) is \(found[at]) instead of \(wanted[at]) by \(setting): \(worst) ulp"
+        )
       }
     }
 
@@ -104,7 +105,8 @@ extension TensorTests {
       func finite(_ x: Double) -> Double { min(max(x, -next), next) }
       let error = (finite(value) - finite(wanted)).magnitude
       if error <= absolute { return 0 }
-      let exponent = max(Double(wanted.magnitude < 1e-300 ? 1e-300 : min(wanted.magnitude, largest)).exponent, -126)
+      let exponent = max(
+        Double(wanted.magnitude < 1e-300 ? 1e-300 : min(wanted.magnitude, largest)).exponent, -126)
       return error / Double(sign: .plus, exponent: exponent - 23, significand: 1)
     }
   }

@@ -4,7 +4,8 @@ import Testing
 
 /// A mistake in a program, and the words with which it stops.
 enum Mistake: String, CaseIterable, Codable, Sendable {
-  case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask, outside
+  case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask,
+    outside
 
   func make() {
     let x = Tensor.zeros([2, 3]), y = Tensor.zeros([4, 5])
@@ -57,7 +58,8 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
 extension TensorTests {
   @Suite struct ErrorMessages {
     @Test(arguments: Mistake.allCases) func text(_ mistake: Mistake) async throws {
-      let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) { [mistake] in
+      let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        [mistake] in
         mistake.make()
       }
       let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)

@@ -15,6 +15,10 @@ struct FusedCall: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { "\(name) \(shapes)" }
 
+  func derivative(at inputs: [Tensor]) -> (values: [Tensor], pullback: ([Tensor?]) -> [Tensor]) {
+    valueAndPullback(at: inputs) { [call($0)] }
+  }
+
   static let all: [FusedCall] = [
     FusedCall("linear, gelu", [37, 65], [129, 65], [129]) {
       linear($0[0], weight: $0[1], bias: $0[2], activation: .gelu)
@@ -75,7 +79,9 @@ struct FusedCall: Sendable, CustomTestStringConvertible {
     FusedCall("depthwise", [3, 28, 27, 67], [67, 7, 7, 1], [67]) {
       conv2d($0[0], weight: $0[1], bias: $0[2], padding: (3, 3), groups: 67)
     },
-    FusedCall("maxPool2d", [2, 31, 29, 35]) { maxPool2d($0[0], kernel: (3, 3), stride: (2, 2), padding: (1, 1)) },
+    FusedCall("maxPool2d", [2, 31, 29, 35]) {
+      maxPool2d($0[0], kernel: (3, 3), stride: (2, 2), padding: (1, 1))
+    },
     FusedCall("averagePool2d", [2, 31, 29, 35]) {
       averagePool2d($0[0], kernel: (3, 2), stride: (1, 2), padding: (1, 1), countPadding: false)
     },
@@ -93,13 +99,13 @@ extension TensorTests {
     @Test(arguments: FusedCall.all) func agreeWithTheirReferences(_ fused: FusedCall) {
       var random = RandomGenerator(seed: 1)
       let inputs = fused.shapes.map { random.normal($0) }
-      let (values, pullback) = derivative(of: fused, at: inputs.map { $0.asType(.float64) })
+      let (values, pullback) = fused.derivative(at: inputs.map { $0.asType(.float64) })
       let cotangent = random.normal(values[0].shape)
       let wanted = values + pullback([cotangent.asType(.float64)])
       let allowed = Tolerance(relative: 2e-6, ofLargest: 3e-6)
       for setting in Setting.ofKernels {
         let found = setting.run {
-          let (values, pullback) = derivative(of: fused, at: inputs)
+          let (values, pullback) = fused.derivative(at: inputs)
           return values + pullback([cotangent])
         }
         for (which, pair) in zip(found, wanted).enumerated() {
@@ -107,10 +113,6 @@ extension TensorTests {
           #expect(problem == nil, "\(setting), \(which == 0 ? "value" : "gradient \(which - 1)")")
         }
       }
-    }
-
-    private func derivative(of fused: FusedCall, at inputs: [Tensor]) -> (values: [Tensor], pullback: ([Tensor?]) -> [Tensor]) {
-      valueAndPullback(at: inputs) { [fused.call($0)] }
     }
   }
 }

@@ -7,7 +7,7 @@ extension Operation {
   static let all: [Operation] =
     functions + arithmetic + reductions + products + movement + indexing + normalisation
 
-  /// Golden files whose operations live in rooms above, and are checked there.
+  /// Golden files whose operations live in the room Networks, and are checked there.
   static let elsewhere: Set<String> = [
     "binaryCrossEntropyWithLogits", "huber", "klDivergence", "l1", "meanSquaredError",
   ]
@@ -58,7 +58,9 @@ extension Operation {
     _ name: String, kinks: Set<String> = [], cancelling: [String: Tolerance] = [:],
     _ function: @escaping @Sendable (_ x: Tensor, _ axes: [Int]?, _ keepDims: Bool) -> Tensor
   ) -> Operation {
-    Operation(name, kinks: kinks, cancelling: cancelling) { x, a in function(x["x"], a[list: "axes"], a.bool("keepDims")) }
+    Operation(name, kinks: kinks, cancelling: cancelling) { x, a in
+      function(x["x"], a[list: "axes"], a.bool("keepDims"))
+    }
   }
 
   private static let ties: Set<String> = ["ties", "ties over two axes", "expanded and reduced"]

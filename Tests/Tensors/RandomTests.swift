@@ -17,7 +17,8 @@ extension TensorTests {
         philox(counter: [ones, ones, ones, ones], key: [ones, ones])
           == [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd])
       #expect(
-        philox(counter: [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], key: [0xa409_3822, 0x299f_31d0])
+        philox(
+          counter: [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], key: [0xa409_3822, 0x299f_31d0])
           == [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1])
     }
 
@@ -106,6 +107,9 @@ extension TensorTests {
       let scaled = random.uniform([10_000], low: -2, high: 6).doubles
       #expect(scaled.allSatisfy { $0 >= -2 && $0 < 6 })
       #expect(abs(scaled.reduce(0, +) / 10_000 - 2) < 0.1)
+      // Where rounding could reach the upper end.
+      let narrow = random.uniform([400_000], low: 1000, high: 1001).floats
+      #expect(narrow.allSatisfy { $0 >= 1000 && $0 < 1001 })
       let shifted = random.normal([10_000], mean: 3, standardDeviation: 0.5).doubles
       #expect(abs(shifted.reduce(0, +) / 10_000 - 3) < 0.02)
       let truncated = random.truncatedNormal([10_000], standardDeviation: 3).doubles

@@ -35,7 +35,8 @@ extension TensorTests {
         let swapped = concatenated(parts.reversed(), axis: axis)
         #expect(swapped.storage !== whole.storage)
       }
-      let some = concatenated([x.sliced(axis: 2, from: 1, to: 2), x.sliced(axis: 2, from: 2, to: 4)], axis: 2)
+      let some = concatenated(
+        [x.sliced(axis: 2, from: 1, to: 2), x.sliced(axis: 2, from: 2, to: 4)], axis: 2)
       #expect(some.storage === x.storage)
       #expect(some.floats == x.sliced(axis: 2, from: 1).floats)
     }
@@ -56,21 +57,6 @@ extension TensorTests {
       let found = gradient(at: mixed, of: attend)
       let exact = gradient(at: mixed.asType(.float64), of: attend)
       expectClose(found.asType(.float64), exact, relative: 2e-6)
-    }
-
-    @Test func conversions() {
-      let values = Tensor([-1.5, 0, 0.5, 2.75])
-      #expect(values.asType(.int32).array(of: Int32.self) == [-1, 0, 0, 2])
-      #expect(values.asType(.bool).array(of: Bool.self) == [true, false, true, true])
-      #expect(values.asType(.bool).asType(.float32).floats == [1, 0, 1, 1])
-      #expect(Tensor.arange(3).asType(.float64).doubles == [0, 1, 2])
-      #expect(Tensor.linspace(1, 2, count: 5).floats == [1, 1.25, 1.5, 1.75, 2])
-    }
-
-    @Test func integersDivideDownwards() {
-      let a = Tensor([7, -7, 7, -7] as [Int32]), b = Tensor([2, 2, -2, -2] as [Int32])
-      #expect((a / b).array(of: Int32.self) == [3, -4, -4, 3])
-      #expect((a % b).array(of: Int32.self) == [1, 1, -1, -1])
     }
   }
 }

@@ -2,7 +2,7 @@
 // header turns it into a declaration, Dispatch.c into a table entry and a wrapper that calls the
 // best instruction set. The code is in vector/, one file per section below.
 
-// MARK: Elementwise (vector/Elementwise.h)
+// MARK: Elementwise (vector/Unary.h, vector/Binary.h)
 // `type` is 0 float, 1 double, 2 int32, 3 bool (uint8); `operation` one of the constants of
 // Operations.h. Strides count elements, 0 broadcasts.
 

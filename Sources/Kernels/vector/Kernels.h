@@ -6,7 +6,9 @@
 #include "VectorMath.h"
 #include "PartialSums.h"
 
-#include "Elementwise.h"
+#include "Axes.h"
+#include "Unary.h"
+#include "Binary.h"
 #include "Reduction.h"
 #include "Movement.h"
 #include "Random.h"

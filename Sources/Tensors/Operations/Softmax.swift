@@ -20,26 +20,28 @@ private func along(
   return body(x.movedAxis(source: axis, destination: -1)).movedAxis(source: -1, destination: axis)
 }
 
-/// exp(x) over its sum along `axis`.
-public func softmax(_ x: Tensor, axis: Int = -1) -> Tensor {
-  along(axis, x, "softmax") { x in
+/// An operation on rows whose derivative needs its result: kernel(x, y) and backward(y, gy, gx).
+private func rowwise(
+  _ name: StaticString, _ x: Tensor, axis: Int, reference: @escaping (Tensor) -> Tensor,
+  kernel: (UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int, Int) -> Void,
+  backward: @escaping (
+    UnsafePointer<Float>?, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int, Int
+  ) -> Void
+) -> Tensor {
+  along(axis, x, name) { x in
     fused(
-      "softmax", [x],
-      reference: { inputs in
-        let shifted = exp(inputs[0] - stopGradient(finiteMax(inputs[0])))
-        return shifted / shifted.sum(axis: -1, keepDims: true)
-      },
+      name, [x], reference: { reference($0[0]) },
       fast: { inputs in
         let x = inputs[0].packed
         let y = Tensor(uninitialized: x.shape, .float32)
         let (rows, columns) = x.rowsAndColumns
-        callosum_softmax(x.floats32, y.floats32, rows, columns)
+        kernel(x.floats32, y.floats32, rows, columns)
         return (
           y,
           { g, _ in
             let g = g.packed
             let gx = Tensor(uninitialized: x.shape, .float32)
-            callosum_softmax_backward(y.floats32, g.floats32, gx.floats32, rows, columns)
+            backward(y.floats32, g.floats32, gx.floats32, rows, columns)
             return [gx]
           }
         )
@@ -47,31 +49,26 @@ public func softmax(_ x: Tensor, axis: Int = -1) -> Tensor {
   }
 }
 
+/// exp(x) over its sum along `axis`.
+public func softmax(_ x: Tensor, axis: Int = -1) -> Tensor {
+  rowwise(
+    "softmax", x, axis: axis,
+    reference: { x in
+      let shifted = exp(x - stopGradient(finiteMax(x)))
+      return shifted / shifted.sum(axis: -1, keepDims: true)
+    },
+    kernel: callosum_softmax, backward: callosum_softmax_backward)
+}
+
 /// log softmax(x), without the loss of accuracy of taking the logarithm afterwards.
 public func logSoftmax(_ x: Tensor, axis: Int = -1) -> Tensor {
-  along(axis, x, "logSoftmax") { x in
-    fused(
-      "logSoftmax", [x],
-      reference: { inputs in
-        let shifted = inputs[0] - stopGradient(finiteMax(inputs[0]))
-        return shifted - log(exp(shifted).sum(axis: -1, keepDims: true))
-      },
-      fast: { inputs in
-        let x = inputs[0].packed
-        let y = Tensor(uninitialized: x.shape, .float32)
-        let (rows, columns) = x.rowsAndColumns
-        callosum_log_softmax(x.floats32, y.floats32, rows, columns)
-        return (
-          y,
-          { g, _ in
-            let g = g.packed
-            let gx = Tensor(uninitialized: x.shape, .float32)
-            callosum_log_softmax_backward(y.floats32, g.floats32, gx.floats32, rows, columns)
-            return [gx]
-          }
-        )
-      })
-  }
+  rowwise(
+    "logSoftmax", x, axis: axis,
+    reference: { x in
+      let shifted = x - stopGradient(finiteMax(x))
+      return shifted - log(exp(shifted).sum(axis: -1, keepDims: true))
+    },
+    kernel: callosum_log_softmax, backward: callosum_log_softmax_backward)
 }
 
 /// log of the sum of exp(x) along `axis`, without overflow.

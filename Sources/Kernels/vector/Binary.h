@@ -1,203 +1,6 @@
-// Elementwise operations of all types. Float is written with vectors; the other types are plain
-// loops (double exists to check derivatives, int and bool to index and to select).
-
-// MARK: Unary
-
-struct unary_job {
-  int operation, type;
-  const void *x;
-  void *y;
-};
-
-static void unary_float(int operation, size_t n, const float *x, float *y) {
-#define CASE(name, expression)                       \
-  case callosum_##name: {                            \
-    size_t i = 0;                                    \
-    for (; i + LANES <= n; i += LANES) {             \
-      vf v = load(x + i);                            \
-      store(y + i, expression);                      \
-    }                                                \
-    if (i < n) {                                     \
-      vf v = load_part(x + i, n - i);                \
-      store_part(y + i, expression, n - i);          \
-    }                                                \
-    break;                                           \
-  }
-#define LANEWISE(name, function) \
-  case callosum_##name:          \
-    for (size_t i = 0; i < n; i++) y[i] = function(x[i]); \
-    break;
-  switch (operation) {
-    CASE(negate, -v)
-    CASE(absolute, (vf)((vi)v & 0x7fffffff))
-    CASE(sign, select_(v > 0, splat(1), select_(v < 0, splat(-1), v)))
-    CASE(square, v * v)
-    CASE(reciprocal, 1 / v)
-    CASE(sqrt, sqrt_(v))
-    CASE(rsqrt, 1 / sqrt_(v))
-    CASE(exp, exp_(v))
-    CASE(expm1, expm1_(v))
-    CASE(log, log_(v))
-    CASE(log1p, log1p_(v))
-    CASE(sin, sin_(v))
-    CASE(cos, cos_(v))
-    CASE(tan, tan_(v))
-    CASE(asin, asin_(v))
-    CASE(acos, acos_(v))
-    CASE(atan, atan_(v))
-    CASE(sinh, sinh_(v))
-    CASE(cosh, cosh_(v))
-    CASE(tanh, tanh_(v))
-    CASE(erf, erf_(v))
-    CASE(sigmoid, sigmoid_(v))
-    LANEWISE(floor, floorf)
-    LANEWISE(ceil, ceilf)
-    LANEWISE(round, rintf)
-    CASE(relu, select_(v < 0, splat(0), v))
-    CASE(gelu, gelu_(v))
-    CASE(silu, silu_(v))
-    CASE(softplus, softplus_(v))
-  }
-#undef CASE
-#undef LANEWISE
-}
-
-static void unary_double(int operation, size_t n, const double *x, double *y) {
-#define CASE(name, expression)                            \
-  case callosum_##name:                                   \
-    for (size_t i = 0; i < n; i++) {                      \
-      double v = x[i];                                    \
-      y[i] = expression;                                  \
-    }                                                     \
-    break;
-  switch (operation) {
-    CASE(negate, -v)
-    CASE(absolute, fabs(v))
-    CASE(sign, v > 0 ? 1 : v < 0 ? -1 : v)
-    CASE(square, v * v)
-    CASE(reciprocal, 1 / v)
-    CASE(sqrt, sqrt(v))
-    CASE(rsqrt, 1 / sqrt(v))
-    CASE(exp, exp(v))
-    CASE(expm1, expm1(v))
-    CASE(log, log(v))
-    CASE(log1p, log1p(v))
-    CASE(sin, sin(v))
-    CASE(cos, cos(v))
-    CASE(tan, tan(v))
-    CASE(asin, asin(v))
-    CASE(acos, acos(v))
-    CASE(atan, atan(v))
-    CASE(sinh, sinh(v))
-    CASE(cosh, cosh(v))
-    CASE(tanh, tanh(v))
-    CASE(erf, erf(v))
-    CASE(sigmoid, 1 / (1 + exp(-v)))
-    CASE(floor, floor(v))
-    CASE(ceil, ceil(v))
-    CASE(round, rint(v))
-    CASE(relu, v < 0 ? 0 : v)
-    CASE(gelu, 0.5 * v * erfc(-v * M_SQRT1_2))
-    CASE(silu, v / (1 + exp(-v)))
-    CASE(softplus, fmax(v, 0) + log1p(exp(-fabs(v))))
-  }
-#undef CASE
-}
-
-static void unary_int(int operation, size_t n, const int32_t *x, int32_t *y) {
-  for (size_t i = 0; i < n; i++) {
-    int32_t v = x[i];
-    switch (operation) {
-      case callosum_negate: y[i] = (int32_t)-(uint32_t)v; break;
-      case callosum_absolute: y[i] = v < 0 ? (int32_t)-(uint32_t)v : v; break;
-      case callosum_sign: y[i] = (v > 0) - (v < 0); break;
-      case callosum_square: y[i] = (int32_t)((uint32_t)v * (uint32_t)v); break;
-      case callosum_relu: y[i] = v < 0 ? 0 : v; break;
-      default: y[i] = v;  // floor, ceil, round
-    }
-  }
-}
-
-static void unary_range(void *context, size_t begin, size_t end) {
-  const struct unary_job *job = context;
-  size_t n = end - begin;
-  int operation = job->operation;
-  if (operation == callosum_not) {
-    const uint8_t *x = (const uint8_t *)job->x + begin;
-    uint8_t *y = (uint8_t *)job->y + begin;
-    for (size_t i = 0; i < n; i++) y[i] = !x[i];
-  } else if (operation == callosum_is_nan || operation == callosum_is_finite) {
-    bool finite = operation == callosum_is_finite;
-    uint8_t *y = (uint8_t *)job->y + begin;
-    if (job->type == callosum_float) {
-      const float *x = (const float *)job->x + begin;
-      for (size_t i = 0; i < n; i++) y[i] = finite ? fabsf(x[i]) < INFINITY : x[i] != x[i];
-    } else if (job->type == callosum_double) {
-      const double *x = (const double *)job->x + begin;
-      for (size_t i = 0; i < n; i++) y[i] = finite ? fabs(x[i]) < (double)INFINITY : x[i] != x[i];
-    } else {
-      memset(y, finite, n);
-    }
-  } else if (job->type == callosum_float) {
-    unary_float(operation, n, (const float *)job->x + begin, (float *)job->y + begin);
-  } else if (job->type == callosum_double) {
-    unary_double(operation, n, (const double *)job->x + begin, (double *)job->y + begin);
-  } else {
-    unary_int(operation, n, (const int32_t *)job->x + begin, (int32_t *)job->y + begin);
-  }
-}
-
-static void unary(int operation, int type, size_t n, const void *x, void *y) {
-  struct unary_job job = {operation, type, x, y};
-  callosum_parallel(n, 16384, unary_range, &job);
-}
-
-// MARK: Strided axes
-
-enum { max_rank = 16, operands = 3 };
-
-/// Axes that several operands share, after axes of size 1 are dropped and neighbours that every
-/// operand walks in one stride are merged. There is always at least one axis.
-struct axes {
-  int rank;
-  size_t count;
-  size_t shape[max_rank];
-  ptrdiff_t strides[operands][max_rank];
-};
-
-static struct axes merged_axes(int rank, const size_t *shape, int operand_count,
-                               const ptrdiff_t *const *strides) {
-  struct axes m = {.rank = 0, .count = 1};
-  for (int axis = 0; axis < rank; axis++) {
-    size_t size = shape[axis];
-    m.count *= size;
-    if (size == 1) continue;
-    bool merges = m.rank > 0;
-    for (int o = 0; o < operand_count && merges; o++)
-      merges = m.strides[o][m.rank - 1] == strides[o][axis] * (ptrdiff_t)size;
-    if (!merges) m.shape[m.rank++] = 1;
-    m.shape[m.rank - 1] *= size;
-    for (int o = 0; o < operand_count; o++) m.strides[o][m.rank - 1] = strides[o][axis];
-  }
-  if (m.rank == 0) {
-    m.rank = 1;
-    m.shape[0] = 1;
-    for (int o = 0; o < operand_count; o++) m.strides[o][0] = 0;
-  }
-  return m;
-}
-
-/// Offset of an operand for the row (all axes but the last) with the given number.
-INLINE ptrdiff_t row_offset(const struct axes *m, int operand, size_t row) {
-  ptrdiff_t offset = 0;
-  for (int axis = m->rank - 2; axis >= 0; axis--) {
-    offset += (ptrdiff_t)(row % m->shape[axis]) * m->strides[operand][axis];
-    row /= m->shape[axis];
-  }
-  return offset;
-}
-
-// MARK: Binary
+// Elementwise operations of two arrays, and choice by condition, with strides that broadcast. Float
+// rows that walk by 0 or 1 element are written with vectors; other strides go through a buffer. The
+// other types are plain loops (double checks derivatives, int and bool index and select).
 
 /// The remainder with the sign of the divisor.
 INLINE double floored_remainder(double p, double q) {
@@ -344,8 +147,6 @@ struct binary_job {
   char *y;
 };
 
-static const size_t type_size[] = {4, 8, 4, 1};
-
 static void binary_range(void *context, size_t begin, size_t end) {
   const struct binary_job *job = context;
   const struct axes *m = job->axes;
@@ -377,7 +178,7 @@ static void binary(int operation, int type, int rank, const size_t *shape, const
   callosum_parallel(m.count, 16384, binary_range, &job);
 }
 
-// MARK: Selection and conversion
+// MARK: Selection
 
 struct choose_job {
   const struct axes *axes;
@@ -421,33 +222,4 @@ static void choose(int type, int rank, const size_t *shape, const uint8_t *condi
   struct axes m = merged_axes(rank, shape, 3, strides);
   struct choose_job job = {&m, type, condition, a, b, y};
   callosum_parallel(m.count, 16384, choose_range, &job);
-}
-
-/// Truncates; what int32 cannot hold becomes its nearest value, NaN becomes 0.
-INLINE int32_t int_from(double x) {
-  return x >= 2147483647.0 ? INT32_MAX : x <= -2147483648.0 ? INT32_MIN : x == x ? (int32_t)x : 0;
-}
-
-static void convert(int from, int to, size_t n, const void *x, void *y) {
-#define CONVERT(S, T, expression)                     \
-  {                                                   \
-    const S *s = x;                                   \
-    T *t = y;                                         \
-    for (size_t i = 0; i < n; i++) t[i] = expression; \
-  }
-#define FROM(S, to_int)                                        \
-  switch (to) {                                                \
-    case callosum_float: CONVERT(S, float, (float)s[i]) break; \
-    case callosum_double: CONVERT(S, double, s[i]) break;      \
-    case callosum_int: CONVERT(S, int32_t, to_int) break;      \
-    default: CONVERT(S, uint8_t, s[i] != 0)                    \
-  }
-  switch (from) {
-    case callosum_float: FROM(float, int_from(s[i])) break;
-    case callosum_double: FROM(double, int_from(s[i])) break;
-    case callosum_int: FROM(int32_t, s[i]) break;
-    default: FROM(uint8_t, s[i])
-  }
-#undef CONVERT
-#undef FROM
 }
