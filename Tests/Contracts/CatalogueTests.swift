@@ -6,7 +6,7 @@ import Testing
 @Suite struct NearestNameTests {
   @Test(arguments: [
     ("softmax-atention", "softmax-attention"), ("Pooling", "pooling"), ("poolin", "pooling"),
-    ("spatialmlp", "spatial-mlp"), ("a", "b"),
+    ("spatialmlp", "spatial-mlp"), ("a", "b"), ("mlp", "spatial-mlp"), ("Attention", "softmax-attention"),
   ]) func finds(_ name: String, _ nearest: String) {
     #expect(nearestName(to: name, in: ["softmax-attention", "pooling", "spatial-mlp", "b"]) == nearest)
   }
