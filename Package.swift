@@ -62,4 +62,5 @@ let package = Package(
     tests("Mixers", see: ["Tensors", "Networks", "Contracts", "TestSupport"], and: ["Callosum"]),
     tests("Tasks", see: ["Tasks", "Zlib", "TestSupport"]),
     tests("Lab", see: ["Lab", "Contracts", "Networks", "Tensors", "TestSupport"]),
+    tests("CommandLine", see: ["TestSupport"]),
   ])
