@@ -57,7 +57,10 @@ let package = Package(
       name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors"],
       path: "Tests/Support"),
     tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
-    tests("Networks", see: ["Tensors", "Networks", "TestSupport"]),
+    tests("Networks", see: ["Tensors", "Networks", "Contracts", "Mixers", "TestSupport"]),
+    tests("Contracts", see: ["Tensors", "Networks", "Contracts"]),
+    tests("Mixers", see: ["Tensors", "Networks", "Contracts", "TestSupport"], and: ["Callosum"]),
     tests("Tasks", see: ["Tasks", "Zlib", "TestSupport"]),
-    tests("Lab", see: ["Lab", "Contracts", "Tensors", "TestSupport"]),
+    tests("Lab", see: ["Lab", "Contracts", "Networks", "Tensors", "TestSupport"]),
+    tests("CommandLine", see: ["TestSupport"]),
   ])

@@ -16,13 +16,13 @@ struct Compare: ParsableCommand {
   @Option(help: "Ids of token mixers, separated by commas; see 'callosum list'.")
   var parts = "average-pooling,softmax-attention,spatial-mlp,depthwise-convolution"
   @Flag(help: "Train to a good accuracy instead of a first look (about an hour).") var full = false
-  @Option(help: "Training steps of each run.") var steps: Int?
-  @Option(help: "Runs of each part, from different random seeds.") var seeds = 3
-  @Option(help: "Images in a batch.") var batch: Int?
-  @Option(help: "Numbers per token.") var width: Int?
-  @Option(help: "Blocks of the network.") var depth: Int?
-  @Option(help: "Side of a patch in pixels.") var patch: Int?
-  @Option(help: "Learning rate at its highest.") var learningRate: Double?
+  @Option(parsing: .unconditional, help: "Training steps of each run.") var steps: Int?
+  @Option(parsing: .unconditional, help: "Runs of each part, from different random seeds.") var seeds = 3
+  @Option(parsing: .unconditional, help: "Images in a batch.") var batch: Int?
+  @Option(parsing: .unconditional, help: "Numbers per token.") var width: Int?
+  @Option(parsing: .unconditional, help: "Blocks of the network.") var depth: Int?
+  @Option(parsing: .unconditional, help: "Side of a patch in pixels.") var patch: Int?
+  @Option(parsing: .unconditional, help: "Learning rate at its highest.") var learningRate: Double?
   @Option(help: "Settings of parts as JSON, by id: '{\"softmax-attention\": {\"heads\": 8}}'.")
   var config: String?
   @Option(help: "Where to write the report.") var report = "report.html"

@@ -9,7 +9,7 @@ struct Describe: ParsableCommand {
 
   @Argument(help: "Id of the part; see 'callosum list'.") var id: String
   @Option(help: "Settings as JSON, such as '{\"heads\": 8}'.") var config: String?
-  @Option(help: "Numbers per token of the slot.") var width = 64
+  @Option(parsing: .unconditional, help: "Numbers per token of the slot.") var width = 64
   @Option(help: "Tokens as rows x columns of a grid.") var grid = "7x7"
   @OptionGroup var output: JSONOption
 

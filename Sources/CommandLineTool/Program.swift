@@ -23,8 +23,8 @@ struct Program: ParsableCommand {
     } catch {
       switch exitCode(for: error) {
       case .success: exit(withError: error)  // help and version
-      case .validationFailure: end(fullMessage(for: error), code: 2)
-      default: end("callosum: \(message(of: error))", code: 1)
+      case .validationFailure: end("callosum: \(usage(of: error))", code: 2)
+      default: end("callosum: \(oneLine("\(error)"))", code: 1)
       }
     }
   }
@@ -34,8 +34,14 @@ struct Program: ParsableCommand {
     Foundation.exit(code)
   }
 
-  private static func message(of error: any Error) -> String {
-    "\(error)".split(separator: "\n").joined(separator: " ")
+  /// What is wrong with a command line, and where to read on.
+  private static func usage(of error: any Error) -> String {
+    let help = fullMessage(for: error).firstMatch(of: /See '(.*)' for more information/)?.output.1
+    return "\(oneLine(Self.message(for: error))); see '\(help ?? "callosum --help")'"
+  }
+
+  private static func oneLine(_ text: String) -> String {
+    text.split(separator: "\n").joined(separator: " ")
   }
 }
 

@@ -44,7 +44,7 @@ public struct Catalogue: Sendable {
     parts = families.flatMap { $0 }
     var seen: Set<String> = []
     for part in parts {
-      precondition(seen.insert(part.card.id).inserted, "two parts have the id \(part.card.id)")
+      require(seen.insert(part.card.id).inserted, "Catalogue", "two parts have the id \(part.card.id)")
     }
   }
 

@@ -5,11 +5,18 @@ public struct Mistake: Error, Equatable, CustomStringConvertible {
   public init(_ description: String) { self.description = description }
 }
 
-/// The entry of `names` that is spelled most like `name`, if any is close enough to be meant.
+/// The entry of `names` that is spelled most like `name` or has it as a part, if any is close enough to
+/// be meant.
 public func nearestName(to name: String, in names: some Sequence<String>) -> String? {
-  let ranked = names.map { (name: $0, distance: editDistance(name.lowercased(), $0.lowercased())) }
+  let wanted = name.lowercased()
+  let ranked = names.map { (name: $0, distance: distance(wanted, $0.lowercased())) }
   guard let best = ranked.min(by: { ($0.distance, $0.name) < ($1.distance, $1.name) }) else { return nil }
   return best.distance <= max(2, name.count / 2) ? best.name : nil
+}
+
+/// A part of a name such as "pooling" is as good as a name with one mistake.
+private func distance(_ wanted: String, _ name: String) -> Int {
+  wanted.count > 2 && wanted != name && name.contains(wanted) ? 1 : editDistance(wanted, name)
 }
 
 /// Insertions, deletions and replacements that lead from one word to the other (Levenshtein 1966).

@@ -32,6 +32,10 @@ public struct ComparisonPlan: Sendable {
     try expect(!parts.isEmpty, "name at least one part to compare")
     try expect(seeds > 0, "seeds must be at least 1, is \(seeds)")
     try settings.validate()
+    try expect(
+      task.trainingCount > 0 && task.testCount > 0,
+      "\(task.name) has \(task.trainingCount) training and \(task.testCount) test images; get its files again"
+    )
     self.task = task
     self.parts = parts
     self.settings = settings

@@ -31,6 +31,12 @@ package enum Interruption {
       #endif
       sigaction(number, &action, nil)
     }
+    // Who started this program may have left it with these signals blocked.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGINT)
+    sigaddset(&signals, SIGTERM)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   /// Whether to stop.

@@ -19,21 +19,35 @@ public struct TrainingSettings: Configuration {
   public init() {}
 
   public func validate() throws {
-    for (name, value) in [("steps", steps), ("batchSize", batchSize)] {
+    for (name, value) in [
+      ("steps", steps), ("batchSize", batchSize), ("evaluationImages", evaluationImages),
+    ] {
       try expect(value > 0, "\(name) must be at least 1, is \(value)")
     }
-    try expect(learningRate > 0, "learningRate must be above 0, is \(learningRate)")
+    try expect(evaluations >= 0, "evaluations must be at least 0, is \(evaluations)")
+    try expect(
+      learningRate > 0 && learningRate.isFinite, "learningRate must be above 0, is \(learningRate)")
+    for (name, value) in [("weightDecay", weightDecay), ("clipNorm", clipNorm)] {
+      try expect(value >= 0 && value.isFinite, "\(name) must be at least 0, is \(value)")
+    }
+    try expect(
+      labelSmoothing >= 0 && labelSmoothing < 1, "labelSmoothing must be in 0..<1, is \(labelSmoothing)")
   }
 }
 
 /// Trains one network on one task with AdamW.
-struct Trainer {
-  let settings: TrainingSettings
-  let task: any ImageClassification
+package struct Trainer {
+  private let settings: TrainingSettings
+  private let task: any ImageClassification
+
+  package init(settings: TrainingSettings, task: any ImageClassification) {
+    self.settings = settings
+    self.task = task
+  }
 
   /// One run. The seed decides the order of the images and dropout; `progress` hears of every batch.
   /// Stops early, without a final accuracy, when `isCancelled` says so.
-  func train(
+  package func train(
     _ model: any Layer, seed: UInt64, progress: (_ images: Int) -> Void, isCancelled: () -> Bool
   ) -> Comparison.Run {
     let random = RandomGenerator(seed: seed)
@@ -44,6 +58,7 @@ struct Trainer {
       parameters, learningRate: settings.learningRate, weightDecay: settings.weightDecay)
     let clock = ContinuousClock()
     var seconds = 0.0
+    var stepsDone = 0
     var losses: [Double] = []
     var curve: [Comparison.CurvePoint] = []
     let every = max(settings.steps / max(settings.evaluations, 1), 1)
@@ -64,6 +79,7 @@ struct Trainer {
         settings.clipNorm > 0 ? clipped(gradients, toNorm: settings.clipNorm).gradients : gradients)
       losses.append(loss.item)
       seconds += (clock.now - start) / .seconds(1)
+      stepsDone += 1
       progress(settings.batchSize)
       if (step + 1) % every == 0 && step + 1 < settings.steps {
         curve.append(
@@ -72,9 +88,8 @@ struct Trainer {
     }
     let isComplete = !isCancelled()
     let final = isComplete ? accuracy(model, images: task.testCount) : nil
-    let steps = curve.last.map { $0.step } ?? 0
     if isComplete { curve.append(point(settings.steps, seconds, &losses, final)) }
-    let images = Double((isComplete ? settings.steps : steps) * settings.batchSize)
+    let images = Double(stepsDone * settings.batchSize)
     return Comparison.Run(
       seed: seed, curve: curve, testAccuracy: final, trainingSeconds: seconds,
       imagesPerSecond: seconds > 0 ? images / seconds : 0)
@@ -90,7 +105,7 @@ struct Trainer {
   }
 
   /// The share of the first `images` test images that are classified right.
-  func accuracy(_ model: any Layer, images: Int) -> Double {
+  package func accuracy(_ model: any Layer, images: Int) -> Double {
     let count = min(images, task.testCount)
     var right = 0.0
     for start in stride(from: 0, to: count, by: 500) {
@@ -102,17 +117,17 @@ struct Trainer {
 }
 
 /// Indices of training items in random order, shuffled anew for each pass.
-struct BatchOrder {
+package struct BatchOrder {
   private let count: Int
   private var generator: RandomGenerator
   private var order: [Int] = []
 
-  init(count: Int, generator: RandomGenerator) {
+  package init(count: Int, generator: RandomGenerator) {
     self.count = count
     self.generator = generator
   }
 
-  mutating func next(_ size: Int) -> [Int] {
+  package mutating func next(_ size: Int) -> [Int] {
     var batch: [Int] = []
     while batch.count < size {
       if order.isEmpty { order = (0..<count).shuffled(using: &generator) }

@@ -122,7 +122,11 @@ private func visit(_ part: Any, _ path: String, _ body: (String, Any) -> Void) {
 }
 
 private func descend(_ value: Any, _ path: String, _ body: (String, Any) -> Void) {
-  if value is any NamedTensorBox {
+  let mirror = Mirror(reflecting: value)
+  if mirror.displayStyle == .optional {
+    // First of all: an optional module would pass for a module, with a child named "some".
+    if let some = mirror.children.first { descend(some.value, path, body) }
+  } else if value is any NamedTensorBox {
     body(path, value)
   } else if value is any Module {
     body(path, value)
@@ -131,10 +135,10 @@ private func descend(_ value: Any, _ path: String, _ body: (String, Any) -> Void
     for (position, element) in list.enumerated() { descend(element, "\(path).\(position)", body) }
   } else if let table = value as? [String: Any] {
     for (key, element) in table.sorted(by: { $0.key < $1.key }) { descend(element, "\(path).\(key)", body) }
-  } else {
-    let mirror = Mirror(reflecting: value)
-    if mirror.displayStyle == .optional, let some = mirror.children.first {
-      descend(some.value, path, body)
+  } else if mirror.displayStyle == .tuple {
+    for (label, element) in mirror.children {
+      // Without a label of its own, the second element is ".1".
+      descend(element, "\(path).\((label ?? "").trimmingPrefix("."))", body)
     }
   }
 }

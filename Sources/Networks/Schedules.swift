@@ -4,9 +4,9 @@ import Foundation
 public enum Schedule: Codable, Sendable, Equatable {
   case constant
   /// Rises linearly over the first `warmup` steps, then falls along half a cosine to `final` (a
-  /// factor) at the last step.
+  /// factor), which it reaches after the last step.
   case cosine(warmup: Int = 0, final: Double = 0)
-  /// Rises over `warmup` steps, then falls linearly to `final`.
+  /// Rises over `warmup` steps, then falls linearly to `final`, which it reaches after the last step.
   case linear(warmup: Int = 0, final: Double = 0)
   /// Multiplied by `factor` every `every` steps.
   case staircase(every: Int, factor: Double)

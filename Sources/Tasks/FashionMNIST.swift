@@ -43,12 +43,17 @@ public struct FashionMNIST: Sendable {
 
   /// The folder that holds the data: `fashion-mnist` in the folder that `CALLOSUM_DATA` names, that
   /// folder itself, or the one of Debian's package; nil if none of them has any of the files.
+  ///
+  /// `CALLOSUM_SYSTEM_DATA` stands in for the folder /usr/share/datasets of packages, for systems that
+  /// keep them elsewhere and for tests.
   public static func folder(
     environment: [String: String] = ProcessInfo.processInfo.environment,
-    systemFolder: String = "/usr/share/datasets/fashion-mnist"
+    systemFolder: String? = nil
   ) -> String? {
+    let packages = environment["CALLOSUM_SYSTEM_DATA"] ?? "/usr/share/datasets"
     let own = environment["CALLOSUM_DATA"].flatMap { $0.isEmpty ? nil : $0 }
-    let candidates = (own.map { [$0 + "/fashion-mnist", $0] } ?? []) + [systemFolder]
+    let candidates =
+      (own.map { [$0 + "/fashion-mnist", $0] } ?? []) + [systemFolder ?? packages + "/fashion-mnist"]
     return candidates.first { folder in
       ["train", "t10k"].contains { split in
         [images(split), labels(split)].contains { name in
@@ -66,6 +71,7 @@ public struct FashionMNIST: Sendable {
       throw DataSetError.wrongImageSize(
         path: imagesPath, found: Array(images.shape[1...]), expected: [height, width])
     }
+    guard images.shape[0] > 0 else { throw DataSetError.empty(path: imagesPath) }
     let labels = try IDXFile(path: labelsPath, rank: 1)
     guard labels.shape[0] == images.shape[0] else {
       throw DataSetError.countMismatch(

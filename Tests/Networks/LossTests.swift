@@ -48,4 +48,12 @@ import Testing
       Issue.record("\(problem)")
     }
   }
+
+  @Test func aLossDoesNotBroadcast() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      _ = meanSquaredError(.zeros([4, 1]), .zeros([4]))
+    }
+    let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(text.contains("meanSquaredError: predictions [4, 1] and targets [4] differ in shape"))
+  }
 }

@@ -20,6 +20,12 @@ public enum Golden {
   public static let folder = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Fixtures")
 
+  /// The tensors of Tests/Fixtures/<name>.safetensors.
+  public static func tensors(_ name: String) throws -> GoldenTensors {
+    let file = folder.appendingPathComponent("\(name).safetensors")
+    return GoldenTensors(tensors: try Safetensors.load(file.path).tensors)
+  }
+
   /// The operations that have a golden file.
   public static func operations() throws -> Set<String> {
     let files = try FileManager.default.contentsOfDirectory(
@@ -36,28 +42,35 @@ public enum Golden {
       let layouts: [String: String]
       let gradients: Bool
     }
-    struct Missing: Error { let tensor: String }
     let file = folder.appendingPathComponent("operations/\(operation).safetensors")
     let (tensors, metadata) = try Safetensors.load(file.path)
     let descriptions = try JSONDecoder().decode(
       [Description].self, from: Data((metadata["cases"] ?? "").utf8))
 
-    func tensor(_ name: String) throws -> Tensor {
-      guard let tensor = tensors[name] else { throw Missing(tensor: name) }
-      return tensor
-    }
-    func group(_ prefix: String) -> [String: Tensor] {
-      let members = tensors.filter { $0.key.hasPrefix(prefix) }
-      return Dictionary(
-        uniqueKeysWithValues: members.map { (String($0.key.dropFirst(prefix.count)), $0.value) })
-    }
-    return try descriptions.map { one in
+    let golden = GoldenTensors(tensors: tensors)
+    return descriptions.map { one in
       GoldenCase(
-        name: one.name, arguments: Arguments(one.arguments), inputs: group("\(one.name).input."),
-        layouts: one.layouts, output: try tensor("\(one.name).output"),
-        cotangent: one.gradients ? try tensor("\(one.name).cotangent") : nil,
-        gradients: group("\(one.name).gradient."))
+        name: one.name, arguments: Arguments(one.arguments),
+        inputs: golden.group("\(one.name).input."), layouts: one.layouts,
+        output: golden["\(one.name).output"],
+        cotangent: one.gradients ? golden["\(one.name).cotangent"] : nil,
+        gradients: golden.group("\(one.name).gradient."))
     }
+  }
+}
+
+/// The tensors of a golden file. Asking for one that is absent stops.
+public struct GoldenTensors: Sendable {
+  public let tensors: [String: Tensor]
+  public subscript(name: String) -> Tensor {
+    guard let tensor = tensors[name] else { fatalError("the golden file has no tensor \(name)") }
+    return tensor
+  }
+  /// Those whose names begin so, by the rest of their names.
+  public func group(_ prefix: String) -> [String: Tensor] {
+    let members = tensors.filter { $0.key.hasPrefix(prefix) }
+    return Dictionary(
+      uniqueKeysWithValues: members.map { (String($0.key.dropFirst(prefix.count)), $0.value) })
   }
 }
 

@@ -1,8 +1,9 @@
 import CallosumKernels
 import CallosumTensors
+import Foundation
 
-/// How kernels run. The instruction set and the grain belong to the whole process, so tests that use
-/// settings run one after the other.
+/// How kernels run. The instruction set and the grain belong to the whole process, so only one
+/// setting rules at a time: whoever compares bits runs under one, and others wait.
 public struct Setting: Sendable, CustomStringConvertible {
   /// As in CallosumKernels.h: 0 baseline, 1 AVX2, 2 AVX-512; nil for the best.
   public var instructionSet: Int?
@@ -31,8 +32,12 @@ public struct Setting: Sendable, CustomStringConvertible {
     return level + (threadsTinyArrays ? ", threads" : "") + (prefersReference ? ", reference" : "")
   }
 
+  private static let turn = NSRecursiveLock()
+
   /// Runs `body` under this setting and restores the usual one.
   public func run<Result>(_ body: () throws -> Result) rethrows -> Result {
+    Setting.turn.lock()
+    defer { Setting.turn.unlock() }
     let best = callosum_best_instruction_set()
     callosum_set_instruction_set(instructionSet.map(Int32.init) ?? best)
     callosum_set_grain_divisor(threadsTinyArrays ? 1 << 40 : 1)

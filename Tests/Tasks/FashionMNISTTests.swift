@@ -6,7 +6,7 @@ import Testing
 @Suite struct FashionMNISTTests {
   @Test func readsBothSplits() throws {
     try inTemporaryFolder { folder in
-      try writeDataSet(to: folder)
+      try writeFashionMNIST(to: folder)
       let data = try FashionMNIST(folder: folder)
       #expect(data.training.count == 3)
       #expect(data.training.images.count == 3 * 28 * 28)
@@ -41,13 +41,13 @@ import Testing
           environment: value.map { ["CALLOSUM_DATA": $0] } ?? [:], systemFolder: system)
       }
       #expect(found(own) == nil)
-      try writeDataSet(to: system)
+      try writeFashionMNIST(to: system)
       #expect(found(nil) == system)
       #expect(found("") == system)
       #expect(found(own) == system)
-      try writeDataSet(to: own)
+      try writeFashionMNIST(to: own)
       #expect(found(own) == own)
-      try writeDataSet(to: own + "/fashion-mnist")
+      try writeFashionMNIST(to: own + "/fashion-mnist")
       #expect(found(own) == own + "/fashion-mnist")
     }
   }
@@ -100,22 +100,13 @@ import Testing
     after damage: (String) throws -> Void
   ) throws {
     try inTemporaryFolder { folder in
-      try writeDataSet(to: folder)
+      try writeFashionMNIST(to: folder)
       try damage(folder)
       let error = #expect(throws: (any Error).self, sourceLocation: location) {
         try FashionMNIST(folder: folder)
       }
       let text = error.map { "\($0)".replacingOccurrences(of: folder, with: "F") }
       #expect(text == line, sourceLocation: location)
-    }
-  }
-
-  private func writeDataSet(to folder: String) throws {
-    for (split, labels) in [("train", [9, 0, 4]), ("t10k", [1])] {
-      let images = (0..<labels.count * 784).map { UInt8(truncatingIfNeeded: $0) }
-      try write(idx([labels.count, 28, 28], images), to: folder + "/\(split)-images-idx3-ubyte")
-      try write(
-        idx([labels.count], labels.map { UInt8($0) }), to: folder + "/\(split)-labels-idx1-ubyte")
     }
   }
 }

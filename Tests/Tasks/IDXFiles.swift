@@ -1,12 +1,6 @@
 import CallosumZlib
 import Foundation
 
-/// An IDX file of bytes.
-func idx(_ shape: [Int], _ elements: [UInt8]) -> [UInt8] {
-  let sizes = shape.flatMap { size in (0..<4).reversed().map { UInt8(size >> (8 * $0) & 0xFF) } }
-  return [0, 0, 8, UInt8(shape.count)] + sizes + elements
-}
-
 struct CannotCompress: Error {}
 
 /// `bytes` as gzip would compress them.
@@ -31,8 +25,4 @@ func gzip(_ bytes: [UInt8]) throws -> [UInt8] {
       count = output.count - Int(stream.avail_out)
     }
   }
-}
-
-func write(_ bytes: [UInt8], to path: String) throws {
-  try Data(bytes).write(to: URL(fileURLWithPath: path))
 }

@@ -134,12 +134,13 @@ public enum Safetensors {
 
   // MARK: Writing
 
-  /// Writes the tensors, in the order of their names, and the metadata; all or nothing.
+  /// Writes the tensors and the metadata; all or nothing. Wide types come first, then names in order,
+  /// so that every tensor is aligned to its elements for readers that map the file.
   /// - Throws: an error whose description is one line.
   public static func save(
     _ tensors: [String: Tensor], metadata: [String: String] = [:], to path: String
   ) throws {
-    let order = tensors.sorted { $0.key < $1.key }
+    let order = tensors.sorted { ($1.value.dtype.size, $0.key) < ($0.value.dtype.size, $1.key) }
     var header: [String: Any] = [:]
     var offset = 0
     for (name, tensor) in order {

@@ -1,0 +1,164 @@
+import CallosumTestSupport
+import Foundation
+import Testing
+
+/// A command line that makes no sense, and the line that the program answers with.
+private let mistakes: [(arguments: String, line: String)] = [
+  ("compare --parts poolin", "unknown part 'poolin'; did you mean 'average-pooling'?"),
+  ("compare --parts softmax-atention", "unknown part 'softmax-atention'; did you mean 'softmax-attention'?"),
+  (
+    "compare --parts retina",
+    "unknown part 'retina'; there are: average-pooling, depthwise-convolution, softmax-attention, spatial-mlp"
+  ),
+  ("compare --parts ,", "name at least one part to compare"),
+  ("compare --parts spatial-mlp,spatial-mlp", "--parts names 'spatial-mlp' twice"),
+  ("compare --task chess", "unknown task 'chess'; there are: fashion-mnist"),
+  ("compare --task fashion-mnis", "unknown task 'fashion-mnis'; did you mean 'fashion-mnist'?"),
+  ("compare --steps 0", "steps must be at least 1, is 0"),
+  ("compare --steps -3", "steps must be at least 1, is -3"),
+  ("compare --seeds 0", "seeds must be at least 1, is 0"),
+  ("compare --seeds -1", "seeds must be at least 1, is -1"),
+  ("compare --batch 0", "batchSize must be at least 1, is 0"),
+  ("compare --batch -128", "batchSize must be at least 1, is -128"),
+  ("compare --width 0", "width must be at least 1, is 0"),
+  ("compare --width -64", "width must be at least 1, is -64"),
+  ("compare --depth 0", "depth must be at least 1, is 0"),
+  ("compare --patch 0", "patch must be at least 1, is 0"),
+  ("compare --patch -4", "patch must be at least 1, is -4"),
+  ("compare --patch 5", "patches of side 5 do not tile images of 28 x 28"),
+  ("compare --patch 56", "patches of side 56 do not tile images of 28 x 28"),
+  ("compare --learning-rate 0", "learningRate must be above 0, is 0.0"),
+  ("compare --learning-rate -1", "learningRate must be above 0, is -1.0"),
+  ("compare --learning-rate inf", "learningRate must be above 0, is inf"),
+  ("compare --width 30", "softmax-attention: width 30 does not divide into 4 heads"),
+  ("compare --config {", "--config needs JSON such as '{\"width\": 64}', got: {"),
+  ("compare --config []", "--config needs a JSON object with the ids of parts as keys"),
+  (
+    "compare --config {\"softmax-attention\":{\"head\":2}}",
+    "configuration of softmax-attention: unknown key 'head'; did you mean 'heads'?"
+  ),
+  (
+    "compare --config {\"softmax-attention\":{\"heads\":0.5}}",
+    "configuration of softmax-attention: 'heads' must be a whole number"
+  ),
+  ("compare --config {\"softmax-attention\":{\"heads\":0}}", "heads must be at least 1, is 0"),
+  (
+    "compare --config {\"softmax-attention\":3}",
+    "the configuration of softmax-attention must be a JSON object, such as {}"
+  ),
+  (
+    "compare --parts spatial-mlp --config {\"spatial-mpl\":{}}",
+    "unknown part in --config 'spatial-mpl'; did you mean 'spatial-mlp'?"
+  ),
+  ("compare --steps x", "The value 'x' is invalid for '--steps <steps>'; see 'callosum compare --help'"),
+  ("compare --steps", "Missing value for '--steps <steps>'; see 'callosum compare --help'"),
+  (
+    "compare --stepz 3", "Unknown option '--stepz'. Did you mean '--steps'?; see 'callosum compare --help'"
+  ),
+  ("compare more", "Unexpected argument 'more'; see 'callosum compare --help'"),
+  ("compete", "Unexpected argument 'compete'; see 'callosum --help'"),
+  ("describe", "Missing expected argument '<id>'; see 'callosum describe --help'"),
+  ("describe mlp", "unknown part 'mlp'; did you mean 'spatial-mlp'?"),
+  ("describe average-pooling --config {\"window\":2}", "window must be odd and positive, is 2"),
+  (
+    "describe average-pooling --grid 7",
+    "--width must be at least 1 and --grid rows x columns such as 7x7, got 64 and '7'"
+  ),
+  ("list --family mixer", "unknown family 'mixer'; did you mean 'mixers'?"),
+]
+
+@Suite(.serialized) struct MistakeTests {
+  /// One line on standard error, nothing on standard output, exit code 2.
+  @Test func senselessCommandLines() throws {
+    try withDataSet { folder in
+      for (arguments, line) in mistakes {
+        let outcome = try Program.run(arguments.split(separator: " ").map(String.init), in: folder)
+        #expect(outcome.code == 2 && !outcome.wasKilled, "\(arguments)")
+        #expect(outcome.errors == "callosum: \(line)\n", "\(arguments)")
+        #expect(outcome.output == "", "\(arguments)")
+      }
+      #expect(!FileManager.default.fileExists(atPath: folder + "/report.html"))
+    }
+  }
+
+  /// A report that cannot be written is noticed before training, not after it.
+  @Test func unwritableReport() throws {
+    try withDataSet { folder in
+      for (path, reason) in [
+        ("/no/where/report.html", "its folder does not exist"), (folder, "it is a folder"),
+        ("/dev/full", "it is not a regular file"),
+      ] {
+        let outcome = try Program.run(["compare", "--steps", "1000000", "--report", path], in: folder)
+        #expect(outcome.code == 1 && outcome.output == "")
+        #expect(outcome.errors == "callosum: cannot write \(path): \(reason)\n")
+      }
+    }
+  }
+
+  @Test func noData() throws {
+    try inTemporaryFolder { folder in
+      let outcome = try Program.run(["compare"], in: folder)
+      #expect(outcome.code == 1 && outcome.output == "" && outcome.complainsInOneLine)
+      #expect(
+        outcome.errors.hasPrefix("callosum: Fashion-MNIST is not on this machine; get it with: sudo apt-get"))
+      let list = try Program.run(["data", "list"], in: folder)
+      #expect(list.code == 0 && list.output.contains("not on this machine; get it with: "))
+      let doctor = try Program.run(["doctor"], in: folder)
+      #expect(doctor.code == 0 && doctor.output.contains("Warning: Fashion-MNIST is not on this machine"))
+    }
+  }
+
+  @Test(arguments: Damage.all) func damagedData(_ damage: Damage) throws {
+    try withDataSet { folder in
+      try damage.apply(folder)
+      let outcome = try Program.run(["compare", "--steps", "1000000", "--json"], in: folder)
+      #expect(outcome.code == 1 && outcome.output == "" && !outcome.wasKilled)
+      #expect(
+        outcome.errors.replacing(folder, with: "F").replacing("/private", with: "")
+          == "callosum: \(damage.line)\n")
+    }
+  }
+}
+
+/// What can be wrong with the files of a data set, and the line that says so.
+struct Damage: Sendable, CustomStringConvertible {
+  let line: String
+  let apply: @Sendable (_ folder: String) throws -> Void
+  var description: String { line }
+
+  static let all = [
+    Damage(line: "F/train-images-idx3-ubyte: ends after 31353 of 31360 bytes; get the file again") {
+      let path = $0 + "/train-images-idx3-ubyte"
+      try write(Array(try bytes(path).dropLast(7)), to: path)
+    },
+    Damage(
+      line: "F/train-images-idx3-ubyte.gz: is named .gz but is not gzip data; get the file again, or drop"
+        + " .gz from its name"
+    ) {
+      let path = $0 + "/train-images-idx3-ubyte"
+      try FileManager.default.moveItem(atPath: path, toPath: path + ".gz")
+    },
+    Damage(
+      line: "F/train-labels-idx1-ubyte: begins with 89 50 4e 47, not with 00 00 08 01; it is not an IDX file"
+        + " of bytes, get the right file"
+    ) {
+      try write(
+        [0x89, 0x50, 0x4E, 0x47] + [UInt8](repeating: 0, count: 44), to: $0 + "/train-labels-idx1-ubyte")
+    },
+    Damage(
+      line: "F/t10k-labels-idx1-ubyte: holds 3 labels for the 20 images of F/t10k-images-idx3-ubyte; get both"
+        + " files from the same source"
+    ) { try write(idx([3], [1, 2, 3]), to: $0 + "/t10k-labels-idx1-ubyte") },
+    Damage(line: "F/t10k-labels-idx1-ubyte.gz: no such file; check the path or get the data set again") {
+      try FileManager.default.removeItem(atPath: $0 + "/t10k-labels-idx1-ubyte")
+    },
+    Damage(line: "F/t10k-images-idx3-ubyte: holds no images; get the file again") {
+      try write(idx([0, 28, 28], []), to: $0 + "/t10k-images-idx3-ubyte")
+      try write(idx([0], []), to: $0 + "/t10k-labels-idx1-ubyte")
+    },
+  ]
+
+  private static func bytes(_ path: String) throws -> [UInt8] {
+    [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+  }
+}

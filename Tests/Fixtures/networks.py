@@ -1,0 +1,240 @@
+"""Writes networks/: layers and optimisers as PyTorch computes them, and a file by its safetensors package.
+
+    pip install torch==2.13.0 numpy==2.4.6 safetensors==0.8.0      (the CPU build of torch will do)
+    python networks.py
+
+Everything is computed in float64 from float32 numbers and rounded once; a second run writes the
+same bytes.
+"""
+
+import pathlib
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn import functional as F
+
+from golden import write_safetensors
+
+FOLDER = pathlib.Path(__file__).parent / "networks"
+
+
+class Numbers:
+    """A seeded source of float32 numbers, held in float64."""
+
+    def __init__(self, seed):
+        self.random = np.random.default_rng(seed)
+
+    def normal(self, *shape, scale=1.0):
+        return torch.from_numpy(
+            np.asarray(self.random.standard_normal(shape) * scale, dtype=np.float32)).double()
+
+    def integers(self, high, *shape):
+        return torch.from_numpy(np.asarray(self.random.integers(0, high, shape), dtype=np.int32))
+
+    def booleans(self, *shape):
+        return torch.from_numpy(self.random.random(shape) < 0.5)
+
+
+def stored(tensors):
+    """Float64 becomes float32, all else stays."""
+    return {name: (value.detach().float() if value.is_floating_point() else value.int()
+                   if value.dtype == torch.int64 else value.detach()).contiguous()
+            for name, value in tensors.items()}
+
+
+class Layers:
+    """Cases of layers: inputs, parameters under our names and in our shapes, output, gradients."""
+
+    def __init__(self):
+        self.numbers = Numbers(21)
+        self.tensors = {}
+
+    def case(self, name, function, inputs, parameters):
+        """`function` is given the inputs, then the parameters, by position."""
+        parameters = {key: self.numbers.normal(*shape, scale=0.5) for key, shape in parameters.items()}
+        leaves = {key: value.clone().requires_grad_(value.is_floating_point())
+                  for key, value in {**inputs, **parameters}.items()}
+        output = function(*leaves.values())
+        cotangent = self.numbers.normal(*output.shape)
+        floats = {key: leaf for key, leaf in leaves.items() if leaf.is_floating_point()}
+        gradients = torch.autograd.grad((output * cotangent).sum(), list(floats.values()))
+        for group, members in (("input", inputs), ("parameter", parameters),
+                               ("gradient", dict(zip(floats, gradients)))):
+            for key, value in members.items():
+                self.tensors[f"{name}/{group}/{key}"] = value
+        self.tensors[f"{name}/output"] = output
+        self.tensors[f"{name}/cotangent"] = cotangent
+
+
+def attention(layers):
+    width, heads = 12, 3
+
+    def run(x, weight, bias, projection, projection_bias, mask=None):
+        y, _ = F.multi_head_attention_forward(
+            *[x.transpose(0, 1)] * 3, width, heads, weight, bias, None, None, False, 0.0, projection,
+            projection_bias, need_weights=False, attn_mask=mask)
+        return y.transpose(0, 1)
+
+    shapes = {"qkv.weight": (3 * width, width), "qkv.bias": (3 * width,),
+              "projection.weight": (width, width), "projection.bias": (width,)}
+    without = {key: shape for key, shape in shapes.items() if "weight" in key}
+    x = lambda: layers.numbers.normal(2, 5, width)
+    layers.case("attention", run, {"x": x()}, shapes)
+    later = torch.ones(5, 5).triu(1).bool()
+    layers.case("attention, causal", lambda *a: run(*a, mask=later), {"x": x()}, shapes)
+    layers.case("attention, no bias", lambda x, w, p: run(x, w, None, p, None), {"x": x()}, without)
+    # Ours is true where a key is seen, PyTorch's where it is not. The mask differs from head to head.
+    seen = layers.numbers.booleans(2, heads, 5, 5) | torch.eye(5).bool()
+    layers.case("attention, mask", lambda x, seen, *p: run(x, *p, mask=~seen.reshape(-1, 5, 5)),
+                {"x": x(), "seen": seen}, shapes)
+
+
+def convolutions(layers):
+    def conv2d(x, weight, bias=None, **options):
+        y = F.conv2d(x.permute(0, 3, 1, 2), weight.permute(0, 3, 1, 2), bias, **options)
+        return y.permute(0, 2, 3, 1)
+
+    def conv1d(x, weight, bias=None, **options):
+        return F.conv1d(x.transpose(1, 2), weight.transpose(1, 2), bias, **options).transpose(1, 2)
+
+    normal = layers.numbers.normal
+    layers.case("conv2d", conv2d, {"x": normal(2, 7, 5, 3)}, {"weight": (4, 3, 2, 3), "bias": (4,)})
+    layers.case("conv2d, options",
+                lambda *a: conv2d(*a, stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2),
+                {"x": normal(1, 9, 8, 6)}, {"weight": (4, 3, 3, 3)})
+    layers.case("conv1d", conv1d, {"x": normal(3, 11, 5)}, {"weight": (7, 3, 5), "bias": (7,)})
+    layers.case("conv1d, options", lambda *a: conv1d(*a, stride=2, padding=3, dilation=2, groups=3),
+                {"x": normal(1, 13, 6)}, {"weight": (3, 4, 2)})
+
+
+def others(layers):
+    normal = layers.numbers.normal
+    layers.case("embedding", F.embedding, {"indices": layers.numbers.integers(4, 3, 5)},
+                {"weight": (7, 3)})
+    layers.case("linear", F.linear, {"x": normal(3, 1, 5)}, {"weight": (7, 5), "bias": (7,)})
+    layers.case("mlp", lambda x, a, b, c, d: F.linear(F.gelu(F.linear(x, a, b)), c, d),
+                {"x": normal(3, 5)},
+                {"up.weight": (11, 5), "up.bias": (11,), "down.weight": (5, 11), "down.bias": (5,)})
+    layers.case("layer norm", lambda x, w, b: F.layer_norm(x, (7,), w, b), {"x": normal(2, 3, 7)},
+                {"weight": (7,), "bias": (7,)})
+    layers.case("layer norm, no bias", lambda x, w: F.layer_norm(x, (7,), w, eps=1e-3),
+                {"x": normal(5, 7)}, {"weight": (7,)})
+    layers.case("rms norm", lambda x, w: F.rms_norm(x, (9,), w, eps=1e-5), {"x": normal(4, 9)},
+                {"weight": (9,)})
+    layers.case("group norm",
+                lambda x, w, b: F.group_norm(x.movedim(-1, 1), 3, w, b).movedim(1, -1),
+                {"x": normal(2, 3, 5, 6)}, {"weight": (6,), "bias": (6,)})
+
+
+def batch_norm():
+    """Three steps of training, then evaluation; `momentum` is PyTorch's default."""
+    numbers = Numbers(22)
+    norm = nn.BatchNorm2d(5).double()
+    with torch.no_grad():
+        norm.weight.copy_(numbers.normal(5))
+        norm.bias.copy_(numbers.normal(5))
+    tensors = {"weight": norm.weight, "bias": norm.bias}
+    for step in range(4):
+        norm.train(step < 3)
+        x = (numbers.normal(3, 2, 4, 5) * (step + 1) + step).float().double().requires_grad_()
+        y = norm(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        cotangent = numbers.normal(*y.shape)
+        found = torch.autograd.grad((y * cotangent).sum(), [x, norm.weight, norm.bias])
+        tensors |= {f"{step}.x": x, f"{step}.y": y, f"{step}.cotangent": cotangent,
+                    f"{step}.runningMean": norm.running_mean.clone(),
+                    f"{step}.runningVariance": norm.running_var.clone()}
+        tensors |= {f"{step}.gradient.{name}": g for name, g in zip(("x", "weight", "bias"), found)}
+    return tensors
+
+
+# One number, an axis of 1, no axis, more than a vector register, an empty tensor.
+SHAPES = [(3, 5), (7,), (1,), (), (2, 1, 3, 4), (37,), (0, 4)]
+
+OPTIMISERS = {
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
+    "sgd, decay": lambda p: torch.optim.SGD(p, lr=0.1, weight_decay=0.05),
+    "sgd, momentum": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
+    "sgd, nesterov": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.8, nesterov=True,
+                                               weight_decay=0.05),
+    "adam": lambda p: torch.optim.Adam(p, lr=0.01),
+    "adam, options": lambda p: torch.optim.Adam(p, lr=0.02, betas=(0.8, 0.95), eps=1e-3,
+                                                weight_decay=0.1),
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.01),
+    "adamw, decay": lambda p: torch.optim.AdamW(p, lr=0.02, weight_decay=0.3),
+}
+
+
+def optimisers():
+    """Five steps; the third and later ones at half the rate. Gradients hold zeros and tiny numbers."""
+    numbers = Numbers(23)
+    start = [numbers.normal(*shape) for shape in SHAPES]
+    gradients = [[numbers.normal(*shape, scale=10.0 ** -(step % 3)) for shape in SHAPES]
+                 for step in range(5)]
+    for step in range(5):
+        gradients[step][0][0] = 0
+        gradients[step][5][:9] *= 1e-9
+    gradients = [[g.float().double() for g in step] for step in gradients]
+    tensors = {f"start.{i}": value for i, value in enumerate(start)}
+    for step, group in enumerate(gradients):
+        tensors |= {f"gradient.{step}.{i}": value for i, value in enumerate(group)}
+    for name, make in OPTIMISERS.items():
+        parameters = [nn.Parameter(value.clone()) for value in start]
+        optimiser = make(parameters)
+        for step, group in enumerate(gradients):
+            if step == 2:
+                optimiser.param_groups[0]["lr"] /= 2
+            for parameter, gradient in zip(parameters, group):
+                parameter.grad = gradient.clone()
+            optimiser.step()
+            tensors |= {f"{name}.{step}.{i}": p.detach().clone() for i, p in enumerate(parameters)}
+    return tensors
+
+
+def clipping():
+    """clip_grad_norm_ of gradients above and below the limit."""
+    numbers = Numbers(24)
+    tensors = {}
+    for name, limit in (("above", 1.5), ("below", 100.0)):
+        parameters = [nn.Parameter(torch.zeros(shape).double()) for shape in SHAPES]
+        for i, parameter in enumerate(parameters):
+            parameter.grad = numbers.normal(*parameter.shape)
+            tensors[f"{name}.before.{i}"] = parameter.grad.clone()
+        norm = nn.utils.clip_grad_norm_(parameters, limit)
+        tensors |= {f"{name}.limit": torch.tensor(limit), f"{name}.norm": norm}
+        tensors |= {f"{name}.after.{i}": p.grad for i, p in enumerate(parameters)}
+    return tensors
+
+
+def by_the_package():
+    """Every type that we read, an empty tensor, one number, names of all kinds."""
+    return {
+        "weights.0": torch.arange(6, dtype=torch.float32).reshape(2, 3) / 7,
+        "double": torch.tensor([1 / 3, -1e300, float("inf")], dtype=torch.float64),
+        "int": torch.tensor([[1], [-(2 ** 31)]], dtype=torch.int32),
+        "long": torch.tensor([5, 2 ** 31 - 1, -7], dtype=torch.int64),
+        "bool": torch.tensor([True, False, True]),
+        "byte": torch.tensor([0, 1, 255], dtype=torch.uint8),
+        "number": torch.tensor(2.5),
+        "empty": torch.zeros(0, 3),
+        'größe "a/b"': torch.tensor([-0.0, float("nan")]),
+    }
+
+
+def main():
+    torch.set_num_threads(1)
+    FOLDER.mkdir(exist_ok=True)
+    layers = Layers()
+    for describe in (attention, convolutions, others):
+        describe(layers)
+    files = {"layers": layers.tensors, "batchNorm": batch_norm(), "optimisers": optimisers(),
+             "clipping": clipping()}
+    for name, tensors in files.items():
+        write_safetensors(FOLDER / f"{name}.safetensors", stored(tensors), {})
+    # One key only, because the package orders metadata differently in every run.
+    save_file(by_the_package(), FOLDER / "package.safetensors", {"made": "by the package"})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+import CallosumNetworks
+import CallosumTensors
+import CallosumTestSupport
+import Testing
+
+/// Modules in every place where they may stand.
+private final class Nest: Layer {
+  let first: Linear
+  let list: [any Layer]
+  let lists: [[LayerNorm]]
+  let table: [String: LayerNorm]
+  let present: Linear?
+  let absent: Linear?
+  let pair: (left: LayerNorm, LayerNorm)
+  let again: Linear
+  @Parameter var scale: Tensor
+  @Parameter var none: Tensor?
+  @Buffer var seen: Tensor
+  let name = "a text"
+  let sizes = [1, 2, 3]
+
+  init(using random: inout RandomGenerator) {
+    first = Linear(3, 2, using: &random)
+    list = [Dropout(0.5), BatchNorm(2), Sequential(Linear(2, 2, bias: false, using: &random))]
+    lists = [[LayerNorm(2)], [LayerNorm(2, bias: false), LayerNorm(2, affine: false)]]
+    table = ["b": LayerNorm(2, bias: false), "a": LayerNorm(2, bias: false)]
+    present = Linear(2, 1, using: &random)
+    absent = nil
+    pair = (LayerNorm(2, bias: false), LayerNorm(2, bias: false))
+    again = first
+    scale = .ones([2])
+    none = nil
+    seen = .zeros([1])
+  }
+
+  func forward(_ x: Tensor) -> Tensor { list.reduce(first(x)) { $1($0) } * scale }
+}
+
+/// A module that inherits.
+private class Base: Module { @Parameter var inherited = Tensor.ones([1]) }
+private final class Derived: Base { @Parameter var own = Tensor.ones([1]) }
+
+@Suite struct ModuleTests {
+  private func nest(_ seed: UInt64 = 1) -> Nest {
+    var random = RandomGenerator(seed: seed)
+    return Nest(using: &random)
+  }
+
+  @Test func namesInOrderOfDeclaration() {
+    let nest = nest()
+    #expect(
+      nest.parameters().map(\.name) == [
+        "first.weight", "first.bias", "list.1.weight", "list.1.bias", "list.2.layers.0.weight",
+        "lists.0.0.weight", "lists.0.0.bias", "lists.1.0.weight", "table.a.weight", "table.b.weight",
+        "present.weight", "present.bias", "pair.left.weight", "pair.1.weight", "scale",
+      ])
+    #expect(nest.buffers().map(\.name) == ["list.1.runningMean", "list.1.runningVariance", "seen"])
+    #expect(Derived().parameters().map(\.name) == ["inherited", "own"])
+  }
+
+  @Test func sharedParametersCountOnce() {
+    // first 8, batch normalisation 4, linear 4, layer norms 2 · 2 + 2 + 2 + 2, present 3, pair 4, scale 2.
+    #expect(nest().parameterCount == 35)
+    var random = RandomGenerator(seed: 1)
+    let shared = Linear(5, 5, using: &random)
+    let twice = Sequential(shared, shared)
+    #expect(twice.parameters().map(\.name) == ["layers.0.weight", "layers.0.bias"])
+    // The gradient of a shared parameter is the sum over its uses.
+    let x = random.normal([3, 5])
+    let other = Sequential(shared, Linear(5, 5, using: &random))
+    for (to, from) in zip(other.layers[1].parameters(), shared.parameters()) { to.value = from.value }
+    let once = valueAndGradient(by: twice.parameters()) { square(twice(x)).sum() }.gradients
+    let apart = valueAndGradient(by: other.parameters()) { square(other(x)).sum() }.gradients
+    for i in 0..<2 {
+      let wrong = Comparison(
+        once[i], apart[i] + apart[i + 2], within: Tolerance(relative: 0, ofLargest: 1e-5)
+      ).problem
+      #expect(wrong == nil)
+    }
+  }
+
+  @Test func anAssignedParameterReplacesTheOldOne() {
+    let nest = nest()
+    nest.scale = .full([2], 7)
+    #expect(nest.parameters().last?.value.floats == [7, 7])
+    nest.none = .ones([4])
+    #expect(nest.parameters().last?.name == "none")
+    nest.parameters().last?.value = .zeros([4])
+    #expect(nest.none?.floats == [0, 0, 0, 0])
+  }
+
+  @Test func sameSeedSameWeights() {
+    let a = nest(3).weights(), b = nest(3).weights(), c = nest(4).weights()
+    #expect(a.mapValues(\.floats) == b.mapValues(\.floats))
+    #expect(a["first.weight"]?.floats != c["first.weight"]?.floats)
+    // Two layers of one network start differently.
+    var random = RandomGenerator(seed: 1)
+    let pair = Sequential(Linear(4, 4, using: &random), Linear(4, 4, using: &random)).weights()
+    #expect(pair["layers.0.weight"]?.floats != pair["layers.1.weight"]?.floats)
+  }
+
+  @Test func withParametersRestores() {
+    struct Stop: Error {}
+    let nest = nest()
+    let parameters = nest.parameters()
+    let before = nest.weights().mapValues(\.floats)
+    let zeros = parameters.map { Tensor.zeros(like: $0.value) }
+    let x = Tensor.ones([2, 3])
+    #expect(withParameters(parameters, as: zeros) { nest(x) }.floats == [0, 0, 0, 0])
+    #expect(throws: Stop.self) { try withParameters(parameters, as: zeros) { throw Stop() } }
+    #expect(throws: Stop.self) { try valueAndGradient(by: parameters) { throw Stop() } }
+    _ = valueAndGradient(by: parameters) { nest(x).sum() }
+    #expect(nest.weights().mapValues(\.floats) == before)
+  }
+
+  @Test(
+    arguments: [
+      // sqrt of 1/30, 6/80, 6/30
+      (Initialiser.fanInUniform, 0.182574), (.xavierUniform(), 0.273861), (.kaimingUniform(), 0.447214),
+      (.uniform(bound: 0.3), 0.3),
+    ] as [(Initialiser, Double)])
+  func uniformInitialisers(_ initialiser: Initialiser, bound: Double) {
+    var random = RandomGenerator(seed: 1)
+    let values = initialiser.values([50, 30], fanIn: 30, fanOut: 50, using: &random)
+    let largest = abs(values).max().item
+    #expect(largest <= bound * 1.00001 && largest > bound * 0.99, "\(largest) of \(bound)")
+    #expect(abs(values.mean().item) < bound / 20)
+  }
+
+  @Test(
+    arguments: [
+      // sqrt of 2/80 and 2/30
+      (Initialiser.normal(standardDeviation: 0.2), 0.2), (.xavierNormal(), 0.158114),
+      (.kaimingNormal(), 0.258199),
+      // A normal variable cut off at two deviations has 0.8796 of the deviation.
+      (.truncatedNormal(standardDeviation: 0.1), 0.08796),
+    ] as [(Initialiser, Double)])
+  func normalInitialisers(_ initialiser: Initialiser, deviation: Double) {
+    var random = RandomGenerator(seed: 1)
+    let values = initialiser.values([300, 30], fanIn: 30, fanOut: 50, using: &random)
+    #expect(abs(values.variance().item.squareRoot() / deviation - 1) < 0.03)
+  }
+
+  // MARK: Training
+
+  @Test func trainingReachesNestedDropoutAndEnds() {
+    let network = Sequential(Sequential(Lambda { $0 * 2 }, Sequential(Dropout(0.25))))
+    let x = Tensor.ones([100, 100])
+    var random = RandomGenerator(seed: 5)
+    #expect(network(x).floats.allSatisfy { $0 == 2 })
+    let values = training(using: &random) { network(x) }.floats
+    let kept = values.count { $0 != 0 }
+    // Of 10,000 with probability 0.75: standard deviation 43.
+    #expect(abs(kept - 7500) < 220)
+    #expect(values.allSatisfy { $0 == 0 || abs($0 - 2 / 0.75) < 1e-6 })
+    #expect(network(x).floats.allSatisfy { $0 == 2 })
+    #expect(TrainingPass.current == nil)
+  }
+
+  @Test func dropoutDrawsAnew() {
+    let dropout = Dropout(0.5), x = Tensor.ones([64])
+    var random = RandomGenerator(seed: 5), same = RandomGenerator(seed: 5)
+    let (a, b) = training(using: &random) { (dropout(x).floats, dropout(x).floats) }
+    #expect(a != b)
+    #expect(training(using: &random) { dropout(x).floats } != a)
+    #expect(training(using: &same) { dropout(x).floats } == a)
+    // The gradient passes where the value did.
+    same = RandomGenerator(seed: 5)
+    #expect(training(using: &same) { gradient(at: x) { dropout($0).sum() } }.floats == a)
+  }
+
+  @Test func trainingEndsWithAnError() {
+    struct Stop: Error {}
+    var random = RandomGenerator(seed: 1)
+    #expect(throws: Stop.self) { try training(using: &random) { throw Stop() } }
+    #expect(TrainingPass.current == nil)
+  }
+
+  // MARK: Messages
+
+  @Test func aShapeMistakeNamesPathOperationAndShapes() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      var random = RandomGenerator(seed: 1)
+      let network = Sequential(
+        Linear(5, 7, using: &random), Sequential(Dropout(0.1), Linear(8, 3, using: &random)))
+      _ = network(.zeros([2, 5]))
+    }
+    let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(
+      text.contains(
+        "layers.1.layers.1 (Linear), linear: axis width must be 8, is 7; input [2, 7], weight [3, 8]"))
+  }
+
+  @Test func aWrongGradientNamesItsParameter() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      var random = RandomGenerator(seed: 1)
+      SGD(Linear(2, 3, using: &random).parameters(), learningRate: 1).update([.zeros([2, 3]), .zeros([3])])
+    }
+    let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(text.contains("SGD: weight has shape [3, 2], its gradient [2, 3]"))
+  }
+}
