@@ -23,10 +23,8 @@ public struct ComparisonPlan: Sendable {
   private let partSettings: [String: JSONValue]
   private let seeds: [UInt64]
 
-  /// - Parameters:
-  ///   - parts: what to compare; each must be a token mixer.
-  ///   - partSettings: settings of parts, by id.
-  /// - Throws: ``Mistake`` if a part does not fit the skeleton.
+  /// A comparison of `parts`, each a token mixer, with `partSettings` by id, over that many seeds.
+  /// - Throws: `Mistake` if a part does not fit the skeleton.
   public init(
     task: any ImageClassification, parts: [Part], settings: Settings = Settings(),
     partSettings: [String: JSONValue] = [:], seeds: Int = 3
@@ -64,10 +62,8 @@ public struct ComparisonPlan: Sendable {
   }
 
   /// Trains every part from every seed. Seeds run in the outer loop, so that an interrupted
-  /// comparison still compares.
-  /// - Parameters:
-  ///   - started: called before each run with its part's name and the seed.
-  ///   - progress: called after every batch with its number of images.
+  /// comparison still compares. `started` is called before each run, `progress` after every batch
+  /// with its number of images; `command` is what the result says repeats it.
   public func run(
     command: String, started: (_ part: String, _ seed: UInt64) -> Void = { _, _ in },
     progress: (_ images: Int) -> Void = { _ in }, isCancelled: () -> Bool = { false }

@@ -53,8 +53,9 @@ public final class MetaFormer: Layer {
   public let head: Linear
   private let patch: Int
 
-  /// - Parameter mixer: makes the token mixer of each block.
-  /// - Throws: ``Mistake`` if the patches do not tile the images, or what `mixer` throws.
+  /// A network for images of `imageShape` ([height, width, channels]); `mixer` makes the token mixer
+  /// of each block.
+  /// - Throws: `Mistake` if the patches do not tile the images, or what `mixer` throws.
   public init(
     _ settings: Settings, imageShape: [Int], classes: Int, using generator: inout RandomGenerator,
     mixer: (TokenSlot, inout RandomGenerator) throws -> any Layer

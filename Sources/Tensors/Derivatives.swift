@@ -10,8 +10,8 @@ public func valueAndPullback(
   return (values, { walk($0, false) })
 }
 
-/// The value of `function` at `inputs` and the gradient of that value by each input.
-/// - Parameter function: returns one number (a tensor of one element).
+/// The value of `function` at `inputs` and the gradient of that value by each input. The function
+/// returns one number (a tensor of one element).
 public func valueAndGradient(
   at inputs: [Tensor], of function: ([Tensor]) throws -> Tensor
 ) rethrows -> (value: Tensor, gradients: [Tensor]) {

@@ -51,6 +51,15 @@ KERNEL(take_along, (int size, size_t outer, size_t rows, size_t inner, const voi
 KERNEL(take_along_accumulate, (int type, size_t outer, size_t rows, size_t inner, const void *x, const int32_t *index, size_t count, void *y),
        (type, outer, rows, inner, x, index, count, y))
 
+// MARK: Sorting (vector/Sorting.h), over the rows of [rows, columns]; NaN comes last, equals keep
+// their order
+// index[row, :] = the order that sorts x[row, :].
+KERNEL(arg_sort, (int type, bool descending, size_t rows, size_t columns, const void *x, int32_t *index),
+       (type, descending, rows, columns, x, index))
+// index[row, :] = the first `kept` (<= columns) entries of that order.
+KERNEL(arg_top, (int type, bool descending, size_t rows, size_t columns, size_t kept, const void *x, int32_t *index),
+       (type, descending, rows, columns, kept, x, index))
+
 // MARK: Random (vector/Random.h), Philox 4x32-10: element i depends on key, counter and i alone
 KERNEL(random_bits, (uint64_t key, uint64_t counter, size_t n, uint32_t *y), (key, counter, n, y))
 // Uniform in [0, 1), with 24 (float) or 53 (double) random bits.

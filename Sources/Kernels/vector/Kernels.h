@@ -12,6 +12,7 @@
 #include "Reduction.h"
 #include "Movement.h"
 #include "Random.h"
+#include "Sorting.h"
 #include "Softmax.h"
 #include "Normalisation.h"
 #include "Bias.h"

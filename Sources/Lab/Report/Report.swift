@@ -13,7 +13,7 @@ public struct Report {
   }
 
   /// Writes the page to `path`, whole or not at all.
-  /// - Throws: a ``FileError``, which describes itself in one line.
+  /// - Throws: a `FileError`, which describes itself in one line.
   public func write(to path: String) throws {
     try AtomicFile.write(text, to: path)
   }

@@ -4,6 +4,9 @@ import CallosumKernels
 /// width], k [batch, heads, keys, width] and v [batch, heads, keys, value width].
 ///
 /// - Parameters:
+///   - q: queries.
+///   - k: keys.
+///   - v: values.
 ///   - scale: 1 / sqrt(width) if nil.
 ///   - mask: added to the scores (floating-point) or telling which keys are seen (bool); broadcasts
 ///     to [batch, heads, queries, keys]. Not differentiated.

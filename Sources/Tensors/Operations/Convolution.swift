@@ -6,8 +6,10 @@ import CallosumKernels
 ///   - x: [batch, spatial..., inputs] with one to three spatial axes.
 ///   - w: [outputs, kernel..., inputs / groups].
 ///   - bias: [outputs].
-///   - stride, dilation: one number per spatial axis.
+///   - stride: distance between windows, one number per spatial axis.
 ///   - padding: zeros before and after each spatial axis.
+///   - dilation: distance between the elements of a window, one number per spatial axis.
+///   - groups: parts of the channels that do not see each other.
 /// - Returns: [batch, output spatial..., outputs].
 public func convolution(
   _ x: Tensor, weight w: Tensor, bias: Tensor? = nil, stride: [Int], padding: [(before: Int, after: Int)],

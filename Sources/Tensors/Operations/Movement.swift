@@ -239,14 +239,14 @@ private func joined(_ parts: [Tensor], _ axis: Int, _ target: [Int], _ bounds: [
 /// The parts as one view, if they already lie side by side in one storage.
 private func neighbours(_ parts: [Tensor], _ axis: Int, _ target: [Int]) -> Tensor? {
   let first = parts[0]
-  let strides = first.strides
+  var strides = first.strides
+  // The stride of an axis of size 1 says nothing; here the next part tells it.
+  if first.shape[axis] == 1 { strides[axis] = parts[1].offset - first.offset }
   var next = first.offset
   for part in parts {
     guard part.storage === first.storage, part.offset == next else { return nil }
-    for at in strides.indices where part.strides[at] != strides[at] {
-      // The stride of an axis of size 1 says nothing, except along the joined axis.
-      guard part.shape[at] == 1, at != axis else { return nil }
-    }
+    let partStrides = part.strides
+    for at in strides.indices where part.shape[at] != 1 && partStrides[at] != strides[at] { return nil }
     next += part.shape[axis] * strides[axis]
   }
   return first.view(target, strides: strides, offset: first.offset)

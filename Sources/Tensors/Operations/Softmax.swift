@@ -24,9 +24,10 @@ private func along(
 private func rowwise(
   _ name: StaticString, _ x: Tensor, axis: Int, reference: @escaping (Tensor) -> Tensor,
   kernel: (UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int, Int) -> Void,
-  backward: @escaping (
-    UnsafePointer<Float>?, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int, Int
-  ) -> Void
+  backward:
+    @escaping (
+      UnsafePointer<Float>?, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int, Int
+    ) -> Void
 ) -> Tensor {
   along(axis, x, name) { x in
     fused(
