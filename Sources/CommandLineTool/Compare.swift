@@ -66,7 +66,8 @@ struct Compare: ParsableCommand {
     var settings = ComparisonPlan.Settings()
     if full {
       settings.network.width = 96
-      settings.training.steps = 6000
+      settings.training.steps = 9000
+      settings.training.mirror = true
       settings.training.schedule = .cosine(warmup: 200, final: 0.01)
     }
     if let steps {
