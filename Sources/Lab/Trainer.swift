@@ -4,7 +4,7 @@ import CallosumTensors
 
 /// How a network is trained on a task.
 public struct TrainingSettings: Configuration {
-  public var steps = 400
+  public var steps = 600
   public var batchSize = 128
   public var learningRate = 2e-3
   public var weightDecay = 0.05
