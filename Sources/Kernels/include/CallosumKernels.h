@@ -107,6 +107,16 @@ typedef struct {
   size_t pad_y, pad_x;
 } callosum_window;
 
+/// Leaky integrate-and-fire neurons: `lanes` of them, of which lane l uses leak[l % leaks].
+typedef struct {
+  size_t time, lanes, leaks;
+  float threshold, slope;
+  enum callosum_surrogate surrogate;
+  enum callosum_reset reset;
+  /// Whether the derivative leaves out the path from the potential through the spike to the reset.
+  bool detach_reset;
+} callosum_spiking;
+
 // MARK: Vector kernels, compiled once per instruction set
 
 #define KERNEL(name, parameters, arguments) void callosum_##name parameters;

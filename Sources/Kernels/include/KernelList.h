@@ -25,6 +25,48 @@ KERNEL(reduce, (int operation, int type, size_t outer, size_t count, size_t inne
 KERNEL(arg_reduce, (bool largest, int type, size_t outer, size_t count, size_t inner, const void *x, int32_t *y),
        (largest, type, outer, count, inner, x, y))
 
+// MARK: Scan (vector/Scan.h), along the middle axis of [outer, count, inner], from the last step to
+// the first with `reverse`
+// y_t = x_0 + ... + x_t, or the product, or the log-sum-exp (float and double).
+KERNEL(running, (int operation, int type, bool reverse, size_t outer, size_t count, size_t inner, const void *x, void *y),
+       (operation, type, reverse, outer, count, inner, x, y))
+// y_t = place of the largest of x_0 ... x_t, the last among equals; the last NaN wins.
+KERNEL(running_arg_max, (int type, size_t outer, size_t count, size_t inner, const void *x, int32_t *y),
+       (type, outer, count, inner, x, y))
+// h_t = a_t h_(t-1) + b_t (float and double), initial is [outer, inner].
+KERNEL(linear_recurrence, (int type, bool reverse, size_t outer, size_t count, size_t inner, const void *a, const void *b, const void *initial, void *h),
+       (type, reverse, outer, count, inner, a, b, initial, h))
+// gb_t = gh_t + a_(t+1) gb_(t+1), ga_t = gb_t h_(t-1), ginitial = a_0 gb_0.
+KERNEL(linear_recurrence_backward, (bool reverse, size_t outer, size_t count, size_t inner, const float *a, const float *initial, const float *h, const float *gh, float *ga, float *gb, float *ginitial),
+       (reverse, outer, count, inner, a, initial, h, gh, ga, gb, ginitial))
+
+// MARK: Spiking neurons (vector/LeakyIntegrateAndFire.h), over [time, lanes]; lane l uses
+// leak[l % leaks]. u_t = leak v_(t-1) + i_t, s_t = u_t >= threshold, v_t = u_t after the reset.
+KERNEL(integrate_and_fire, (const callosum_spiking *job, const float *current, const float *leak, const float *initial, float *spikes, float *potentials, float *last),
+       (job, current, leak, initial, spikes, potentials, last))
+// Any of gspikes, gpotentials [time, lanes] and glast [lanes] may be NULL for zeros. Writes gradients
+// of current [time, lanes], of initial [lanes], and of each lane's leak [lanes] (may be NULL).
+KERNEL(integrate_and_fire_backward, (const callosum_spiking *job, const float *leak, const float *initial, const float *potentials, const float *gspikes, const float *gpotentials, const float *glast, float *gcurrent, float *ginitial, float *gleak),
+       (job, leak, initial, potentials, gspikes, gpotentials, glast, gcurrent, ginitial, gleak))
+
+// MARK: Recurrent cells (vector/Recurrent.h), one step over [batch, hidden]
+// gates [batch, 3 hidden] holds x W_ihᵀ + b_ih in the order r, z, n and is overwritten by the active
+// gates; product [batch, 3 hidden] holds h W_hhᵀ. r, z = sigmoid, n = tanh(x_n + r m) with
+// m = product_n + bias_n, which is kept; h' = (1 - z) n + z h.
+KERNEL(gru_gates, (size_t batch, size_t hidden, float *gates, const float *product, const float *bias, const float *h, float *m, float *next),
+       (batch, hidden, gates, product, bias, h, m, next))
+// From the gradient of h' to those of the three sums on the side of x and of h, and the part of the
+// gradient of h that does not pass the product. gh and gprevious may be one array.
+KERNEL(gru_gates_backward, (size_t batch, size_t hidden, const float *gates, const float *m, const float *h, const float *gh, float *gx, float *gproduct, float *gprevious),
+       (batch, hidden, gates, m, h, gh, gx, gproduct, gprevious))
+// gates [batch, 4 hidden] holds the sums in the order i, f, g, o without `bias` (may be NULL) and is
+// overwritten by the active gates; c' = f c + i g, h' = o tanh(c').
+KERNEL(lstm_gates, (size_t batch, size_t hidden, float *gates, const float *bias, const float *c, float *next_c, float *next_h),
+       (batch, hidden, gates, bias, c, next_c, next_h))
+// From gh' and gc' (replaced by the gradient of c) to the gradient of the four sums.
+KERNEL(lstm_gates_backward, (size_t batch, size_t hidden, const float *gates, const float *c, const float *next_c, const float *gh, float *gc, float *ggates),
+       (batch, hidden, gates, c, next_c, gh, gc, ggates))
+
 // MARK: Movement (vector/Movement.h); `size` is the element's size in bytes: 1, 4 or 8
 // y (contiguous) = strided view x.
 KERNEL(copy, (int size, int rank, const size_t *shape, const void *x, const ptrdiff_t *strides, void *y),
