@@ -22,6 +22,9 @@ extension Operation {
       linearRecurrence(
         x["a"], x["b"], initial: x["initial"], axis: a.int("axis"), reverse: a.bool("reverse"))
     },
+    Operation("sparseLinear") { x, _ in
+      sparseLinear(x["x"], weight: x["weight"], bias: x[optional: "bias"])
+    },
     Operation("gru", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6)) { x, a in
       gru(x["x"], weights: weights(x), initial: x["0 h"], reverse: a.bool("reverse")).states
     },

@@ -117,6 +117,17 @@ typedef struct {
   bool detach_reset;
 } callosum_spiking;
 
+/// A sequence on its way through a recurrent cell.
+typedef struct {
+  size_t time, batch, hidden;
+  /// From the last step to the first.
+  bool reverse;
+  /// U, [gates hidden, hidden]; h before the first step taken, [batch, hidden].
+  const float *weight, *start;
+  /// [time, batch, gates hidden] and h of each step, [time, batch, hidden].
+  float *gates, *states;
+} callosum_sequence;
+
 // MARK: Vector kernels, compiled once per instruction set
 
 #define KERNEL(name, parameters, arguments) void callosum_##name parameters;

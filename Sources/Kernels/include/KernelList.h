@@ -49,24 +49,6 @@ KERNEL(integrate_and_fire, (const callosum_spiking *job, const float *current, c
 KERNEL(integrate_and_fire_backward, (const callosum_spiking *job, const float *leak, const float *initial, const float *potentials, const float *gspikes, const float *gpotentials, const float *glast, float *gcurrent, float *ginitial, float *gleak),
        (job, leak, initial, potentials, gspikes, gpotentials, glast, gcurrent, ginitial, gleak))
 
-// MARK: Recurrent cells (vector/Recurrent.h), one step over [batch, hidden]
-// gates [batch, 3 hidden] holds x W_ihᵀ + b_ih in the order r, z, n and is overwritten by the active
-// gates; product [batch, 3 hidden] holds h W_hhᵀ. r, z = sigmoid, n = tanh(x_n + r m) with
-// m = product_n + bias_n, which is kept; h' = (1 - z) n + z h.
-KERNEL(gru_gates, (size_t batch, size_t hidden, float *gates, const float *product, const float *bias, const float *h, float *m, float *next),
-       (batch, hidden, gates, product, bias, h, m, next))
-// From the gradient of h' to those of the three sums on the side of x and of h, and the part of the
-// gradient of h that does not pass the product. gh and gprevious may be one array.
-KERNEL(gru_gates_backward, (size_t batch, size_t hidden, const float *gates, const float *m, const float *h, const float *gh, float *gx, float *gproduct, float *gprevious),
-       (batch, hidden, gates, m, h, gh, gx, gproduct, gprevious))
-// gates [batch, 4 hidden] holds the sums in the order i, f, g, o without `bias` (may be NULL) and is
-// overwritten by the active gates; c' = f c + i g, h' = o tanh(c').
-KERNEL(lstm_gates, (size_t batch, size_t hidden, float *gates, const float *bias, const float *c, float *next_c, float *next_h),
-       (batch, hidden, gates, bias, c, next_c, next_h))
-// From gh' and gc' (replaced by the gradient of c) to the gradient of the four sums.
-KERNEL(lstm_gates_backward, (size_t batch, size_t hidden, const float *gates, const float *c, const float *next_c, const float *gh, float *gc, float *ggates),
-       (batch, hidden, gates, c, next_c, gh, gc, ggates))
-
 // MARK: Movement (vector/Movement.h); `size` is the element's size in bytes: 1, 4 or 8
 // y (contiguous) = strided view x.
 KERNEL(copy, (int size, int rank, const size_t *shape, const void *x, const ptrdiff_t *strides, void *y),
@@ -147,6 +129,37 @@ KERNEL(bias_gelu_backward, (const float *x, const float *gy, float *gx, float *g
 // C[i] = A[i] B[i] for `batch` pairs, C contiguous [m, n]; A and B have any strides (element counts).
 KERNEL(small_product, (size_t batch, size_t m, size_t n, size_t k, const float *a, ptrdiff_t a_batch, ptrdiff_t a_row, ptrdiff_t a_column, const float *b, ptrdiff_t b_batch, ptrdiff_t b_row, ptrdiff_t b_column, float *c),
        (batch, m, n, k, a, a_batch, a_row, a_column, b, b_batch, b_row, b_column, c))
+
+// MARK: Products with lists (vector/SparseProduct.h) of the elements of a matrix [rows, columns] that
+// are not 0: those of row r are index[j], value[j] for j in starts[r]..<starts[r + 1].
+// Writes starts [rows + 1].
+KERNEL(sparse_count, (size_t rows, size_t columns, const float *x, int32_t *starts), (rows, columns, x, starts))
+// Writes index and value, [starts[rows]].
+KERNEL(sparse_list, (size_t rows, size_t columns, const float *x, const int32_t *starts, int32_t *index, float *value),
+       (rows, columns, x, starts, index, value))
+// The lists of the transpose of each block of rows, one after the other: out_starts is
+// [blocks columns + 1], that of column c of block b at b columns + c.
+KERNEL(sparse_transpose, (size_t rows, size_t columns, size_t block, const int32_t *starts, const int32_t *index, const float *value, int32_t *out_starts, int32_t *out_index, float *out_value),
+       (rows, columns, block, starts, index, value, out_starts, out_index, out_value))
+// y[r, :] (+)= sum over the entries of row r of value summands[index, :]; y is [rows, columns].
+KERNEL(sparse_rows, (size_t rows, size_t columns, const int32_t *starts, const int32_t *index, const float *value, const float *summands, bool adds, float *y),
+       (rows, columns, starts, index, value, summands, adds, y))
+
+// MARK: Recurrent cells (vector/Recurrent.h), over [time, batch, hidden]
+// gates [time, batch, 3 hidden] holds W x + b in the order r, z, n and is overwritten by the active
+// gates: r, z = sigmoid(gates + U h + bias), n = tanh(gates + r inner), with inner = U h + bias of the
+// gate n, which is kept; h' = (1 - z) n + z h.
+KERNEL(gru, (const callosum_sequence *s, const float *bias, float *inner), (s, bias, inner))
+// gx and gproduct [time, batch, 3 hidden]: gradients of W x + b and of U h + bias.
+KERNEL(gru_backward, (const callosum_sequence *s, const float *inner, const float *gstates, float *gx, float *gproduct, float *gstart),
+       (s, inner, gstates, gx, gproduct, gstart))
+// gates [time, batch, 4 hidden] holds W x and both biases in the order i, f, g, o and is overwritten by
+// the active gates; c' = f c + i g, h' = o tanh(c').
+KERNEL(lstm, (const callosum_sequence *s, const float *start_c, float *cells), (s, start_c, cells))
+// gstates may be NULL for zeros; gcell [batch, hidden] holds the gradient of the last c and is
+// overwritten by that of start_c.
+KERNEL(lstm_backward, (const callosum_sequence *s, const float *start_c, const float *cells, const float *gstates, float *gcell, float *ggates, float *gstart),
+       (s, start_c, cells, gstates, gcell, ggates, gstart))
 
 // MARK: Attention (vector/Attention.h), never holding all scores
 // y is [batch, queries, heads, value_width] contiguous; lse is [batch, heads, queries].

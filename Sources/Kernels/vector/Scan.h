@@ -81,6 +81,39 @@ RUNNING(running_product_double, double, double, 1, *)
 RUNNING(running_product_int, uint32_t, uint32_t, 1, *)
 #undef RUNNING
 
+// A single column leaves no lanes side by side but whole rows, which are far apart in memory. Sums
+// and products of a row go by eight: three shifted additions, then what came before.
+typedef double v8d __attribute__((vector_size(64), aligned(8)));
+typedef float v8f __attribute__((vector_size(32), aligned(4)));
+#define TURNED(x) __builtin_shufflevector(x, x, 7, 6, 5, 4, 3, 2, 1, 0)
+#define RUNNING_ROW(name, identity, operator)                                                \
+  static void name##_row(bool reverse, size_t count, const float *x, float *y) {             \
+    const v8d none = (v8d){0} + identity;                                                    \
+    double before = identity;                                                                \
+    size_t i = 0;                                                                            \
+    for (; i + 8 <= count; i += 8) {                                                         \
+      size_t at = reverse ? count - 8 - i : i;                                               \
+      v8f part = *(const v8f *)(x + at);                                                     \
+      v8d v = __builtin_convertvector(part, v8d);                                            \
+      if (reverse) v = TURNED(v);                                                            \
+      v = v operator __builtin_shufflevector(none, v, 0, 8, 9, 10, 11, 12, 13, 14);          \
+      v = v operator __builtin_shufflevector(none, v, 0, 1, 8, 9, 10, 11, 12, 13);           \
+      v = v operator __builtin_shufflevector(none, v, 0, 1, 2, 3, 8, 9, 10, 11);             \
+      v = v operator before;                                                                 \
+      before = v[7];                                                                         \
+      *(v8f *)(y + at) = __builtin_convertvector(reverse ? TURNED(v) : v, v8f);              \
+    }                                                                                        \
+    for (; i < count; i++) {                                                                 \
+      size_t at = reverse ? count - 1 - i : i;                                               \
+      before = before operator(double) x[at];                                                \
+      y[at] = (float)before;                                                                 \
+    }                                                                                        \
+  }
+RUNNING_ROW(running_sum, 0.0, +)
+RUNNING_ROW(running_product, 1.0, *)
+#undef RUNNING_ROW
+#undef TURNED
+
 INLINE vf log_add_exp(vf a, vf b) {
   // Equal infinities have distance 0, not NaN.
   vf distance = select_(a == b, splat(0), -abs_(a - b));
@@ -131,6 +164,14 @@ static void running_range(void *context, size_t begin, size_t end) {
   size_t count = job->axes.count;
   for (size_t tile = begin; tile < end; tile++) {
     struct scan_tile at = scan_tile_at(&job->axes, tile);
+    if (job->axes.inner == 1 && job->type == callosum_float &&
+        job->operation != callosum_running_log_sum_exp) {
+      for (size_t row = at.first_lane; row < at.first_lane + at.lanes; row++)
+        (job->operation == callosum_running_sum ? running_sum_row : running_product_row)(
+            job->axes.reverse, count, (const float *)job->x + row * count,
+            (float *)job->y + row * count);
+      continue;
+    }
 #define RUN(name, suffix) name##_##suffix(at, count, job->x, job->y)
 #define OF_TYPE(name)                                          \
   if (job->type == callosum_float) RUN(name, float);           \

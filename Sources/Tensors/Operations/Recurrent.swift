@@ -1,7 +1,7 @@
 import CallosumKernels
 
 // GRU and LSTM over whole sequences. The products with the inputs of all steps are one product, and
-// so are the gradients of the weights; between them each step has one product and one kernel.
+// so are the gradients of the weights; between them one kernel goes through time.
 // Gates, shapes and biases are PyTorch's.
 
 /// The weights of a recurrent layer; `gates` is 3 for a GRU (in the order r, z, n), 4 for an LSTM
@@ -162,54 +162,40 @@ private struct Unrolled {
   let shape: SequenceShape
   let x, start, inputWeight, hiddenWeight: Tensor
   let gates, states: Tensor
-  /// The steps in the order in which they are taken.
-  let order: [Int]
+  let reverse: Bool
 
   init(_ inputs: [Tensor], weights at: Int, bias: Tensor, _ shape: SequenceShape, _ reverse: Bool) {
-    self.shape = shape
+    (self.shape, self.reverse) = (shape, reverse)
     x = inputs[0].timeFirst
     start = inputs[1].packed
     (inputWeight, hiddenWeight) = (inputs[at].packed, inputs[at + 1].packed)
     gates = linear(x, weight: inputWeight, bias: bias)
     states = Tensor(uninitialized: [shape.time, shape.batch, shape.hidden], .float32)
-    order = reverse ? (0..<shape.time).reversed() : Array(0..<shape.time)
     ThreadState.count(
       multiplyAccumulates: shape.time * shape.batch * shape.gates * shape.hidden * shape.hidden)
   }
 
-  /// Numbers of one step of the states, and of the gates.
-  var stateStep: Int { shape.batch * shape.hidden }
-  var gateStep: Int { stateStep * shape.gates }
-
-  /// The state before the step at `position` of `order`.
-  func before(_ position: Int, _ all: Tensor, _ first: Tensor) -> UnsafeMutablePointer<Float> {
-    position == 0 ? first.floats32 : all.floats32 + order[position - 1] * stateStep
-  }
-
-  /// target = (adds ? target : 0) + rows times the recurrent weights (transposed: hidden to gates).
-  func multiply(
-    _ rows: UnsafePointer<Float>, transposed: Bool, adds: Bool, into target: UnsafeMutablePointer<Float>
-  ) {
-    let (hidden, gates) = (shape.hidden, shape.gates * shape.hidden)
-    let (from, to) = transposed ? (hidden, gates) : (gates, hidden)
-    let status = callosum_gemm_float(
-      false, transposed, shape.batch, to, from, 1, rows, from, hiddenWeight.floats32, hidden,
-      adds ? 1 : 0, target, to)
-    require(status == 0, "recurrent product", "the library failed with status \(status)")
+  /// Hands the kernels what they need to know.
+  func run(_ body: (UnsafePointer<callosum_sequence>) -> Void) {
+    var sequence = callosum_sequence(
+      time: shape.time, batch: shape.batch, hidden: shape.hidden, reverse: reverse,
+      weight: hiddenWeight.floats32, start: start.floats32, gates: gates.floats32,
+      states: states.floats32)
+    body(&sequence)
   }
 
   /// The states before every step, [time, batch, hidden].
   private var earlier: Tensor {
     let first = start.expandedDimensions(axis: 0)
-    return order.first == 0
-      ? concatenated([first, states.sliced(axis: 0, to: shape.time - 1)])
-      : concatenated([states.sliced(axis: 0, from: 1), first])
+    return reverse
+      ? concatenated([states.sliced(axis: 0, from: 1), first])
+      : concatenated([first, states.sliced(axis: 0, to: shape.time - 1)])
   }
 
   /// Gradients of x, W, U, b and c from those of the sums on the side of x and of h.
-  func weightGradients(_ gx: Tensor, _ gproduct: Tensor, wantsInput: Bool)
-    -> (x: Tensor?, weights: [Tensor])
-  {
+  func weightGradients(
+    _ gx: Tensor, _ gproduct: Tensor, wantsInput: Bool
+  ) -> (x: Tensor?, weights: [Tensor]) {
     let rows = shape.time * shape.batch
     let sums = gx.reshaped([rows, -1]), products = gproduct.reshaped([rows, -1])
     let input = matmul(sums.transposed(), x.reshaped([rows, shape.inputs]))
@@ -222,101 +208,67 @@ private struct Unrolled {
 }
 
 private struct GRURun {
-  private let run: Unrolled
+  private let unrolled: Unrolled
   /// U h + c of the gate n, which r multiplies.
   private let inner: Tensor
 
-  var states: Tensor { run.states.batchFirst }
+  var states: Tensor { unrolled.states.batchFirst }
 
   /// Inputs: x, h, W, U, b, c.
   init(_ inputs: [Tensor], _ shape: SequenceShape, _ reverse: Bool) {
-    run = Unrolled(inputs, weights: 2, bias: inputs[4], shape, reverse)
-    inner = Tensor(uninitialized: run.states.shape, .float32)
-    let product = Tensor(uninitialized: [shape.batch, 3 * shape.hidden], .float32)
+    unrolled = Unrolled(inputs, weights: 2, bias: inputs[4], shape, reverse)
+    let inner = Tensor(uninitialized: unrolled.states.shape, .float32)
     let bias = inputs[5].packed
-    for (position, t) in run.order.enumerated() {
-      let h = run.before(position, run.states, run.start)
-      run.multiply(h, transposed: true, adds: false, into: product.floats32)
-      callosum_gru_gates(
-        shape.batch, shape.hidden, run.gates.floats32 + t * run.gateStep, product.floats32,
-        bias.floats32, h, inner.floats32 + t * run.stateStep,
-        run.states.floats32 + t * run.stateStep)
-    }
+    unrolled.run { callosum_gru($0, bias.floats32, inner.floats32) }
+    self.inner = inner
   }
 
   func gradients(_ arriving: Tensor, _ wants: Wants) -> [Tensor?] {
-    let shape = run.shape
-    // The gradient of each state first holds what arrives from outside, then all of it.
     let outside = arriving.timeFirst
-    let gx = Tensor(uninitialized: run.gates.shape, .float32)
-    let gproduct = Tensor(uninitialized: run.gates.shape, .float32)
-    var gh = Tensor.zeros([shape.batch, shape.hidden])
-    for (position, t) in run.order.enumerated().reversed() {
-      let g = gh.adding(consuming: outside.step(t))
-      let previous = Tensor(uninitialized: g.shape, .float32)
-      let sums = gproduct.floats32 + t * run.gateStep
-      callosum_gru_gates_backward(
-        shape.batch, shape.hidden, run.gates.floats32 + t * run.gateStep,
-        inner.floats32 + t * run.stateStep, run.before(position, run.states, run.start), g.floats32,
-        gx.floats32 + t * run.gateStep, sums, previous.floats32)
-      run.multiply(sums, transposed: false, adds: true, into: previous.floats32)
-      gh = previous
+    let gx = Tensor(uninitialized: unrolled.gates.shape, .float32)
+    let gproduct = Tensor(uninitialized: unrolled.gates.shape, .float32)
+    let gstart = Tensor(uninitialized: unrolled.start.shape, .float32)
+    unrolled.run {
+      callosum_gru_backward(
+        $0, inner.floats32, outside.floats32, gx.floats32, gproduct.floats32, gstart.floats32)
     }
-    let (back, weights) = run.weightGradients(gx, gproduct, wantsInput: wants[0])
-    return [back, gh] + weights
+    let (back, weights) = unrolled.weightGradients(gx, gproduct, wantsInput: wants[0])
+    return [back, gstart] + weights
   }
 }
 
 private struct LSTMRun {
-  private let run: Unrolled
-  private let startCell: Tensor
-  private let cells: Tensor
+  private let unrolled: Unrolled
+  private let startCell, cells: Tensor
 
-  var states: Tensor { run.states.batchFirst }
+  var states: Tensor { unrolled.states.batchFirst }
   /// The last c.
-  var cell: Tensor { cells.step(run.order[run.order.count - 1]) }
+  var cell: Tensor {
+    let at = unrolled.reverse ? 0 : unrolled.shape.time - 1
+    return cells.sliced(axis: 0, from: at, to: at + 1).squeezed(axis: 0)
+  }
 
   /// Inputs: x, h, c, W, U, b, c.
   init(_ inputs: [Tensor], _ shape: SequenceShape, _ reverse: Bool) {
-    run = Unrolled(inputs, weights: 3, bias: inputs[5] + inputs[6], shape, reverse)
-    startCell = inputs[2].packed
-    cells = Tensor(uninitialized: run.states.shape, .float32)
-    for (position, t) in run.order.enumerated() {
-      let gates = run.gates.floats32 + t * run.gateStep
-      run.multiply(
-        run.before(position, run.states, run.start), transposed: true, adds: true, into: gates)
-      callosum_lstm_gates(
-        shape.batch, shape.hidden, gates, nil, run.before(position, cells, startCell),
-        cells.floats32 + t * run.stateStep, run.states.floats32 + t * run.stateStep)
-    }
+    unrolled = Unrolled(inputs, weights: 3, bias: inputs[5] + inputs[6], shape, reverse)
+    let start = inputs[2].packed, cells = Tensor(uninitialized: unrolled.states.shape, .float32)
+    unrolled.run { callosum_lstm($0, start.floats32, cells.floats32) }
+    (startCell, self.cells) = (start, cells)
   }
 
   func gradients(_ arriving: [Tensor?], _ wants: Wants) -> [Tensor?] {
-    let shape = run.shape
     let outside = arriving[0]?.timeFirst
-    let sums = Tensor(uninitialized: run.gates.shape, .float32)
-    var gh = Tensor.zeros([shape.batch, shape.hidden])
-    // The kernel replaces the gradient of c at every step, so it gets memory of its own.
-    let gc = Tensor.zeros([shape.batch, shape.hidden]).adding(
-      consuming: arriving[1] ?? .zeros([shape.batch, shape.hidden]))
-    for (position, t) in run.order.enumerated().reversed() {
-      let g = outside.map { gh.adding(consuming: $0.step(t)) } ?? gh
-      let now = sums.floats32 + t * run.gateStep
-      callosum_lstm_gates_backward(
-        shape.batch, shape.hidden, run.gates.floats32 + t * run.gateStep,
-        run.before(position, cells, startCell), cells.floats32 + t * run.stateStep, g.floats32,
-        gc.floats32, now)
-      gh = Tensor(uninitialized: g.shape, .float32)
-      run.multiply(now, transposed: false, adds: false, into: gh.floats32)
+    let sums = Tensor(uninitialized: unrolled.gates.shape, .float32)
+    let gstart = Tensor(uninitialized: startCell.shape, .float32)
+    // The kernel overwrites the gradient of c, so it gets memory of its own.
+    let none = Tensor.zeros(startCell.shape)
+    let gcell = arriving[1].map { none + $0 } ?? none
+    unrolled.run {
+      callosum_lstm_backward(
+        $0, startCell.floats32, cells.floats32, outside?.floats32, gcell.floats32, sums.floats32,
+        gstart.floats32)
     }
-    let (back, weights) = run.weightGradients(sums, sums, wantsInput: wants[0])
-    return [back, gh, gc] + weights
-  }
-}
-
-extension Tensor {
-  /// One entry of the first axis, a view.
-  fileprivate func step(_ t: Int) -> Tensor {
-    view(Array(shape.dropFirst()), strides: Array(strides.dropFirst()), offset: offset + t * strides[0])
+    let (back, weights) = unrolled.weightGradients(sums, sums, wantsInput: wants[0])
+    return [back, gstart, gcell] + weights
   }
 }

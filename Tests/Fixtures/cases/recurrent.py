@@ -132,3 +132,27 @@ def leaky_integrate_and_fire(g):
          "leak": "sliced"})
     case("empty batch", (4, 0, 3))
     case("large", (11, 3, 43), slope=3.0, leaks="each")
+
+
+@operation("sparseLinear")
+def sparse_linear(g):
+    """The numbers of a dense linear map; a tenth of x is not 0 unless stated."""
+
+    def case(label, x, outputs, bias=True, chance=0.1, layouts=None):
+        values = g.normal(*x) * g.booleans(*x, chance=chance).float()
+        inputs = {"x": values, "weight": g.normal(outputs, x[-1], scale=0.4)}
+        if bias:
+            inputs["bias"] = g.normal(outputs)
+        g.case(label, nn.functional.linear, inputs, layouts=layouts)
+
+    case("plain", (5, 29), 33)
+    case("without bias", (9, 23), 40, False)
+    case("time and batch", (4, 3, 17), 67)
+    case("narrow, so dense", (9, 23), 7)
+    case("too full, so dense", (7, 13), 35, chance=0.9)
+    case("nothing", (7, 13), 35, chance=0)
+    case("one row", (19,), 64)
+    case("empty batch", (0, 5), 33)
+    case("transposed", (8, 21), 33, layouts={"x": "transposed", "weight": "transposed"})
+    case("sliced", (8, 21), 129, layouts={"x": "sliced", "weight": "sliced", "bias": "sliced"})
+    case("more than one block of rows", (1027, 3), 32, chance=0.05)
