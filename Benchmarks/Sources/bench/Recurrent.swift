@@ -34,7 +34,8 @@ private final class SpikingNetwork: Layer {
 
   /// Spikes [time, batch, 784] to spike counts [batch, 10].
   func forward(_ x: Tensor) -> Tensor {
-    let hidden = leakyIntegrateAndFire(first(x), leak: leak).spikes
+    let current = sparseLinear(x, weight: first.weight, bias: first.bias)
+    let hidden = leakyIntegrateAndFire(current, leak: leak).spikes
     return leakyIntegrateAndFire(second(hidden), leak: leak).spikes.sum(axis: 0)
   }
 }
