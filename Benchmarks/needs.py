@@ -60,4 +60,21 @@ NEEDS = {
         5, CONVNET, training_bytes(421642, 128 * (784 * 32 * 5 // 4 + 196 * 64 * 5 // 4 + 138)),
         "arithmetic of the second convolution and bytes of the first, whose one input channel "
         "makes it all output"),
+    "linear_recurrence_fwd_bwd": Need(
+        10, 0, 4 * 8 * 2048 * 128 * 8 / 1e6,
+        "bytes: a, b in, h out; a, h and the cotangent in, two gradients out"),
+    "cumulative_sum_fwd_bwd": Need(10, 0, 4 * 4 * 256 * 16384 / 1e6, "bytes: in and out, twice"),
+    "lif_snn_step": Need(
+        5, 2 * 6400 * (2 * 0.1 * 784 * 512 + 3 * 5120) / 1e9,
+        training_bytes(407050, 6400 * (2 * 512 + 2 * 10)),
+        "arithmetic of the first projection and of its weight gradient, for the tenth of the "
+        "inputs that spikes; then the potentials of 512 neurons through memory"),
+    "gru_step": Need(
+        10, 2 * 3 * 4096 * 384 * (64 * 2 / 3 + 128) / 1e9,
+        training_bytes(75786, 4096 * (384 + 2 * 128)),
+        "128 small products one after the other, each way, each too small for two cores"),
+    "lstm_step": Need(
+        10, 2 * 3 * 4096 * 512 * (64 * 2 / 3 + 128) / 1e9,
+        training_bytes(100618, 4096 * (512 + 2 * 128)),
+        "128 small products one after the other, each way, each too small for two cores"),
 }

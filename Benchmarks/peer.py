@@ -142,6 +142,68 @@ def convolutional_network():
         nn.Flatten(), nn.Linear(64 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, 10))
 
 
+class FastSigmoidSpike(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        context.save_for_backward(x)
+        return (x >= 0).to(x.dtype)
+
+    @staticmethod
+    def backward(context, g):
+        (x,) = context.saved_tensors
+        return g / (25 * x.abs() + 1) ** 2
+
+
+class SpikingNetwork(nn.Module):
+    """Leaky integrate-and-fire neurons in a time loop; the projections are outside the loop."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(784, 512), nn.Linear(512, 10)
+
+    def fire(self, currents):
+        v, spikes = torch.zeros_like(currents[0]), []
+        for current in currents:
+            u = 0.9 * v + current
+            s = FastSigmoidSpike.apply(u - 1)
+            v = u - s.detach()
+            spikes.append(s)
+        return torch.stack(spikes)
+
+    def forward(self, x):
+        return self.fire(self.second(self.fire(self.first(x)))).sum(0)
+
+
+class LastState(nn.Module):
+    def __init__(self, cell):
+        super().__init__()
+        self.cell = cell(64, 128, batch_first=True)
+        self.head = nn.Linear(128, 10)
+
+    def forward(self, x):
+        return self.head(self.cell(x)[0][:, -1])
+
+
+def recurrence(inputs):
+    """h_t = a_t h_(t-1) + b_t over [2, batch, time, channels], a and b one after the other."""
+    h, states = torch.zeros_like(inputs[0, :, 0]), []
+    for a, b in zip(inputs[0].unbind(1), inputs[1].unbind(1)):
+        h = torch.addcmul(b, a, h)
+        states.append(h)
+    return torch.stack(states, 1)
+
+
+class Function(nn.Module):
+    """A function without parameters, as forward_backward wants it."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
 def labels(*shape, classes=10):
     return torch.randint(classes, shape)
 
@@ -167,6 +229,14 @@ WORKLOADS = {
         CharacterModel(), labels(16, 256, classes=96), labels(16, 256, classes=96)),
     "convnet_step": lambda: training(
         convolutional_network(), torch.rand(128, 1, 28, 28), labels(128)),
+    "linear_recurrence_fwd_bwd": lambda: forward_backward(
+        Function(recurrence), torch.rand(2, 8, 2048, 128), torch.randn(8, 2048, 128)),
+    "cumulative_sum_fwd_bwd": lambda: forward_backward(
+        Function(lambda x: x.cumsum(1)), torch.randn(256, 16384), torch.randn(256, 16384)),
+    "lif_snn_step": lambda: training(
+        SpikingNetwork(), (torch.rand(100, 64, 784) < 0.1).float(), labels(64)),
+    "gru_step": lambda: training(LastState(nn.GRU), torch.randn(32, 128, 64), labels(32)),
+    "lstm_step": lambda: training(LastState(nn.LSTM), torch.randn(32, 128, 64), labels(32)),
 }
 MODES = {"eager": lambda function: function, "compile": torch.compile}
 

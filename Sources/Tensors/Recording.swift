@@ -104,3 +104,22 @@ func fused(
     return pullback([gradient]).enumerated().map { wants[$0.offset] ? $0.element : nil }
   }
 }
+
+/// The same with several results. The rule gets a gradient for each, nil where nothing depends on it.
+func fused(
+  _ name: StaticString, _ inputs: [Tensor],
+  reference: @escaping ([Tensor]) -> [Tensor],
+  fast: ([Tensor]) -> ([Tensor], (_ gradients: [Tensor?], _ wants: Wants) -> [Tensor?])
+) -> [Tensor] {
+  let state = ThreadState.current
+  if state.prefersReference || inputs.contains(where: { $0.dtype == .float64 }) {
+    return reference(inputs)
+  }
+  let (results, rule) = fast(inputs.map(\.unmarked))
+  return Tensor.recorded(name, results, from: inputs) { gradients, wants in
+    guard ThreadState.current.tape != nil else { return rule(gradients, wants) }
+    // This derivative is being differentiated too.
+    let (_, pullback) = valueAndPullback(at: inputs, of: reference)
+    return pullback(gradients).enumerated().map { wants[$0.offset] ? $0.element : nil }
+  }
+}

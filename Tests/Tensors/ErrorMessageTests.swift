@@ -5,7 +5,7 @@ import Testing
 /// A mistake in a program, and the words with which it stops.
 enum Mistake: String, CaseIterable, Codable, Sendable {
   case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask,
-    outside
+    outside, recurrence, spikes, cell
 
   func make() {
     let x = Tensor.zeros([2, 3]), y = Tensor.zeros([4, 5])
@@ -29,6 +29,14 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .outside:
       _ = gradient(at: x) { x in checkpointed(at: [x]) { [$0[0] * x] }[0].sum() }
     case .oneNumber: _ = gradient(at: x) { $0 * 2 }
+    case .recurrence: _ = linearRecurrence(x, x, initial: y)
+    case .spikes: _ = leakyIntegrateAndFire(x, leak: .zeros([2]))
+    case .cell:
+      let bias = Tensor.zeros([9])
+      _ = gru(
+        .zeros([2, 5, 3]),
+        weights: RecurrentWeights(
+          input: .zeros([9, 4]), hidden: .zeros([9, 3]), inputBias: bias, hiddenBias: bias))
     }
   }
 
@@ -51,6 +59,11 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
       "checkpointed: what the function uses beside its inputs has no derivative here; use stopGradient"
     case .oneNumber:
       "valueAndGradient: the function must return one number, but returned shape [2, 3]"
+    case .recurrence:
+      "linearRecurrence: the initial state must be float32 [2], is float32 [4, 5]"
+    case .spikes: "leakyIntegrateAndFire: leak must be float32 [] or [3], is float32 [2]"
+    case .cell:
+      "gru: weights must be float32 [[9, 3], [9, 3], [9], [9]] for input [2, 5, 3] and hidden 3, are [[9, 4]"
     }
   }
 }

@@ -47,6 +47,21 @@ struct FusedCall: Sendable, CustomTestStringConvertible {
     FusedCall("layerNorm of long rows", [5, 3001], [3001], [3001]) {
       layerNorm($0[0], weight: $0[1], bias: $0[2])
     },
+    FusedCall("sparseLinear", [2111, 53], [203, 53], [203]) {
+      // About a seventh is not 0; the mask keeps some rows empty.
+      let kept = (stopGradient($0[0]) .> 1).asType($0[0].dtype)
+      return sparseLinear($0[0] * kept, weight: $0[1], bias: $0[2])
+    },
+    FusedCall("gru", [17, 12, 33], [17, 65], [195, 33], [195, 65], [195], [195]) {
+      let w = RecurrentWeights(
+        input: $0[2] * 0.2, hidden: $0[3] * 0.1, inputBias: $0[4], hiddenBias: $0[5])
+      return gru($0[0], weights: w, initial: $0[1]).states
+    },
+    FusedCall("lstm", [17, 12, 33], [17, 65], [260, 33], [260, 65], [260], [260]) {
+      let w = RecurrentWeights(
+        input: $0[2] * 0.2, hidden: $0[3] * 0.1, inputBias: $0[4], hiddenBias: $0[5])
+      return lstm($0[0], weights: w, initial: ($0[1], $0[1] * 2), reverse: true).states
+    },
     FusedCall("rmsNorm", [513, 131], [131]) { rmsNorm($0[0], weight: $0[1]) },
     FusedCall("attention", [2, 3, 131, 32], [2, 3, 131, 32], [2, 3, 131, 32]) {
       scaledDotProductAttention(queries: $0[0], keys: $0[1], values: $0[2])

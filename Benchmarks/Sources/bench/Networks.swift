@@ -1,7 +1,7 @@
 import Callosum
 
 /// A whole training step: forward, backward, Adam.
-private func trainingStep(_ model: any Module, _ loss: @escaping () -> Tensor) -> () -> Void {
+func trainingStep(_ model: any Module, _ loss: @escaping () -> Tensor) -> () -> Void {
   let parameters = model.parameters()
   let optimiser = Adam(parameters, learningRate: 1e-3)
   return {

@@ -1,7 +1,7 @@
 import Callosum
 
 /// Forward and backward of `function` with a fixed gradient of its result.
-private func forwardBackward(
+func forwardBackward(
   _ inputs: [Tensor], _ function: @escaping ([Tensor]) -> Tensor
 ) -> () -> Void {
   var random = RandomGenerator(seed: 2)

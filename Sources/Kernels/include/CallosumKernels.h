@@ -108,6 +108,27 @@ typedef struct {
   size_t pad_y, pad_x;
 } callosum_window;
 
+/// Leaky integrate-and-fire neurons: `lanes` of them, of which lane l uses leak[l % leaks].
+typedef struct {
+  size_t time, lanes, leaks;
+  float threshold, slope;
+  enum callosum_surrogate surrogate;
+  enum callosum_reset reset;
+  /// Whether the derivative leaves out the path from the potential through the spike to the reset.
+  bool detach_reset;
+} callosum_spiking;
+
+/// A sequence on its way through a recurrent cell.
+typedef struct {
+  size_t time, batch, hidden;
+  /// From the last step to the first.
+  bool reverse;
+  /// U, [gates hidden, hidden]; h before the first step taken, [batch, hidden].
+  const float *weight, *start;
+  /// [time, batch, gates hidden] and h of each step, [time, batch, hidden].
+  float *gates, *states;
+} callosum_sequence;
+
 // MARK: Vector kernels, compiled once per instruction set
 
 #define KERNEL(name, parameters, arguments) void callosum_##name parameters;

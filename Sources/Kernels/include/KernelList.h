@@ -25,6 +25,30 @@ KERNEL(reduce, (int operation, int type, size_t outer, size_t count, size_t inne
 KERNEL(arg_reduce, (bool largest, int type, size_t outer, size_t count, size_t inner, const void *x, int32_t *y),
        (largest, type, outer, count, inner, x, y))
 
+// MARK: Scan (vector/Scan.h), along the middle axis of [outer, count, inner], from the last step to
+// the first with `reverse`
+// y_t = x_0 + ... + x_t, or the product, or the log-sum-exp (float and double).
+KERNEL(running, (int operation, int type, bool reverse, size_t outer, size_t count, size_t inner, const void *x, void *y),
+       (operation, type, reverse, outer, count, inner, x, y))
+// y_t = place of the largest of x_0 ... x_t, the last among equals; the last NaN wins.
+KERNEL(running_arg_max, (int type, size_t outer, size_t count, size_t inner, const void *x, int32_t *y),
+       (type, outer, count, inner, x, y))
+// h_t = a_t h_(t-1) + b_t (float and double), initial is [outer, inner].
+KERNEL(linear_recurrence, (int type, bool reverse, size_t outer, size_t count, size_t inner, const void *a, const void *b, const void *initial, void *h),
+       (type, reverse, outer, count, inner, a, b, initial, h))
+// gb_t = gh_t + a_(t+1) gb_(t+1), ga_t = gb_t h_(t-1), ginitial = a_0 gb_0.
+KERNEL(linear_recurrence_backward, (bool reverse, size_t outer, size_t count, size_t inner, const float *a, const float *initial, const float *h, const float *gh, float *ga, float *gb, float *ginitial),
+       (reverse, outer, count, inner, a, initial, h, gh, ga, gb, ginitial))
+
+// MARK: Spiking neurons (vector/LeakyIntegrateAndFire.h), over [time, lanes]; lane l uses
+// leak[l % leaks]. u_t = leak v_(t-1) + i_t, s_t = u_t >= threshold, v_t = u_t after the reset.
+KERNEL(integrate_and_fire, (const callosum_spiking *job, const float *current, const float *leak, const float *initial, float *spikes, float *potentials, float *last),
+       (job, current, leak, initial, spikes, potentials, last))
+// Any of gspikes, gpotentials [time, lanes] and glast [lanes] may be NULL for zeros. Writes gradients
+// of current [time, lanes], of initial [lanes], and of each lane's leak [lanes] (may be NULL).
+KERNEL(integrate_and_fire_backward, (const callosum_spiking *job, const float *leak, const float *initial, const float *potentials, const float *gspikes, const float *gpotentials, const float *glast, float *gcurrent, float *ginitial, float *gleak),
+       (job, leak, initial, potentials, gspikes, gpotentials, glast, gcurrent, ginitial, gleak))
+
 // MARK: Movement (vector/Movement.h); `size` is the element's size in bytes: 1, 4 or 8
 // y (contiguous) = strided view x.
 KERNEL(copy, (int size, int rank, const size_t *shape, const void *x, const ptrdiff_t *strides, void *y),
@@ -114,6 +138,37 @@ KERNEL(bias_gelu_backward, (const float *x, const float *gy, float *gx, float *g
 // C[i] = A[i] B[i] for `batch` pairs, C contiguous [m, n]; A and B have any strides (element counts).
 KERNEL(small_product, (size_t batch, size_t m, size_t n, size_t k, const float *a, ptrdiff_t a_batch, ptrdiff_t a_row, ptrdiff_t a_column, const float *b, ptrdiff_t b_batch, ptrdiff_t b_row, ptrdiff_t b_column, float *c),
        (batch, m, n, k, a, a_batch, a_row, a_column, b, b_batch, b_row, b_column, c))
+
+// MARK: Products with lists (vector/SparseProduct.h) of the elements of a matrix [rows, columns] that
+// are not 0: those of row r are index[j], value[j] for j in starts[r]..<starts[r + 1].
+// Writes starts [rows + 1].
+KERNEL(sparse_count, (size_t rows, size_t columns, const float *x, int32_t *starts), (rows, columns, x, starts))
+// Writes index and value, [starts[rows]].
+KERNEL(sparse_list, (size_t rows, size_t columns, const float *x, const int32_t *starts, int32_t *index, float *value),
+       (rows, columns, x, starts, index, value))
+// The lists of the transpose of each block of rows, one after the other: out_starts is
+// [blocks columns + 1], that of column c of block b at b columns + c.
+KERNEL(sparse_transpose, (size_t rows, size_t columns, size_t block, const int32_t *starts, const int32_t *index, const float *value, int32_t *out_starts, int32_t *out_index, float *out_value),
+       (rows, columns, block, starts, index, value, out_starts, out_index, out_value))
+// y[r, :] (+)= sum over the entries of row r of value summands[index, :]; y is [rows, columns].
+KERNEL(sparse_rows, (size_t rows, size_t columns, const int32_t *starts, const int32_t *index, const float *value, const float *summands, bool adds, float *y),
+       (rows, columns, starts, index, value, summands, adds, y))
+
+// MARK: Recurrent cells (vector/Recurrent.h), over [time, batch, hidden]
+// gates [time, batch, 3 hidden] holds W x + b in the order r, z, n and is overwritten by the active
+// gates: r, z = sigmoid(gates + U h + bias), n = tanh(gates + r inner), with inner = U h + bias of the
+// gate n, which is kept; h' = (1 - z) n + z h.
+KERNEL(gru, (const callosum_sequence *s, const float *bias, float *inner), (s, bias, inner))
+// gx and gproduct [time, batch, 3 hidden]: gradients of W x + b and of U h + bias.
+KERNEL(gru_backward, (const callosum_sequence *s, const float *inner, const float *gstates, float *gx, float *gproduct, float *gstart),
+       (s, inner, gstates, gx, gproduct, gstart))
+// gates [time, batch, 4 hidden] holds W x and both biases in the order i, f, g, o and is overwritten by
+// the active gates; c' = f c + i g, h' = o tanh(c').
+KERNEL(lstm, (const callosum_sequence *s, const float *start_c, float *cells), (s, start_c, cells))
+// gstates may be NULL for zeros; gcell [batch, hidden] holds the gradient of the last c and is
+// overwritten by that of start_c.
+KERNEL(lstm_backward, (const callosum_sequence *s, const float *start_c, const float *cells, const float *gstates, float *gcell, float *ggates, float *gstart),
+       (s, start_c, cells, gstates, gcell, ggates, gstart))
 
 // MARK: Attention (vector/Attention.h), never holding all scores
 // y is [batch, queries, heads, value_width] contiguous; lse is [batch, heads, queries].

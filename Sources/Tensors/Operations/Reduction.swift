@@ -169,17 +169,4 @@ extension Tensor {
     let axes = resolved(axes, rank: ndim, "all")
     return asType(.bool).reduced(callosum_all, axes).dropping(axes, keepDims: keepDims)
   }
-
-  // MARK: Running sums
-
-  /// The sum of each element and all before it along `axis`.
-  public func cumulativeSum(axis: Int) -> Tensor {
-    let axis = resolved(axis, rank: ndim, "cumulativeSum")
-    let count = shape[axis]
-    let earlier = Tensor.ones([count, count], dtype: dtype).tril()
-    // As a product with a triangle of ones; the scan kernel of a later step makes it linear.
-    let moved = movedAxis(source: axis, destination: -1)
-    return matmul(moved.expandedDimensions(axis: -2), earlier.transposed())
-      .squeezed(axis: -2).movedAxis(source: -1, destination: axis)
-  }
 }

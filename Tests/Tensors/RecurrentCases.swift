@@ -1,0 +1,70 @@
+import CallosumTensors
+import CallosumTestSupport
+
+// Scans and recurrences that have a golden file. Several results are joined to one tensor, as in
+// Tests/Fixtures/cases/recurrent.py.
+
+extension Operation {
+  static let recurrences: [Operation] = [
+    Operation("cumulativeSum") { x, a in x["x"].cumulativeSum(axis: a.int("axis")) },
+    Operation(
+      "cumulativeProduct", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6)
+    ) { x, a in x["x"].cumulativeProduct(axis: a.int("axis")) },
+    // A result of 1000 has an error of 3e-5, and so has exp of the distance from it.
+    Operation(
+      "cumulativeLogSumExp", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6),
+      cancelling: ["far from zero": Tolerance(relative: 6e-5)]
+    ) { x, a in x["x"].cumulativeLogSumExp(axis: a.int("axis")) },
+    Operation("cumulativeMax", kinks: ["ties", "expanded"]) { x, a in
+      x["x"].cumulativeMax(axis: a.int("axis"))
+    },
+    Operation("linearRecurrence", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6)) { x, a in
+      linearRecurrence(
+        x["a"], x["b"], initial: x["initial"], axis: a.int("axis"), reverse: a.bool("reverse"))
+    },
+    Operation("sparseLinear") { x, _ in
+      sparseLinear(x["x"], weight: x["weight"], bias: x[optional: "bias"])
+    },
+    Operation("gru", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6)) { x, a in
+      gru(x["x"], weights: weights(x), initial: x["0 h"], reverse: a.bool("reverse")).states
+    },
+    Operation("lstm", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6)) { x, a in
+      let (states, last) = lstm(
+        x["x"], weights: weights(x), initial: (x["0 h"], x["1 c"]), reverse: a.bool("reverse"))
+      return concatenated([states, last.c.expandedDimensions(axis: 1)], axis: 1)
+    },
+    // A spike has no derivative but the surrogate's.
+    Operation(
+      "leakyIntegrateAndFire",
+      kinks: [
+        "plain", "leak of each neuron", "one step", "no batch", "two batch axes",
+        "reset subtract, detached", "reset subtract, attached", "reset zero, detached",
+        "reset zero, attached", "reset none, detached", "reset none, attached",
+        "surrogate arctangent", "surrogate triangle", "surrogate sigmoid",
+        "surrogate straightThrough", "surrogate fastSigmoid", "transposed", "sliced", "large",
+      ], tolerance: Tolerance(relative: 1e-5, ofLargest: 5e-6)
+    ) { x, a in
+      let rule = SpikingRule(
+        threshold: a.double("threshold"), surrogate: surrogate(a),
+        reset: SpikeReset(rawValue: a.string("reset")) ?? .none, detachesReset: a.bool("detach"))
+      let all = leakyIntegrateAndFire(
+        x["current"], leak: x["leak"], initial: x["initial"], rule: rule)
+      return concatenated([all.spikes, all.potentials, all.state.expandedDimensions(axis: 0)])
+    },
+  ]
+
+  private static func weights(_ x: Inputs) -> RecurrentWeights {
+    RecurrentWeights(input: x["2 w"], hidden: x["3 u"], inputBias: x["4 b"], hiddenBias: x["5 d"])
+  }
+
+  private static func surrogate(_ a: Arguments) -> Surrogate {
+    let slope = a.double("slope")
+    return switch a.string("surrogate") {
+    case "fastSigmoid": .fastSigmoid(slope: slope)
+    case "arctangent": .arctangent(alpha: slope)
+    case "triangle": .triangle(slope: slope)
+    case "sigmoid": .sigmoid(slope: slope)
+    default: .straightThrough
+    }
+  }
+}

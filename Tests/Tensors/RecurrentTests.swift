@@ -1,0 +1,142 @@
+import CallosumTensors
+import CallosumTestSupport
+import Testing
+
+extension TensorTests {
+  /// Laws of scans and recurrences: a sequence equals its pieces with carried state, values and
+  /// gradients.
+  @Suite struct Recurrences {
+    /// Whether the sum of both halves with the state carried over has the value and the gradients of
+    /// the whole. `run` maps a sequence (time on `axis`) and a state to results and the next state.
+    private func expectPieces(
+      _ name: String, _ x: Tensor, axis: Int, state: [Tensor], weights: [Tensor], reverse: Bool = false,
+      _ run: @escaping (_ x: Tensor, _ state: [Tensor], _ weights: [Tensor]) -> (Tensor, [Tensor])
+    ) {
+      let at = x.dim(axis) / 2 + 1, states = state.count
+      let whole = { (all: [Tensor]) -> [Tensor] in
+        let (y, last) = run(all[0], Array(all[1...states]), Array(all[(states + 1)...]))
+        return [y] + last
+      }
+      let pieces = { (all: [Tensor]) -> [Tensor] in
+        let weights = Array(all[(states + 1)...])
+        let early = all[0].sliced(axis: axis, to: at), late = all[0].sliced(axis: axis, from: at)
+        let (y1, between) = run(reverse ? late : early, Array(all[1...states]), weights)
+        let (y2, last) = run(reverse ? early : late, between, weights)
+        return [concatenated(reverse ? [y2, y1] : [y1, y2], axis: axis)] + last
+      }
+      let inputs = [x] + state + weights
+      let one = valueAndPullback(at: inputs, of: whole)
+      let two = valueAndPullback(at: inputs, of: pieces)
+      var random = RandomGenerator(seed: 3)
+      let cotangents = one.values.map { random.normal($0.shape) }
+      let within = Tolerance(relative: 1e-5, ofLargest: 1e-5)
+      let found = two.values + two.pullback(cotangents)
+      for (position, pair) in zip(found, one.values + one.pullback(cotangents)).enumerated() {
+        let problem = Comparison(pair.0, pair.1, within: within).problem
+        #expect(problem == nil, "\(name), result \(position)")
+      }
+    }
+
+    @Test(arguments: [false, true]) func recurrenceEqualsItsPieces(reverse: Bool) {
+      var random = RandomGenerator(seed: 1)
+      let decay = random.uniform([3, 19, 7])
+      expectPieces(
+        "linearRecurrence", stacked([decay, random.normal([3, 19, 7])], axis: 3), axis: 1,
+        state: [random.normal([3, 7])], weights: [], reverse: reverse
+      ) { x, state, _ in
+        let parts = x.split(parts: 2, axis: 3).map { $0.squeezed(axis: 3) }
+        let h = linearRecurrence(parts[0], parts[1], initial: state[0], reverse: reverse)
+        let at = reverse ? 0 : h.dim(1) - 1
+        return (h, [h.sliced(axis: 1, from: at, to: at + 1).squeezed(axis: 1)])
+      }
+    }
+
+    @Test(arguments: [false, true]) func cellsEqualTheirPieces(reverse: Bool) {
+      var random = RandomGenerator(seed: 2)
+      let x = random.normal([3, 11, 5]), h = random.normal([3, 9]), c = random.normal([3, 9])
+      for gates in [3, 4] {
+        let weights = [[gates * 9, 5], [gates * 9, 9], [gates * 9], [gates * 9]].map {
+          random.normal($0, standardDeviation: 0.3)
+        }
+        expectPieces(
+          "\(gates) gates", x, axis: 1, state: gates == 3 ? [h] : [h, c], weights: weights,
+          reverse: reverse
+        ) { x, state, w in
+          let w = RecurrentWeights(input: w[0], hidden: w[1], inputBias: w[2], hiddenBias: w[3])
+          if state.count == 1 {
+            let (y, last) = gru(x, weights: w, initial: state[0], reverse: reverse)
+            return (y, [last])
+          }
+          let (y, last) = lstm(x, weights: w, initial: (state[0], state[1]), reverse: reverse)
+          return (y, [last.h, last.c])
+        }
+      }
+    }
+
+    @Test func neuronsEqualTheirPieces() {
+      var random = RandomGenerator(seed: 4)
+      let rule = SpikingRule(surrogate: .arctangent(), detachesReset: false)
+      expectPieces(
+        "leakyIntegrateAndFire", random.normal([13, 3, 7]) + 0.3, axis: 0,
+        state: [random.normal([3, 7])], weights: [random.uniform([7])]
+      ) { x, state, w in
+        let all = leakyIntegrateAndFire(x, leak: w[0], initial: state[0], rule: rule)
+        return (all.spikes + all.potentials, [all.state])
+      }
+    }
+
+    /// A loop over single steps gives the same bits as the sequence.
+    @Test(arguments: SpikeReset.allCases) func stepsGiveTheNumbersOfTheSequence(reset: SpikeReset) {
+      var random = RandomGenerator(seed: 5)
+      let current = random.normal([9, 4, 21]) + 0.3, leak = Tensor(Float(0.9))
+      let rule = SpikingRule(reset: reset)
+      let whole = leakyIntegrateAndFire(current, leak: leak, rule: rule)
+      #expect(whole.spikes.sum().item > 50)
+      var state: Tensor?
+      for t in 0..<9 {
+        let step = leakyIntegrateAndFireStep(
+          current.sliced(axis: 0, from: t, to: t + 1).squeezed(axis: 0), leak: leak, state: state,
+          rule: rule)
+        state = step.state
+        #expect(step.spikes.floats == whole.spikes.floats.dropFirst(t * 84).prefix(84).map { $0 })
+        #expect(step.potentials.floats == whole.potentials.floats.dropFirst(t * 84).prefix(84).map { $0 })
+      }
+      #expect(state?.floats == whole.state.floats)
+    }
+
+    /// Second derivatives through the surrogates, in float32 and in float64.
+    @Test func surrogatesAreDifferentiatedTwice() {
+      let x = Tensor([-0.7, -0.1, 0.2, 0.9] as [Double])
+      for surrogate in [Surrogate.fastSigmoid(slope: 3), .arctangent(), .sigmoid(slope: 2)] {
+        let slope = { (x: Tensor) in gradient(at: x) { spike($0, surrogate: surrogate).sum() } }
+        let second = gradient(at: x) { slope($0).sum() }
+        let numeric = (slope(x + 1e-5) - slope(x - 1e-5)) / 2e-5
+        #expect(Comparison(second, numeric, within: Tolerance(relative: 1e-5)).problem == nil)
+      }
+      let current = Tensor([0.8, 0.9, 0.1, 1.3, 0.4, 0.3] as [Double], [3, 2])
+      let rule = SpikingRule(surrogate: .arctangent(), detachesReset: false)
+      let twice = { (x: Tensor) -> Tensor in
+        gradient(at: x) { x in
+          let slope = gradient(at: x) { x in
+            square(
+              leakyIntegrateAndFire(
+                x, leak: x.dtype == .float32 ? Tensor(Float(0.9)) : Tensor(0.9, .float64), rule: rule
+              ).potentials
+            ).sum()
+          }
+          return square(slope).sum()
+        }
+      }
+      let exact = twice(current), fast = twice(current.asType(.float32))
+      let within = Tolerance(relative: 1e-4, ofLargest: 1e-5)
+      #expect(Comparison(fast.asType(.float64), exact, within: within).problem == nil)
+    }
+
+    @Test func reverseSumAndPlacesOfTheMaximum() {
+      let x = Tensor([3, 1, 4, 1, 5, 5] as [Int32], [2, 3])
+      #expect(x.cumulativeSum(axis: 1, reverse: true).doubles == [8, 5, 4, 11, 10, 5])
+      #expect(x.cumulativeMaxAndPlace(axis: 1).places.doubles == [0, 0, 2, 0, 1, 2])
+      #expect(Tensor([true, false, true]).cumulativeSum(axis: 0).doubles == [1, 1, 2])
+    }
+  }
+}
