@@ -15,7 +15,7 @@ import torch
 import golden
 
 CASES = ["elementwise", "reductions", "products", "movement", "pooling", "normalisation",
-         "attention", "losses"]
+         "attention", "losses", "algebra"]
 
 
 def main(names):

@@ -6,6 +6,7 @@ import Testing
 enum Mistake: String, CaseIterable, Codable, Sendable {
   case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask,
     outside
+  case notSquare, singular, notPositive, notFinite, rank, triangle
 
   func make() {
     let x = Tensor.zeros([2, 3]), y = Tensor.zeros([4, 5])
@@ -29,6 +30,12 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .outside:
       _ = gradient(at: x) { x in checkpointed(at: [x]) { [$0[0] * x] }[0].sum() }
     case .oneNumber: _ = gradient(at: x) { $0 * 2 }
+    case .notSquare: _ = inverse(x)
+    case .singular: _ = CallosumTensors.solve(stacked([.eye(3), .ones([3, 3])]), Tensor.ones([3]))
+    case .notPositive: _ = cholesky(-Tensor.eye(2).broadcast(to: [2, 1, 2, 2]))
+    case .notFinite: _ = svd(x / 0)
+    case .rank: _ = leastSquares(.ones([4, 2]), .ones([4]))
+    case .triangle: _ = triangularSolve(.zeros([2, 2]), .ones([2]), upper: true)
     }
   }
 
@@ -51,6 +58,13 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
       "checkpointed: what the function uses beside its inputs has no derivative here; use stopGradient"
     case .oneNumber:
       "valueAndGradient: the function must return one number, but returned shape [2, 3]"
+    case .notSquare: "inverse: needs square matrices, got shape [2, 3]"
+    case .singular: "solve: matrix [1] of the batch [2] is singular: pivot 1 is 0"
+    case .notPositive:
+      "cholesky: matrix [0, 0] of the batch [2, 1] is not positive definite: its leading minor of order 1"
+    case .notFinite: "svd: the matrix holds numbers that are not finite"
+    case .rank: "leastSquares: a matrix of the batch [] has not full rank; use pseudoInverse"
+    case .triangle: "triangularSolve: the matrix is singular: entry 0 of its diagonal is 0"
     }
   }
 }

@@ -5,7 +5,7 @@ import CallosumTestSupport
 
 extension Operation {
   static let all: [Operation] =
-    functions + arithmetic + reductions + products + movement + indexing + normalisation
+    functions + arithmetic + reductions + products + movement + indexing + normalisation + linearAlgebra
 
   /// Golden files whose operations live in the room Networks, and are checked there.
   static let elsewhere: Set<String> = [
