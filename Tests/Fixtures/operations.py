@@ -15,7 +15,7 @@ import torch
 import golden
 
 CASES = ["elementwise", "reductions", "products", "movement", "pooling", "normalisation",
-         "attention", "losses", "algebra"]
+         "attention", "losses", "algebra", "fourier"]
 
 
 def main(names):

@@ -138,6 +138,32 @@ typedef struct {
   size_t pad_y, pad_x;
 } callosum_window;
 
+typedef enum {
+  /// y[k] = scale sum of x[j] exp(-+ 2 pi i jk / n), + with `inverse`. y may be x.
+  callosum_complex_to_complex,
+  /// The same of real x, frequencies 0 < k < n / 2 times `weight`.
+  callosum_real_to_complex,
+  /// The transpose of that, for the same scale and weight: the real part of the sum of
+  /// x[k] exp(2 pi i jk / n) over the frequencies, with the same factors.
+  callosum_complex_to_real,
+} callosum_fourier_kind;
+
+/// Fourier transforms of `count` contiguous rows of length n, any n above 0. Complex numbers are pairs;
+/// a real row has n / 2 + 1 frequencies, the others being their mirror.
+typedef struct {
+  int type;
+  callosum_fourier_kind kind;
+  bool inverse;
+  size_t count, n;
+  double scale, weight;
+} callosum_fourier_job;
+
+/// Circular convolution over n (at least 256) places of u [batch, channels, length] with w
+/// [channels, kernel], both filled up with 0, of which y [batch, channels, outputs] is the beginning.
+typedef struct {
+  size_t batch, channels, length, kernel, outputs, n;
+} callosum_fourier_convolution_job;
+
 // MARK: Vector kernels, compiled once per instruction set
 
 #define KERNEL(name, parameters, arguments) void callosum_##name parameters;
