@@ -47,6 +47,12 @@ NEEDS = {
     "depthwise7x7_fwd_bwd": Need(
         5, 3 * 2 * 32 * 64 * 784 * 49 / 1e9, 5 * 4 * 32 * 64 * 784 / 1e6,
         "arithmetic without reuse between channels: fused multiply-adds fed from the first cache"),
+    "fft_conv_fwd_bwd": Need(
+        10, 1472 * 5 * 4096 * 12 / 1e9, 4 * 5 * 8 * 64 * 2048 / 1e6,
+        "arithmetic: 1472 complex transforms of 4096, two real rows in each"),
+    "svd_128": Need(
+        10, 8 * 21 * 128**3 / 1e9, 4 * 8 * 4 * 128 * 128 / 1e6,
+        "arithmetic: 21 n³ for each matrix, by Golub and Van Loan's count"),
     "mlp_step": Need(
         40, 2 * 128 * (2 * 784 * 256 + 3 * 2560) / 1e9,
         training_bytes(203530, 128 * (256 * 2 + 10)),

@@ -10,7 +10,7 @@ Reads one JSON command per line on standard input and answers each with one JSON
 
 Written as a PyTorch user would write it: channels first, nn modules, the fused Adam. Data is made
 once per workload. A step is forward, backward and update for the `_step` workloads, forward and
-backward for `_fwd_bwd`, forward alone for `matmul_1024` and `softmax`. Needs torch and numpy.
+backward for `_fwd_bwd`, forward alone for `matmul_1024`, `softmax` and `svd_128`. Needs torch and numpy.
 """
 
 import json
@@ -135,6 +135,19 @@ class CharacterModel(nn.Module):
         return self.head(self.norm(self.blocks(self.embed(characters) + self.positions)))
 
 
+class LongConvolution(nn.Module):
+    """A causal convolution of each channel with a kernel as long as the sequence."""
+
+    def __init__(self, channels, length):
+        super().__init__()
+        self.kernel = nn.Parameter(torch.randn(channels, length))
+
+    def forward(self, x):
+        length = x.shape[-1]
+        spectrum = torch.fft.rfft(x, n=2 * length) * torch.fft.rfft(self.kernel, n=2 * length)
+        return torch.fft.irfft(spectrum, n=2 * length)[..., :length]
+
+
 def convolutional_network():
     return nn.Sequential(
         nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
@@ -220,6 +233,10 @@ WORKLOADS = {
     "depthwise7x7_fwd_bwd": lambda: forward_backward(
         nn.Conv2d(64, 64, 7, padding=3, groups=64), torch.randn(32, 64, 28, 28),
         torch.randn(32, 64, 28, 28)),
+    "fft_conv_fwd_bwd": lambda: forward_backward(
+        LongConvolution(64, 2048), torch.randn(8, 64, 2048), torch.randn(8, 64, 2048)),
+    "svd_128": lambda: forward_only(
+        lambda x: torch.linalg.svd(x, full_matrices=False), torch.randn(8, 128, 128)),
     "mlp_step": lambda: training(
         nn.Sequential(nn.Linear(784, 256), nn.GELU(), nn.Linear(256, 10)),
         torch.rand(128, 784), labels(128)),

@@ -72,6 +72,19 @@ extension Tensor {
     }
     return results
   }
+
+  /// Several results of one operation, where the derivative is told by the results too.
+  static func recorded(
+    _ name: StaticString, results: [Tensor], from inputs: [Tensor],
+    byResults rule: @escaping (_ gradients: [Tensor?], _ results: [Tensor]) -> [Tensor?]
+  ) -> [Tensor] {
+    guard let tape = ThreadState.current.tape else { return results }
+    // The rule sees the marked results, so that its own derivative leads back here.
+    var marked = results
+    for i in results.indices { marked[i].mark = Tape.Mark(tape: tape.id, index: tape.count + i) }
+    let known = marked
+    return recorded(name, results, from: inputs) { gradients, _ in rule(gradients, known) }
+  }
 }
 
 extension Tensor {

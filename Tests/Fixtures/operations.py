@@ -15,7 +15,7 @@ import torch
 import golden
 
 CASES = ["elementwise", "reductions", "products", "movement", "pooling", "normalisation",
-         "attention", "losses", "sampling", "sorting", "scans", "recurrent"]
+         "attention", "losses", "sampling", "sorting", "scans", "recurrent", "algebra", "fourier"]
 
 
 def main(names):

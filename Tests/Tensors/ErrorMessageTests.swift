@@ -6,6 +6,7 @@ import Testing
 enum Mistake: String, CaseIterable, Codable, Sendable {
   case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask,
     outside, recurrence, spikes, cell
+  case notSquare, singular, notPositive, notFinite, rank, triangle
 
   func make() {
     let x = Tensor.zeros([2, 3]), y = Tensor.zeros([4, 5])
@@ -37,6 +38,12 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
         .zeros([2, 5, 3]),
         weights: RecurrentWeights(
           input: .zeros([9, 4]), hidden: .zeros([9, 3]), inputBias: bias, hiddenBias: bias))
+    case .notSquare: _ = inverse(x)
+    case .singular: _ = CallosumTensors.solve(stacked([.eye(3), .ones([3, 3])]), Tensor.ones([3]))
+    case .notPositive: _ = cholesky(-Tensor.eye(2).broadcast(to: [2, 1, 2, 2]))
+    case .notFinite: _ = svd(x / 0)
+    case .rank: _ = leastSquares(.ones([4, 2]), .ones([4]))
+    case .triangle: _ = triangularSolve(.zeros([2, 2]), .ones([2]), upper: true)
     }
   }
 
@@ -64,6 +71,13 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .spikes: "leakyIntegrateAndFire: leak must be float32 [] or [3], is float32 [2]"
     case .cell:
       "gru: weights must be float32 [[9, 3], [9, 3], [9], [9]] for input [2, 5, 3] and hidden 3, are [[9, 4]"
+    case .notSquare: "inverse: needs square matrices, got shape [2, 3]"
+    case .singular: "solve: matrix [1] of the batch [2] is singular: pivot 1 is 0"
+    case .notPositive:
+      "cholesky: matrix [0, 0] of the batch [2, 1] is not positive definite: its leading minor of order 1"
+    case .notFinite: "svd: the matrix holds numbers that are not finite"
+    case .rank: "leastSquares: a matrix of the batch [] has not full rank; use pseudoInverse"
+    case .triangle: "triangularSolve: the matrix is singular: entry 0 of its diagonal is 0"
     }
   }
 }

@@ -40,4 +40,14 @@ let operations: [Workload] = [
       conv2d($0[0], weight: $0[1], bias: $0[2], padding: (3, 3), groups: 64)
     }
   },
+  Workload(name: "fft_conv_fwd_bwd") {
+    var random = generator()
+    let inputs = [random.normal([8, 64, 2048]), random.normal([64, 2048])]
+    return forwardBackward(inputs) { fftConvolution($0[0], kernel: $0[1]) }
+  },
+  Workload(name: "svd_128") {
+    var random = generator()
+    let x = random.normal([8, 128, 128])
+    return { _ = svd(x) }
+  },
 ]

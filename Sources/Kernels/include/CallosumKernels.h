@@ -60,6 +60,37 @@ int callosum_gemm_double(bool transpose_a, bool transpose_b, size_t m, size_t n,
                          double alpha, const double *a, size_t lda, const double *b, size_t ldb,
                          double beta, double *c, size_t ldc);
 
+// MARK: Linear algebra (LinearAlgebra.c), by LAPACK; `type` is callosum_float or callosum_double
+
+// Each works on `count` matrices one after the other, shares them out among the threads, and writes
+// LAPACK's status of each: 0, negative for numbers that are not finite, positive for what the
+// routine could not do. No size may be 0. `k` of qr and svd is the smaller of m and n.
+
+/// A = Q R: `a` [m, n] is overwritten, its first k rows hold R in their upper triangle; q is [m, k].
+void callosum_qr(int type, size_t count, size_t m, size_t n, void *a, void *q, int32_t *status);
+/// A = U S Vᵀ: u [m, k], s [k] descending, vt [k, n]; only s if u and vt are NULL. `a` is overwritten.
+void callosum_svd(int type, size_t count, size_t m, size_t n, void *a, void *u, void *s, void *vt,
+                  int32_t *status);
+/// The eigenvalues w [n], ascending, of the symmetric matrix whose lower triangle is in `a` [n, n],
+/// which is overwritten: with `vectors`, row i holds the eigenvector of w[i].
+void callosum_eigh(int type, size_t count, size_t n, bool vectors, void *a, void *w, int32_t *status);
+/// A = L Lᵀ: the lower triangle of `a` is overwritten by L.
+void callosum_cholesky(int type, size_t count, size_t n, void *a, int32_t *status);
+/// `a` [n, n] is overwritten by the triangular factors of Aᵀ, with row exchanges `pivots` [n] that
+/// count from 1. A positive status says which pivot is 0.
+void callosum_lu(int type, size_t count, size_t n, void *a, int32_t *pivots, int32_t *status);
+/// X with A X = B, or Aᵀ X = B, from those factors. `b` [k, n] holds the columns of B as rows and is
+/// overwritten by those of X.
+void callosum_lu_solve(int type, size_t count, size_t n, size_t k, bool transposed, const void *lu,
+                       const int32_t *pivots, void *b, int32_t *status);
+/// The inverse of A over those factors.
+void callosum_lu_inverse(int type, size_t count, size_t n, void *lu, const int32_t *pivots,
+                         int32_t *status);
+/// X with A X = B, or Aᵀ X = B, for a triangle A of `a` [n, n]; `b` [n, k] is overwritten. A positive
+/// status says which diagonal entry is 0.
+void callosum_triangular_solve(int type, size_t count, size_t n, size_t k, bool upper, bool transposed,
+                               const void *a, void *b, int32_t *status);
+
 // MARK: Convolution (Convolution.c), channels last, one to three spatial axes
 
 /// x is [batch, spatial..., inputs], w is [outputs, kernel..., inputs / groups],
@@ -128,6 +159,32 @@ typedef struct {
   /// [time, batch, gates hidden] and h of each step, [time, batch, hidden].
   float *gates, *states;
 } callosum_sequence;
+
+typedef enum {
+  /// y[k] = scale sum of x[j] exp(-+ 2 pi i jk / n), + with `inverse`. y may be x.
+  callosum_complex_to_complex,
+  /// The same of real x, frequencies 0 < k < n / 2 times `weight`.
+  callosum_real_to_complex,
+  /// The transpose of that, for the same scale and weight: the real part of the sum of
+  /// x[k] exp(2 pi i jk / n) over the frequencies, with the same factors.
+  callosum_complex_to_real,
+} callosum_fourier_kind;
+
+/// Fourier transforms of `count` contiguous rows of length n, any n above 0. Complex numbers are pairs;
+/// a real row has n / 2 + 1 frequencies, the others being their mirror.
+typedef struct {
+  int type;
+  callosum_fourier_kind kind;
+  bool inverse;
+  size_t count, n;
+  double scale, weight;
+} callosum_fourier_job;
+
+/// Circular convolution over n (at least 256) places of u [batch, channels, length] with w
+/// [channels, kernel], both filled up with 0, of which y [batch, channels, outputs] is the beginning.
+typedef struct {
+  size_t batch, channels, length, kernel, outputs, n;
+} callosum_fourier_convolution_job;
 
 // MARK: Vector kernels, compiled once per instruction set
 

@@ -192,6 +192,23 @@ KERNEL(max_pool_backward, (const callosum_window *window, const float *gy, const
 KERNEL(average_pool, (const callosum_window *window, bool count_padding, const float *x, float *y), (window, count_padding, x, y))
 KERNEL(average_pool_backward, (const callosum_window *window, bool count_padding, const float *gy, float *gx), (window, count_padding, gy, gx))
 
+// MARK: Fourier transforms (vector/Fourier.h)
+KERNEL(fourier, (const callosum_fourier_job *job, const void *x, void *y), (job, x, y))
+// Each channel of u by its own weights w. Two samples of the batch travel as real and imaginary part.
+KERNEL(fourier_convolution, (const callosum_fourier_convolution_job *job, const float *u, const float *w, float *y), (job, u, w, y))
+// gu or gw may be NULL when not wanted.
+KERNEL(fourier_convolution_backward, (const callosum_fourier_convolution_job *job, const float *u, const float *w, const float *gy, float *gu, float *gw),
+       (job, u, w, gy, gu, gw))
+
+// MARK: Complex numbers (vector/Complex.h), pairs of neighbours
+// y = a b, or conj(a) b, over `rank` axes of pairs (rank < 16); strides count numbers, y is contiguous.
+KERNEL(complex_multiply, (int type, bool conjugates, int rank, const size_t *shape, const void *a, const ptrdiff_t *strides_a, const void *b, const ptrdiff_t *strides_b, void *y),
+       (type, conjugates, rank, shape, a, strides_a, b, strides_b, y))
+
+// MARK: Hadamard transform (vector/Hadamard.h)
+// y[row, i] = scale sum over j of (-1)^(ones that i and j share) x[row, j]; n is a power of 2.
+KERNEL(hadamard, (int type, size_t rows, size_t n, double scale, const void *x, void *y), (type, rows, n, scale, x, y))
+
 // MARK: Optimisers (vector/Optimisers.h)
 // One Adam step over one parameter: g' = g + l2 x; m = beta1 m + (1 - beta1) g'; v alike with g'²;
 // x = x (1 - decay) - rate m / (sqrt(v) * inverse_root + epsilon). `decay` is learning rate times

@@ -24,6 +24,9 @@
 #include "Attention.h"
 #include "DepthwiseConvolution.h"
 #include "Pooling.h"
+#include "Fourier.h"
+#include "Complex.h"
+#include "Hadamard.h"
 #include "Optimisers.h"
 
 const struct callosum_table TABLE = {
