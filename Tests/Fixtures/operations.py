@@ -15,7 +15,7 @@ import torch
 import golden
 
 CASES = ["elementwise", "reductions", "products", "movement", "pooling", "normalisation",
-         "attention", "losses", "sampling", "sorting"]
+         "attention", "losses", "sampling", "sorting", "special"]
 
 
 def main(names):
