@@ -4,12 +4,14 @@ import CallosumTensors
 
 /// How a network is trained on a task.
 public struct TrainingSettings: Configuration {
-  public var steps = 400
+  public var steps = 600
   public var batchSize = 128
   public var learningRate = 2e-3
   public var weightDecay = 0.05
   public var schedule = Schedule.cosine(warmup: 40, final: 0.01)
   public var labelSmoothing = 0.0
+  /// Whether training images are mirrored left to right, half of them by chance.
+  public var mirror = false
   /// Largest joint norm of the gradients; 0 leaves them as they are.
   public var clipNorm = 1.0
   /// How often the test accuracy is measured on the way.
@@ -53,6 +55,7 @@ package struct Trainer {
     let random = RandomGenerator(seed: seed)
     var order = BatchOrder(count: task.trainingCount, generator: random.stream("order"))
     var dropout = random.stream("dropout")
+    var mirrors = random.stream("mirrors")
     let parameters = model.parameters()
     let optimiser = Adam.adamW(
       parameters, learningRate: settings.learningRate, weightDecay: settings.weightDecay)
@@ -67,12 +70,13 @@ package struct Trainer {
       if isCancelled() { break }
       let start = clock.now
       let batch = task.trainingBatch(order.next(settings.batchSize))
+      let images = settings.mirror ? mirrored(batch.inputs, using: &mirrors) : batch.inputs
       optimiser.learningRate =
         settings.learningRate * settings.schedule.factor(step: step, of: settings.steps)
       let (loss, gradients) = training(using: &dropout) {
         valueAndGradient(by: parameters) {
           crossEntropy(
-            logits: model(batch.inputs), labels: batch.targets, labelSmoothing: settings.labelSmoothing)
+            logits: model(images), labels: batch.targets, labelSmoothing: settings.labelSmoothing)
         }
       }
       optimiser.update(
@@ -93,6 +97,12 @@ package struct Trainer {
     return Comparison.Run(
       seed: seed, curve: curve, testAccuracy: final, trainingSeconds: seconds,
       imagesPerSecond: seconds > 0 ? images / seconds : 0)
+  }
+
+  /// Images [batch, height, width, channels], each mirrored left to right with probability 1/2.
+  private func mirrored(_ images: Tensor, using generator: inout RandomGenerator) -> Tensor {
+    let isMirrored = generator.bernoulli([images.dim(0), 1, 1, 1], probability: 0.5)
+    return which(isMirrored, images.flipped(axes: [2]), images)
   }
 
   private func point(

@@ -143,11 +143,12 @@ extension TensorTests {
         ]
       }
       let usual = draw()
+      let before = callosum_thread_count()
+      defer { callosum_set_thread_count(before) }
       for threads in [1, 2, 3, 7] {
         callosum_set_thread_count(Int32(threads))
         #expect(Setting(threadsTinyArrays: true).run(draw) == usual, "\(threads) threads")
       }
-      callosum_set_thread_count(0)
     }
 
     @Test func streamsDiffer() {

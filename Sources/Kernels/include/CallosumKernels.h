@@ -20,7 +20,8 @@ void callosum_parallel(size_t count, size_t grain,
 /// Number of ranges into which callosum_parallel would cut the work: a kernel that sums over its
 /// items keeps one partial sum for each and adds them in order, for the same bits every time.
 size_t callosum_part_count(size_t count, size_t grain);
-/// Number of threads the team uses, and its setter (0 restores the default).
+/// Number of threads in the team that the calling thread's work runs on, and its setter (0: one for
+/// each processor); other threads keep their own number.
 int callosum_thread_count(void);
 void callosum_set_thread_count(int count);
 /// Divides every grain by this factor (1 normally). Tests raise it so that tiny arrays take the

@@ -3,7 +3,9 @@
 // V are packed per head, so any strides and widths will do. Scores are kept in units of log 2,
 // whose exponential needs the fewest steps.
 
-enum { forward_queries = 32, backward_queries = 64, backward_keys = 64 };
+// Heights and widths of blocks. What the diagonal of a causal job cuts is taken in strips, as wide
+// as the widest vector, so that little is computed beyond it.
+enum { forward_queries = 32, backward_queries = 64, backward_keys = 64, strip = 16 };
 static const float log2_e = 1.44269504f, ln_2 = 0.693147181f;
 
 // 2^x for x < 127, 0 for x < -126, 1.1 ulp.
@@ -37,6 +39,12 @@ INLINE size_t visible_keys(const callosum_attention_job *job, size_t i) {
   return count < 0 ? 0 : (size_t)count < job->keys ? (size_t)count : job->keys;
 }
 
+// Asks for rows that are needed, or written, a little later.
+INLINE void prefetch_rows(const float *x, size_t x_row, size_t rows, size_t columns) {
+  for (size_t r = 0; r < rows; r++, x += x_row)
+    for (size_t c = 0; c < columns; c += 16) __builtin_prefetch(x + c);
+}
+
 // Adds the mask to `scores` ([rows, stride]; queries from `first`, keys first_key..<first_key +
 // count), and sets to -infinity what a query does not see, up to whole vectors.
 static void hide(const callosum_attention_job *job, const float *mask, size_t first, size_t rows,
@@ -58,6 +66,24 @@ static void hide(const callosum_attention_job *job, const float *mask, size_t fi
       store(row + j, select_(kept, load(row + j), splat(-INFINITY)));
     }
   }
+}
+
+// Where head `head` begins in q, k, v and y.
+typedef struct {
+  size_t q, k, v, y;
+} head_offsets;
+
+INLINE head_offsets offsets_of(const callosum_attention_job *job, size_t head) {
+  const size_t b = head / job->heads, h = head % job->heads;
+  return (head_offsets){.q = b * job->q_batch + h * job->q_head,
+                        .k = b * job->k_batch + h * job->k_head,
+                        .v = b * job->v_batch + h * job->v_head,
+                        .y = (b * job->queries * job->heads + h) * job->value_width};
+}
+
+INLINE const float *mask_of(const callosum_attention_job *job, size_t head) {
+  if (!job->mask) return NULL;
+  return job->mask + head / job->heads * job->mask_batch + head % job->heads * job->mask_head;
 }
 
 typedef struct {
@@ -106,10 +132,15 @@ INLINE void scale_row(float *row, size_t count, float factor) {
     store_some(row + j, load_some(row + j, count - j) * factor, count - j);
 }
 
+INLINE size_t forward_blocks(const callosum_attention_job *job) {
+  size_t height = job->causal ? strip : forward_queries;
+  return (job->queries + height - 1) / height;
+}
+
 static void attention_range(void *context, size_t begin, size_t end) {
   const attention_context *all = context;
   const callosum_attention_job *job = all->job;
-  const size_t blocks = (job->queries + forward_queries - 1) / forward_queries;
+  const size_t blocks = forward_blocks(job);
   const size_t v_row = round_up(job->value_width, LANES);
   const size_t stride = round_up(job->keys, panel_columns);
   const size_t y_row = job->heads * job->value_width;
@@ -122,17 +153,27 @@ static void attention_range(void *context, size_t begin, size_t end) {
     // Blocks of equal height, at most forward_queries.
     const size_t head = item / blocks, first = job->queries * (item % blocks) / blocks;
     const size_t rows = job->queries * (item % blocks + 1) / blocks - first;
-    const size_t b = head / job->heads, h = head % job->heads;
+    const head_offsets at = offsets_of(job, head);
     if (head != packed) {
-      const float *k = job->k + b * job->k_batch + h * job->k_head;
-      pack_panels(k, 1, (ptrdiff_t)job->k_token, job->width, job->keys, job->scale * log2_e, keys);
-      pack_rows(job->v + b * job->v_batch + h * job->v_head, (ptrdiff_t)job->v_token, job->keys,
-                job->value_width, 1, values, v_row);
+      pack_panels(job->k + at.k, 1, (ptrdiff_t)job->k_token, job->width, job->keys,
+                  job->scale * log2_e, keys);
+      pack_rows(job->v + at.v, (ptrdiff_t)job->v_token, job->keys, job->value_width, 1, values,
+                v_row);
       packed = head;
     }
-    const size_t count = visible_keys(job, first + rows - 1);
-    float *y = all->y + (b * job->queries + first) * y_row + h * job->value_width;
+    float *y = all->y + at.y + first * y_row;
     float *lse = all->lse + head * job->queries + first;
+    // Asked for ahead of use: what this block writes, and its share of the next head.
+    prefetch_rows(y, y_row, rows, job->value_width);
+    if (head + 1 < job->batch * job->heads) {
+      const head_offsets next = offsets_of(job, head + 1);
+      const size_t key = job->keys * (item % blocks) / blocks;
+      const size_t some = job->keys * (item % blocks + 1) / blocks - key;
+      prefetch_rows(job->q + next.q + first * job->q_token, job->q_token, rows, job->width);
+      prefetch_rows(job->k + next.k + key * job->k_token, job->k_token, some, job->width);
+      prefetch_rows(job->v + next.v + key * job->v_token, job->v_token, some, job->value_width);
+    }
+    const size_t count = visible_keys(job, first + rows - 1);
     if (count == 0) {
       for (size_t i = 0; i < rows; i++) {
         memset(y + i * y_row, 0, job->value_width * sizeof(float));
@@ -142,13 +183,11 @@ static void attention_range(void *context, size_t begin, size_t end) {
     }
     const product_job score = {
         .m = rows, .n = count, .k = job->width,
-        .a = job->q + b * job->q_batch + h * job->q_head + first * job->q_token,
+        .a = job->q + at.q + first * job->q_token,
         .a_row = (ptrdiff_t)job->q_token, .a_column = 1,
         .b = keys, .b_row = panel_columns, .c = scores, .c_row = stride, .padded = true};
     product(&score, job->width * panel_columns);
-    const float *mask = job->mask;
-    if (mask) mask += b * job->mask_batch + h * job->mask_head;
-    hide(job, mask, first, rows, 0, count, scores, stride);
+    hide(job, mask_of(job, head), first, rows, 0, count, scores, stride);
     exponentials(scores, stride, rows, count, inverse, lse);
     const product_job mix = {
         .m = rows, .n = job->value_width, .k = count,
@@ -162,7 +201,7 @@ static void attention_range(void *context, size_t begin, size_t end) {
 
 static void attention(const callosum_attention_job *job, float *y, float *lse) {
   attention_context context = {.job = job, .y = y, .lse = lse};
-  size_t blocks = (job->queries + forward_queries - 1) / forward_queries;
+  size_t blocks = forward_blocks(job);
   size_t work = forward_queries * job->keys * (job->width + job->value_width) + 1, least = 200000;
   callosum_parallel(job->batch * job->heads * blocks, least / work + 1, attention_range, &context);
 }
@@ -199,7 +238,8 @@ static void score_gradients(float *scores, float *gradients, size_t rows, size_t
   }
 }
 
-// What a head's backward pass keeps: packed operands, sums of gradients, blocks of scores.
+// What a head's backward pass needs: packed operands, where its gradients are summed (the results
+// themselves, gk and gv from the present keys on), blocks of scores.
 typedef struct {
   float *q, *k, *gy, *keys, *values;  // rows; panels of kᵀ and vᵀ
   float *gq, *gk, *gv, *delta, *lse, *scores, *gradients;
@@ -211,52 +251,70 @@ static size_t lay_out(const callosum_attention_job *job, float *from, backward_s
   s->row = round_up(job->width, LANES), s->v_row = round_up(job->value_width, LANES);
   const size_t queries = round_up(job->queries, LANES), keys = round_up(job->keys, panel_columns);
   s->q = next, next += queries * s->row;
-  s->gq = next, next += queries * s->row;
   s->gy = next, next += queries * s->v_row;
   s->delta = next, next += queries;
   s->lse = next, next += queries;
   s->k = next, next += keys * s->row;
   s->keys = next, next += keys * job->width;
   s->values = next, next += keys * job->value_width;
-  s->gk = next, next += backward_keys * s->row;
-  s->gv = next, next += backward_keys * s->v_row;
   s->scores = next, next += backward_queries * backward_keys;
   s->gradients = next, next += backward_queries * backward_keys;
   return (size_t)(next - from);
 }
 
-// One block of queries against one block of keys, of which it sees `count`.
+// One block of queries against one block of keys. Where the diagonal cuts it, it is taken in
+// strips, of queries first and then of keys, each no longer than the diagonal allows.
 static void backward_block(const callosum_attention_job *job, const float *mask, size_t first,
-                           size_t rows, size_t first_key, size_t count, const backward_scratch *s) {
-  float *q = s->q + first * s->row, *gy = s->gy + first * s->v_row;
-  product_job score = {.m = rows, .n = count, .k = job->width,
-                       .a = q, .a_row = (ptrdiff_t)s->row, .a_column = 1,
-                       .b = s->keys + first_key * job->width, .b_row = panel_columns,
-                       .c = s->scores, .c_row = backward_keys, .padded = true};
-  product(&score, job->width * panel_columns);
-  hide(job, mask, first, rows, first_key, count, s->scores, backward_keys);
-  product_job gradient = {.m = rows, .n = count, .k = job->value_width,
-                          .a = gy, .a_row = (ptrdiff_t)s->v_row, .a_column = 1,
-                          .b = s->values + first_key * job->value_width, .b_row = panel_columns,
-                          .c = s->gradients, .c_row = backward_keys, .padded = true};
-  product(&gradient, job->value_width * panel_columns);
-  score_gradients(s->scores, s->gradients, rows, count, s->delta + first, s->lse + first);
-
-  product_job gv = {.m = count, .n = job->value_width, .k = rows,
-                    .a = s->scores, .a_row = 1, .a_column = backward_keys,
-                    .b = gy, .b_row = s->v_row,
-                    .c = s->gv, .c_row = s->v_row, .add = true, .padded = true};
-  product(&gv, panel_columns);
-  product_job gk = {.m = count, .n = job->width, .k = rows,
-                    .a = s->gradients, .a_row = 1, .a_column = backward_keys,
-                    .b = q, .b_row = s->row,
-                    .c = s->gk, .c_row = s->row, .add = true, .padded = true};
-  product(&gk, panel_columns);
-  product_job gq = {.m = rows, .n = job->width, .k = count,
-                    .a = s->gradients, .a_row = backward_keys, .a_column = 1,
-                    .b = s->k + first_key * s->row, .b_row = s->row,
-                    .c = s->gq + first * s->row, .c_row = s->row, .add = true, .padded = true};
-  product(&gq, panel_columns);
+                           size_t rows, size_t first_key, size_t keys, const backward_scratch *s) {
+  const bool cut = visible_keys(job, first) < first_key + keys;
+  const size_t height = cut ? strip : rows, width = cut ? strip : keys;
+  // How many rows, from the first, see nothing of each strip of keys.
+  size_t blind[backward_keys / strip] = {0};
+  for (size_t row = 0; row < rows; row += height) {
+    const size_t some = at_most(rows - row, height), query = first + row;
+    const size_t seen = visible_keys(job, query + some - 1);
+    // Up to a whole strip, because the products over strips of keys read all of it.
+    const size_t count = seen > first_key ? at_most(round_up(seen - first_key, strip), keys) : 0;
+    for (size_t i = (count + strip - 1) / strip; i < backward_keys / strip; i++)
+      blind[i] = row + some;
+    if (count == 0) continue;
+    float *q = s->q + query * s->row, *gy = s->gy + query * s->v_row;
+    float *scores = s->scores + row * backward_keys;
+    float *gradients = s->gradients + row * backward_keys;
+    product_job score = {.m = some, .n = count, .k = job->width,
+                         .a = q, .a_row = (ptrdiff_t)s->row, .a_column = 1,
+                         .b = s->keys + first_key * job->width, .b_row = panel_columns,
+                         .c = scores, .c_row = backward_keys, .padded = true};
+    product(&score, job->width * panel_columns);
+    hide(job, mask, query, some, first_key, count, scores, backward_keys);
+    product_job gradient = {.m = some, .n = count, .k = job->value_width,
+                            .a = gy, .a_row = (ptrdiff_t)s->v_row, .a_column = 1,
+                            .b = s->values + first_key * job->value_width, .b_row = panel_columns,
+                            .c = gradients, .c_row = backward_keys, .padded = true};
+    product(&gradient, job->value_width * panel_columns);
+    score_gradients(scores, gradients, some, count, s->delta + query, s->lse + query);
+    product_job gq = {.m = some, .n = job->width, .k = count,
+                      .a = gradients, .a_row = backward_keys, .a_column = 1,
+                      .b = s->k + first_key * s->row, .b_row = s->row,
+                      .c = s->gq + query * job->q_token, .c_row = job->q_token, .add = true};
+    product(&gq, panel_columns);
+  }
+  for (size_t key = 0; key < keys; key += width) {
+    const size_t some = at_most(keys - key, width), row = blind[key / strip];
+    if (row == rows) break;
+    product_job gv = {.m = some, .n = job->value_width, .k = rows - row,
+                      .a = s->scores + row * backward_keys + key, .a_row = 1,
+                      .a_column = backward_keys,
+                      .b = s->gy + (first + row) * s->v_row, .b_row = s->v_row,
+                      .c = s->gv + key * job->v_token, .c_row = job->v_token, .add = true};
+    product(&gv, panel_columns);
+    product_job gk = {.m = some, .n = job->width, .k = rows - row,
+                      .a = s->gradients + row * backward_keys + key, .a_row = 1,
+                      .a_column = backward_keys,
+                      .b = s->q + (first + row) * s->row, .b_row = s->row,
+                      .c = s->gk + key * job->k_token, .c_row = job->k_token, .add = true};
+    product(&gk, panel_columns);
+  }
 }
 
 static void attention_backward_range(void *context, size_t begin, size_t end) {
@@ -266,42 +324,32 @@ static void attention_backward_range(void *context, size_t begin, size_t end) {
   const size_t size = lay_out(job, NULL, &s), y_row = job->heads * job->value_width;
   float *block = scratch(size);
   lay_out(job, block, &s);
-  // The more of a block the diagonal cuts off, the smaller the block.
-  const size_t height = job->causal ? backward_queries / 2 : backward_queries;
   for (size_t head = begin; head < end; head++) {
-    const size_t b = head / job->heads, h = head % job->heads;
-    const size_t at_q = b * job->q_batch + h * job->q_head;
-    const size_t at_k = b * job->k_batch + h * job->k_head;
-    const size_t at_v = b * job->v_batch + h * job->v_head;
-    const size_t at_y = b * job->queries * y_row + h * job->value_width;
+    const head_offsets at = offsets_of(job, head);
     const ptrdiff_t q_token = (ptrdiff_t)job->q_token, k_token = (ptrdiff_t)job->k_token;
     const ptrdiff_t v_token = (ptrdiff_t)job->v_token;
-    pack_rows(job->q + at_q, q_token, job->queries, job->width, job->scale, s.q, s.row);
-    pack_rows(job->k + at_k, k_token, job->keys, job->width, job->scale, s.k, s.row);
-    pack_rows(all->gy + at_y, (ptrdiff_t)y_row, job->queries, job->value_width, 1, s.gy, s.v_row);
-    pack_panels(job->k + at_k, 1, k_token, job->width, job->keys, log2_e, s.keys);
-    pack_panels(job->v + at_v, 1, v_token, job->value_width, job->keys, 1, s.values);
-    row_constants(all->y + at_y, all->gy + at_y, y_row, job->queries, job->value_width,
+    pack_rows(job->q + at.q, q_token, job->queries, job->width, job->scale, s.q, s.row);
+    pack_rows(job->k + at.k, k_token, job->keys, job->width, job->scale, s.k, s.row);
+    pack_rows(all->gy + at.y, (ptrdiff_t)y_row, job->queries, job->value_width, 1, s.gy, s.v_row);
+    pack_panels(job->k + at.k, 1, k_token, job->width, job->keys, log2_e, s.keys);
+    pack_panels(job->v + at.v, 1, v_token, job->value_width, job->keys, 1, s.values);
+    row_constants(all->y + at.y, all->gy + at.y, y_row, job->queries, job->value_width,
                   all->lse + head * job->queries, s.delta, s.lse);
-    memset(s.gq, 0, job->queries * s.row * sizeof(float));
-    const float *mask = job->mask;
-    if (mask) mask += b * job->mask_batch + h * job->mask_head;
+    s.gq = all->gq + at.q;
+    zero_rows(s.gq, job->q_token, job->queries, job->width);
+    const float *mask = mask_of(job, head);
 
     for (size_t key = 0; key < job->keys; key += backward_keys) {
       const size_t keys = at_most(job->keys - key, backward_keys);
-      memset(s.gk, 0, keys * s.row * sizeof(float));
-      memset(s.gv, 0, keys * s.v_row * sizeof(float));
-      for (size_t first = 0; first < job->queries; first += height) {
-        const size_t rows = at_most(job->queries - first, height);
-        const size_t seen = visible_keys(job, first + rows - 1);
-        if (seen <= key) continue;
-        backward_block(job, mask, first, rows, key, at_most(seen - key, keys), &s);
+      s.gk = all->gk + at.k + key * job->k_token, s.gv = all->gv + at.v + key * job->v_token;
+      zero_rows(s.gk, job->k_token, keys, job->width);
+      zero_rows(s.gv, job->v_token, keys, job->value_width);
+      for (size_t first = 0; first < job->queries; first += backward_queries) {
+        const size_t rows = at_most(job->queries - first, backward_queries);
+        if (visible_keys(job, first + rows - 1) <= key) continue;
+        backward_block(job, mask, first, rows, key, keys, &s);
       }
-      copy_rows(s.gk, s.row, keys, job->width, all->gk + at_k + key * job->k_token, job->k_token);
-      copy_rows(s.gv, s.v_row, keys, job->value_width, all->gv + at_v + key * job->v_token,
-                job->v_token);
     }
-    copy_rows(s.gq, s.row, job->queries, job->width, all->gq + at_q, job->q_token);
   }
   callosum_free(block, size * sizeof(float));
 }

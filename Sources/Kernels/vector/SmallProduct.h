@@ -124,17 +124,19 @@ static float *scratch(size_t floats) {
 // y[r, c] = factor x[r, c], rows of y filled up with zeros to whole vectors.
 static void pack_rows(const float *x, ptrdiff_t x_row, size_t rows, size_t columns, float factor,
                       float *y, size_t y_row) {
-  for (size_t r = 0; r < rows; r++, x += x_row, y += y_row)
-    for (size_t c = 0; c < columns; c += LANES)
-      store(y + c, load_some(x + c, columns - c) * factor);
+  const size_t whole = columns / LANES * LANES;
+  for (size_t r = 0; r < rows; r++, x += x_row, y += y_row) {
+    for (size_t c = 0; c < whole; c += LANES) store(y + c, load(x + c) * factor);
+    if (whole < columns) store(y + whole, load_part(x + whole, columns - whole) * factor);
+  }
 }
 
-// y[r, c] = x[r, c], nothing written beyond `columns`.
-static void copy_rows(const float *x, size_t x_row, size_t rows, size_t columns, float *y,
-                      size_t y_row) {
-  for (size_t r = 0; r < rows; r++, x += x_row, y += y_row)
-    for (size_t c = 0; c < columns; c += LANES)
-      store_some(y + c, load_some(x + c, columns - c), columns - c);
+static void zero_rows(float *y, size_t y_row, size_t rows, size_t columns) {
+  const size_t whole = columns / LANES * LANES;
+  for (size_t r = 0; r < rows; r++, y += y_row) {
+    for (size_t c = 0; c < whole; c += LANES) store(y + c, splat(0));
+    if (whole < columns) store_part(y + whole, splat(0), columns - whole);
+  }
 }
 
 #if LANES == 16
@@ -163,25 +165,33 @@ INLINE void transpose_block(vf *x) {
   }
 }
 
+// The same for `high` rows and `wide` columns, at most LANES of each, read with a factor; what
+// lacks to whole vectors becomes 0. With `wide` a constant, the block stays in registers.
+INLINE void transpose_part(const float *x, ptrdiff_t x_row, size_t high, size_t wide, float factor,
+                           float *y, size_t y_row) {
+  static const float zeros[LANES];
+  vf block[LANES];
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < LANES; i++) {
+    block[i] = load_some(i < high ? x : zeros, wide) * factor;
+    x += x_row;
+  }
+  transpose_block(block);
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < LANES; i++)
+    if (i < wide) store(y + i * y_row, block[i]);
+}
+
 // y[c, r] = factor x[r, c], rows of y filled up with zeros to whole vectors.
 static void pack_transposed(const float *x, ptrdiff_t x_row, size_t rows, size_t columns,
                             float factor, float *y, size_t y_row) {
-  for (size_t r = 0; r < rows; r += LANES) {
-    size_t high = at_most(rows - r, LANES);
-    for (size_t c = 0; c < columns; c += LANES) {
-      const float *from = x + (ptrdiff_t)r * x_row + c;
-      size_t wide = at_most(columns - c, LANES);
-      vf block[LANES];
-#pragma clang loop unroll(full)
-      for (size_t i = 0; i < LANES; i++) {
-        block[i] = splat(0);
-        if (i < high) {
-          block[i] = load_some(from + (ptrdiff_t)i * x_row, wide) * factor;
-        }
-      }
-      transpose_block(block);
-      for (size_t i = 0; i < wide; i++) store(y + (c + i) * y_row + r, block[i]);
-    }
+  const size_t whole = columns / LANES * LANES;
+  for (size_t r = 0; r < rows; r += LANES, x += LANES * x_row) {
+    const size_t high = at_most(rows - r, LANES);
+    for (size_t c = 0; c < whole; c += LANES)
+      transpose_part(x + c, x_row, high, LANES, factor, y + c * y_row + r, y_row);
+    if (whole < columns)
+      transpose_part(x + whole, x_row, high, columns - whole, factor, y + whole * y_row + r, y_row);
   }
 }
 
