@@ -1,7 +1,7 @@
 """Golden files: an operation's inputs, exact outputs and exact gradients, as PyTorch computes them.
 
 A case is evaluated in float64 on inputs that are float32 numbers; results are rounded to float32.
-README.md beside this file describes what the files hold. Needs torch and numpy.
+README.md beside this file describes what the files hold. Needs torch, numpy and scipy.
 """
 
 import json

@@ -15,7 +15,8 @@ import torch
 import golden
 
 CASES = ["elementwise", "reductions", "products", "movement", "pooling", "normalisation",
-         "attention", "losses", "sampling", "sorting", "scans", "recurrent", "algebra", "fourier"]
+         "attention", "losses", "sampling", "sorting", "scans", "recurrent", "algebra", "fourier",
+         "special"]
 
 
 def main(names):

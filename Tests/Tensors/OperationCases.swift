@@ -37,7 +37,12 @@ extension Operation {
     unary("erf", erf), unary("sigmoid", absolute: 1e-7, sigmoid), unary("floor", floor), unary("ceil", ceil),
     unary("round", round), unary("relu", relu), unary("gelu", absolute: 3e-7, gelu),
     unary("silu", absolute: 3e-7, silu),
-    unary("softplus", softplus), unary("logicalNot") { .!$0 },
+    unary("softplus", softplus), unary("logicalNot") { .!$0 }, unary("erfc", absolute: 1e-7, erfc),
+    unary("erfcx", erfcx), unary("logErfc", logErfc), unary("logGamma", absolute: 1e-6, logGamma),
+    unary("digamma", absolute: 1e-6, digamma), unary("besselJ0", absolute: 1e-6, besselJ0),
+    unary("logSigmoid", logSigmoid), unary("sinc", absolute: 1e-7, sinc),
+    unary("leakyRelu") { leakyRelu($0) }, unary("elu") { elu($0) },
+    unary("hardSigmoid", hardSigmoid), unary("mish", absolute: 3e-7, mish),
     Operation("clip", kinks: ["on the bounds", "one value"]) { x, a in
       clip(x["x"], min: a[number: "low"], max: a[number: "high"])
     },

@@ -11,7 +11,8 @@ enum callosum_unary_operation {
   callosum_sin, callosum_cos, callosum_tan, callosum_asin, callosum_acos, callosum_atan,
   callosum_sinh, callosum_cosh, callosum_tanh, callosum_erf, callosum_sigmoid,
   callosum_floor, callosum_ceil, callosum_round, callosum_relu, callosum_gelu, callosum_silu,
-  callosum_softplus, callosum_is_nan, callosum_is_finite, callosum_not
+  callosum_softplus, callosum_erfc, callosum_erfcx, callosum_log_erfc, callosum_log_gamma, callosum_digamma,
+  callosum_bessel_j0, callosum_bessel_j1, callosum_is_nan, callosum_is_finite, callosum_not
 };
 
 enum callosum_binary_operation {

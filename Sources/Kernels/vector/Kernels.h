@@ -7,6 +7,7 @@
 #include "PartialSums.h"
 
 #include "Axes.h"
+#include "SpecialFunctions.h"
 #include "Unary.h"
 #include "Binary.h"
 #include "Reduction.h"

@@ -56,6 +56,13 @@ static void unary_float(int operation, size_t n, const float *x, float *y) {
     CASE(gelu, gelu_(v))
     CASE(silu, silu_(v))
     CASE(softplus, softplus_(v))
+    LANEWISE(erfc, erfcf)
+    LANEWISE(erfcx, (float)erfcx)
+    LANEWISE(log_erfc, (float)log_erfc)
+    LANEWISE(log_gamma, (float)log_gamma)
+    LANEWISE(digamma, (float)digamma)
+    LANEWISE(bessel_j0, (float)j0)
+    LANEWISE(bessel_j1, (float)j1)
   }
 #undef CASE
 #undef LANEWISE
@@ -99,6 +106,13 @@ static void unary_double(int operation, size_t n, const double *x, double *y) {
     CASE(gelu, 0.5 * v * erfc(-v * M_SQRT1_2))
     CASE(silu, v / (1 + exp(-v)))
     CASE(softplus, fmax(v, 0) + log1p(exp(-fabs(v))))
+    CASE(erfc, erfc(v))
+    CASE(erfcx, erfcx(v))
+    CASE(log_erfc, log_erfc(v))
+    CASE(log_gamma, log_gamma(v))
+    CASE(digamma, digamma(v))
+    CASE(bessel_j0, j0(v))
+    CASE(bessel_j1, j1(v))
   }
 #undef CASE
 }

@@ -14,7 +14,7 @@ extension Tensor {
   }
 
   /// f(self) by kernel for real functions, which need a floating-point type.
-  fileprivate func real(_ operation: callosum_unary_operation, _ name: StaticString) -> Tensor {
+  func real(_ operation: callosum_unary_operation, _ name: StaticString) -> Tensor {
     require(dtype.isFloatingPoint, name, "needs float32 or float64, got \(dtype)")
     return mapped(operation)
   }
