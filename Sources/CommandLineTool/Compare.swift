@@ -9,13 +9,13 @@ struct Compare: ParsableCommand {
     abstract: "Train parts in the same network at equal budget; print a table and write a report.",
     discussion: """
       The default compares four token mixers on Fashion-MNIST with a budget for a first look. --full \
-      trains for fifteen times as many steps on a wider network.
+      trains for twenty times as many steps on a wider network, with mirrored images.
       """)
 
   @Option(help: "What to learn.") var task = "fashion-mnist"
   @Option(help: "Ids of token mixers, separated by commas; see 'callosum list'.")
   var parts = "average-pooling,softmax-attention,spatial-mlp,depthwise-convolution"
-  @Flag(help: "Train to a good accuracy instead of a first look (about an hour and a half).") var full = false
+  @Flag(help: "Train to a good accuracy instead of a first look (about two hours).") var full = false
   @Option(parsing: .unconditional, help: "Training steps of each run.") var steps: Int?
   @Option(parsing: .unconditional, help: "Runs of each part, from different random seeds.") var seeds = 3
   @Option(parsing: .unconditional, help: "Images in a batch.") var batch: Int?
@@ -66,7 +66,7 @@ struct Compare: ParsableCommand {
     var settings = ComparisonPlan.Settings()
     if full {
       settings.network.width = 96
-      settings.training.steps = 9000
+      settings.training.steps = 12_000
       settings.training.mirror = true
       settings.training.schedule = .cosine(warmup: 200, final: 0.01)
     }

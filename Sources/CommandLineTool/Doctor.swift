@@ -28,7 +28,9 @@ struct Doctor: ParsableCommand {
     }
     let expected = Double(machine.threads) * (machine.instructionSet == "AVX-512" ? 60 : 20)
     if speed < expected {
-      warnings.append("matrix products run slower than expected; is something else running?")
+      warnings.append(
+        "matrix products run slower than expected; is something else running? Then OMP_NUM_THREADS=1 may be faster"
+      )
     }
     for set in DataSet.all where set.folder == nil {
       warnings.append("\(set.name) is not on this machine; get it with: \(set.howToGet)")

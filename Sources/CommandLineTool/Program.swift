@@ -7,7 +7,7 @@ import Foundation
 struct Program: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "callosum",
-    abstract: "Compare, compose, inspect and re-check brain-inspired networks.",
+    abstract: "Compare brain-inspired and modular neural networks on equal terms.",
     version: Version.current,
     subcommands: [Compare.self, List.self, Describe.self, DataCommand.self, Doctor.self])
 

@@ -31,27 +31,28 @@ package struct Finding: Equatable {
           + " \(interval.contains(0) ? "includes" : "excludes") zero."
       }
     }
-    guard ranked.allSatisfy({ $0.accuracy.interval != nil }), let low = best.accuracy.interval
-    else {
+    guard ranked.allSatisfy({ $0.accuracy.interval != nil }) else {
       headline =
         "\(best.arm.name) scored highest on \(task), \(score);"
         + " one seed cannot tell that from luck."
       detail = "Intervals need at least two completed seeds of every arm."
       return
     }
-    let rivals = others.filter { $0.accuracy.interval.map(low.overlaps) ?? true }
+    let rivals = others.filter { other in
+      best.arm.lead(over: other.arm)?.interval.map { $0.contains(0) } ?? true
+    }
     if rivals.isEmpty {
       headline =
         "\(best.arm.name) was the most accurate on \(task): \(score),"
-        + " its interval above every other."
+        + " ahead of every other by more than the seeds vary."
     } else if rivals.count == others.count, rivals.count > 1 {
       headline =
         "No clear winner on \(task): \(best.arm.name) scored highest, \(score),"
-        + " but every other interval overlaps with its own."
+        + " but its lead over every other may be chance."
     } else {
       headline =
         "No clear winner on \(task): \(best.arm.name) scored highest, \(score),"
-        + " but overlaps with \(Format.list(rivals.map(\.arm.name)))."
+        + " but its lead over \(Format.list(rivals.map(\.arm.name))) may be chance."
     }
     let below = others.filter { other in !rivals.contains { $0.arm.name == other.arm.name } }
     let beaten =

@@ -36,6 +36,7 @@ public struct DataSet: Sendable {
 /// What can be wrong with a data set beyond the format of its files; described in one line.
 public enum DataSetError: Error, Equatable, CustomStringConvertible {
   case missing(name: String, howToGet: String)
+  case noFolder(path: String)
   case empty(path: String)
   case wrongImageSize(path: String, found: [Int], expected: [Int])
   case countMismatch(imagesPath: String, images: Int, labelsPath: String, labels: Int)
@@ -51,6 +52,8 @@ public enum DataSetError: Error, Equatable, CustomStringConvertible {
       "\(name) is not on this machine; get it with: \(howToGet)"
     case .empty(let path):
       "\(path): holds no images; get the file again"
+    case .noFolder(let path):
+      "CALLOSUM_DATA names \(path), which does not exist; name the folder of the data, or unset it"
     case .wrongImageSize(let path, let found, let expected):
       "\(path): images are \(size(found)), not \(size(expected)); get the right file"
     case .countMismatch(let imagesPath, let images, let labelsPath, let labels):

@@ -28,6 +28,10 @@ public struct FashionMNIST: Sendable {
   /// Reads both splits from the folder that `folder(environment:systemFolder:)` finds.
   /// - Throws: ``DataSetError`` or ``IDXError``.
   public init() throws {
+    let own = ProcessInfo.processInfo.environment["CALLOSUM_DATA"] ?? ""
+    if !own.isEmpty, !FileManager.default.fileExists(atPath: own) {
+      throw DataSetError.noFolder(path: own)
+    }
     guard let folder = Self.folder() else {
       throw DataSetError.missing(DataSet.fashionMNIST)
     }

@@ -2,12 +2,12 @@ import CallosumLab
 import Testing
 
 @Suite struct FindingTests {
-  @Test func overlapIsNoVictory() {
+  @Test func aLeadThatMayBeChanceIsNoVictory() {
     let finding = Finding(SampleComparison.make())
     #expect(
       finding.headline
         == "No clear winner on Fashion-MNIST: Depthwise 7x7 convolution scored highest,"
-        + " 88.50 ± 0.22 %, but overlaps with Softmax self-attention.")
+        + " 88.50 ± 0.22 %, but its lead over Softmax self-attention may be chance.")
     #expect(finding.detail.hasSuffix("Clearly below: Spatial MLP and Average pooling."))
   }
 
@@ -15,7 +15,7 @@ import Testing
     #expect(
       Finding(SampleComparison.make(gap: 0.03)).headline
         == "Depthwise 7x7 convolution was the most accurate on Fashion-MNIST: 91.50 ± 0.22 %,"
-        + " its interval above every other.")
+        + " ahead of every other by more than the seeds vary.")
   }
 
   @Test func oneSeedProvesNothing() {
@@ -40,14 +40,14 @@ import Testing
     #expect(
       Finding(SampleComparison.make(stopsEarly: true)).headline
         == "Softmax self-attention was the most accurate on Fashion-MNIST, among the arms that"
-        + " finished: 88.24 ± 0.11 %, its interval above every other.")
+        + " finished: 88.24 ± 0.11 %, ahead of every other by more than the seeds vary.")
   }
 
   @Test func twoEqualArms() {
     var result = SampleComparison.make(arms: 2)
     result.arms[1].runs = result.arms[0].runs
     let finding = Finding(result)
-    #expect(finding.headline.contains("but overlaps with"))
+    #expect(finding.headline.contains("may be chance"))
     #expect(finding.detail.contains("an interval that includes zero"))
   }
 

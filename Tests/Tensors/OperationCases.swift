@@ -6,7 +6,7 @@ import CallosumTestSupport
 extension Operation {
   static let all: [Operation] =
     functions + arithmetic + reductions + products + movement + indexing + normalisation
-      + ordering + sampling + recurrences + linearAlgebra + fourier
+    + ordering + sampling + recurrences + linearAlgebra + fourier
 
   /// Golden files whose operations live in the room Networks, and are checked there.
   static let elsewhere: Set<String> = [
@@ -38,7 +38,8 @@ extension Operation {
     unary("round", round), unary("relu", relu), unary("gelu", absolute: 3e-7, gelu),
     unary("silu", absolute: 3e-7, silu),
     unary("softplus", softplus), unary("logicalNot") { .!$0 }, unary("erfc", absolute: 1e-7, erfc),
-    unary("erfcx", erfcx), unary("logErfc", logErfc), unary("logGamma", absolute: 1e-6, logGamma),
+    unary("erfcx", absolute: 2e-6, erfcx), unary("logErfc", logErfc),
+    unary("logGamma", absolute: 1e-6, logGamma),
     unary("digamma", absolute: 1e-6, digamma), unary("besselJ0", absolute: 1e-6, besselJ0),
     unary("logSigmoid", logSigmoid), unary("sinc", absolute: 1e-7, sinc),
     unary("leakyRelu") { leakyRelu($0) }, unary("elu") { elu($0) },

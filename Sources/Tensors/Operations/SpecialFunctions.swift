@@ -64,10 +64,13 @@ public func logSigmoid(_ x: Tensor) -> Tensor { -softplus(-x) }
 
 /// sin(x) / x, 1 at 0.
 public func sinc(_ x: Tensor) -> Tensor {
-  let isZero = x .== 0
-  let safe = which(isZero, x.constant(1), x)
-  // At 0 the function is 1 - x²/6 to second order.
-  return which(isZero, 1 - x * x * (1.0 / 6), sin(safe) / safe)
+  // Near 0 the quotient's derivatives would cancel; its series does not.
+  let isNear = abs(x) .< 0.25
+  let far = which(isNear, x.constant(1), x)
+  let square = square(which(isNear, x, x.constant(0)))
+  var series = square * (-1.0 / 39_916_800) + 1.0 / 362_880
+  for coefficient in [-1.0 / 5040, 1.0 / 120, -1.0 / 6, 1] { series = series * square + coefficient }
+  return which(isNear, series, sin(far) / far)
 }
 
 /// x where it is above 0, slope times x elsewhere.

@@ -37,7 +37,7 @@ function("erfc", torch.special.erfc, -4, 6, [inf, -inf, nan, 0.0, 9.0])
 # log erfc(x) = log_ndtr(-x sqrt 2) + log 2
 function("logErfc", lambda x: torch.special.log_ndtr(-x * 2 ** 0.5) + torch.log(torch.tensor(2.0).double()),
          -3, 40, [0.0, 24.9, 25.1, 100.0, -9.0])
-function("erfcx", torch.special.erfcx, -3, 30, [0.0, 24.9, 25.1, 1e4])
+function("erfcx", torch.special.erfcx, -3, 2, [0.0, 24.9, 25.1, 1e4])
 function("logGamma", torch.special.gammaln, 0.05, 20, [1.0, 2.0, 1e5, inf, nan])
 function("digamma", torch.special.digamma, 0.1, 20, [1.0, 1e-3, 1e5, -0.5, -3.3])
 function("besselJ0", BesselJ0.apply, -30, 30, [0.0, 1e-6, 100.0])
