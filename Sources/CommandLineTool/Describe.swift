@@ -52,9 +52,9 @@ struct Describe: ParsableCommand {
 
   private func slot() throws -> TokenSlot {
     let sides = grid.split(separator: "x").compactMap { Int($0) }
-    guard sides.count == 2, sides[0] > 0, sides[1] > 0, width > 0 else {
+    guard sides.count == 2, (sides + [width]).allSatisfy({ (1...10_000).contains($0) }) else {
       throw Mistake(
-        "--width must be at least 1 and --grid rows x columns such as 7x7, got \(width) and '\(grid)'")
+        "--width must be from 1 to 10000 and --grid rows x columns such as 7x7, got \(width) and '\(grid)'")
     }
     return TokenSlot(
       width: width, tokens: sides[0] * sides[1],

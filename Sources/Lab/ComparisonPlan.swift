@@ -30,7 +30,7 @@ public struct ComparisonPlan: Sendable {
     partSettings: [String: JSONValue] = [:], seeds: Int = 3
   ) throws {
     try expect(!parts.isEmpty, "name at least one part to compare")
-    try expect(seeds > 0, "seeds must be at least 1, is \(seeds)")
+    try expect((1...100_000).contains(seeds), "seeds must be from 1 to 100000, is \(seeds)")
     try settings.validate()
     try expect(
       task.trainingCount > 0 && task.testCount > 0,

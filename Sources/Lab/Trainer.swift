@@ -21,10 +21,11 @@ public struct TrainingSettings: Configuration {
   public init() {}
 
   public func validate() throws {
-    for (name, value) in [
-      ("steps", steps), ("batchSize", batchSize), ("evaluationImages", evaluationImages),
+    for (name, value, most) in [
+      ("steps", steps, 100_000_000), ("batchSize", batchSize, 100_000),
+      ("evaluationImages", evaluationImages, 100_000_000),
     ] {
-      try expect(value > 0, "\(name) must be at least 1, is \(value)")
+      try expect((1...most).contains(value), "\(name) must be from 1 to \(most), is \(value)")
     }
     try expect(evaluations >= 0, "evaluations must be at least 0, is \(evaluations)")
     try expect(

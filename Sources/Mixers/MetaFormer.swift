@@ -22,7 +22,7 @@ public final class MetaFormer: Layer {
 
     public func validate() throws {
       for (name, value) in [("patch", patch), ("width", width), ("depth", depth), ("mlpRatio", mlpRatio)] {
-        try expect(value > 0, "\(name) must be at least 1, is \(value)")
+        try expect((1...100_000).contains(value), "\(name) must be from 1 to 100000, is \(value)")
       }
     }
   }
