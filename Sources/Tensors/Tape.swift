@@ -56,9 +56,6 @@ final class Tape {
     return leaf
   }
 
-  /// Forgets the entries from `index` on.
-  func truncate(to index: Int) { entries.removeSubrange(index...) }
-
   // MARK: Walking back
 
   /// Gradients of the leaves, given those of some outputs. Looks only at entries from `start` on
