@@ -59,7 +59,7 @@ let package = Package(
     tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
     tests("Networks", see: ["Tensors", "Networks", "Contracts", "Mixers", "TestSupport"]),
     tests("Contracts", see: ["Tensors", "Networks", "Contracts"]),
-    tests("Mixers", see: ["Tensors", "Networks", "Contracts", "TestSupport"], and: ["Callosum"]),
+    tests("Catalogue", see: ["Tensors", "Networks", "Contracts", "TestSupport"], and: ["Callosum"]),
     tests("Tasks", see: ["Tasks", "Zlib", "TestSupport"]),
     tests("Lab", see: ["Lab", "Contracts", "Networks", "Tensors", "TestSupport"]),
     tests("CommandLine", see: ["TestSupport"]),

@@ -2,20 +2,32 @@ import ArgumentParser
 import Callosum
 import CallosumLab
 
-/// One part: what it is, its settings, its parameters, what it costs.
+/// One part: what it is, its settings, what goes in and out, its parameters, what it costs.
 struct Describe: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Describe a part: card, settings, parameters and their shapes, cost.")
+    abstract: "Describe a part: card, settings, inputs and outputs, parameters and their shapes, cost.")
 
-  @Argument(help: "Id of the part; see 'callosum list'.") var id: String
-  @Option(help: "Settings as JSON, such as '{\"heads\": 8}'.") var config: String?
-  @Option(parsing: .unconditional, help: "Numbers per token of the slot.") var width = 64
-  @Option(help: "Tokens as rows x columns of a grid.") var grid = "7x7"
+  @OptionGroup var options: PartOptions
   @OptionGroup var output: JSONOption
 
   private struct ParameterRow: Encodable {
     let name: String
     let shape: [Int]
+    let isLearned: Bool
+  }
+
+  private struct PortRow: Encodable {
+    let name: String
+    let shape: [String]
+    let type: String
+    let isOptional: Bool
+
+    init(_ port: TensorPort) {
+      name = port.name
+      shape = port.shapeWords
+      type = port.isDifferentiable ? "float32 or float64" : "int32"
+      isOptional = port.isOptional
+    }
   }
 
   private struct Description: Encodable {
@@ -23,42 +35,29 @@ struct Describe: ParsableCommand {
     let kind: String
     let isCausal, needsGrid: Bool
     let defaults: JSONValue
-    let slot: [String: Int]
+    let inputs, outputs: [PortRow]
     let parameters: [ParameterRow]
     let parameterCount: Int
+    /// Of one call with one row, free axes as long as the slot.
     let multiplyAccumulates: Int
   }
 
   func run() throws {
-    let part = try Catalogue.all.part(id)
-    let slot = try slot()
-    guard case .tokenMixer(let isCausal, let needsGrid, let build) = part.kind else {
-      throw Mistake("\(id) is a \(part.kind.name), which has no slot of tokens")
-    }
-    var random = RandomGenerator(seed: 1)
-    let module = try build(try config.map { try parsedJSON($0, option: "--config") }, slot, &random)
-    let parameters = module.parameters()
+    let (part, slot, door) = try options.open()
+    let parameters = door.module?.parameters() ?? [], buffers = door.module?.buffers() ?? []
+    var random = RandomGenerator(seed: 2)
+    let sizes = ["batch": 1, "tokens": slot.tokens, "time": slot.tokens]
+    let inputs = door.exampleInputs(sizes, using: &random)
     let description = Description(
-      card: part.card, kind: part.kind.name, isCausal: isCausal, needsGrid: needsGrid,
-      defaults: part.defaults, slot: ["width": slot.width, "tokens": slot.tokens],
-      parameters: parameters.map { ParameterRow(name: $0.name, shape: $0.value.shape) },
-      parameterCount: module.parameterCount,
-      multiplyAccumulates: countingMultiplyAccumulates {
-        _ = module(Tensor.zeros([1, slot.tokens, slot.width]))
-      })
+      card: part.card, kind: part.kind.rawValue, isCausal: door.isCausal, needsGrid: part.needsGrid,
+      defaults: part.defaults, inputs: door.inputs.map(PortRow.init),
+      outputs: door.outputs.map(PortRow.init),
+      parameters: parameters.map { ParameterRow(name: $0.name, shape: $0.value.shape, isLearned: true) }
+        + buffers.map { ParameterRow(name: $0.name, shape: $0.value.shape, isLearned: false) },
+      parameterCount: parameters.map(\.value.size).reduce(0, +),
+      multiplyAccumulates: try countingMultiplyAccumulates { _ = try door(inputs, using: &random) })
     if output.json { return try output.print(description) }
     try show(description)
-  }
-
-  private func slot() throws -> TokenSlot {
-    let sides = grid.split(separator: "x").compactMap { Int($0) }
-    guard sides.count == 2, (sides + [width]).allSatisfy({ (1...10_000).contains($0) }) else {
-      throw Mistake(
-        "--width must be from 1 to 10000 and --grid rows x columns such as 7x7, got \(width) and '\(grid)'")
-    }
-    return TokenSlot(
-      width: width, tokens: sides[0] * sides[1],
-      grid: TokenSlot.Grid(rows: sides[0], columns: sides[1]))
   }
 
   private func show(_ description: Description) throws {
@@ -68,11 +67,23 @@ struct Describe: ParsableCommand {
     print("Verified by: \(card.verification)")
     print(
       "Causal: \(description.isCausal ? "yes" : "no"); needs a grid: \(description.needsGrid ? "yes" : "no")")
-    print("Settings and their defaults: \(try description.defaults.text())")
-    print("\nIn a slot of \(grid) tokens with \(width) numbers each:")
+    print("Settings and their defaults: \(try description.defaults.text())\n")
+    var ports = Table([("tensor", .left), ("shape", .left), ("type", .left)])
+    for (direction, rows) in [("in", description.inputs), ("out", description.outputs)] {
+      for row in rows {
+        let shape = "[\(row.shape.joined(separator: ", "))]"
+        let optional = row.isOptional && direction == "in" ? ", optional" : ""
+        ports.add(["\(direction) \(row.name)", shape, row.type + optional])
+      }
+    }
+    print(ports.text)
     var table = Table([("parameter", .left), ("shape", .left)])
-    for row in description.parameters { table.add([row.name, "\(row.shape)"]) }
-    if !description.parameters.isEmpty { print(table.text) }
-    print("\(description.parameterCount) parameters, \(description.multiplyAccumulates) multiply-accumulates")
+    for row in description.parameters {
+      table.add([row.name + (row.isLearned ? "" : " (not learned)"), "\(row.shape)"])
+    }
+    if !description.parameters.isEmpty { print("\n" + table.text) }
+    print(
+      "\n\(description.parameterCount) parameters,"
+        + " \(description.multiplyAccumulates) multiply-accumulates")
   }
 }

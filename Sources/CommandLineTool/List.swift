@@ -23,7 +23,7 @@ struct List: ParsableCommand {
     }
     let rows = parts.map {
       Row(
-        id: $0.card.id, name: $0.card.name, family: $0.card.family.rawValue, kind: $0.kind.name,
+        id: $0.card.id, name: $0.card.name, family: $0.card.family.rawValue, kind: $0.kind.rawValue,
         verified: $0.card.verification)
     }
     if output.json { return try output.print(rows) }

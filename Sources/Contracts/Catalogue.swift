@@ -1,37 +1,83 @@
 import CallosumNetworks
 import CallosumTensors
 
-/// An entry of the catalogue: a card and how to build the part from JSON settings.
+/// An entry of the catalogue: a card, and how to build the part from JSON settings.
 public struct Part: Sendable {
   public let card: Card
   public let kind: Kind
   public let defaults: JSONValue
+  /// Settings and places that the conformance suite tries.
+  public let trials: [(settings: JSONValue, slot: Slot)]
+  /// Whether the tokens of its slot must lie in a grid.
+  public let needsGrid: Bool
+  private typealias Builder<Result> =
+    @Sendable (JSONValue?, Slot, inout RandomGenerator) throws -> Result
+  private let openDoor: Builder<Door>
+  private let buildUnit: Builder<any StatefulLayer>?
 
-  /// What a part can be used as.
-  public enum Kind: Sendable {
-    case tokenMixer(
-      isCausal: Bool, needsGrid: Bool,
-      build: @Sendable (JSONValue?, TokenSlot, inout RandomGenerator) throws -> any Layer)
+  /// Any mechanism as an entry.
+  public init<M: Mechanism>(_ type: M.Type) { self.init(type, needsGrid: false, unit: nil) }
 
-    public var name: String {
-      switch self {
-      case .tokenMixer: "token mixer"
-      }
+  /// A mechanism that can be a layer of a network.
+  public init<M: UnitMechanism>(_ type: M.Type) {
+    self.init(type, needsGrid: false) { try M($0, in: $1, using: &$2) }
+  }
+
+  /// A token mixer, refused where it needs a grid and has none.
+  public init<M: TokenMixer>(_ type: M.Type) {
+    self.init(type, needsGrid: M.needsGrid) { try M($0, in: $1, using: &$2) }
+  }
+
+  private init<M: Mechanism>(
+    _ type: M.Type, needsGrid: Bool,
+    unit: (@Sendable (M.Settings, Slot, inout RandomGenerator) throws -> any StatefulLayer)?
+  ) {
+    let id = M.card.id
+    @Sendable func settings(_ json: JSONValue?, _ slot: Slot) throws -> M.Settings {
+      let settings = try M.Settings.decoded(from: json, for: id)
+      if needsGrid { _ = try slot.requireGrid(id) }
+      return settings
+    }
+    card = M.card
+    kind = M.kind
+    defaults = (try? JSONValue(encoding: M.Settings())) ?? .object([:])
+    trials = M.trials.map { ((try? JSONValue(encoding: $0.settings)) ?? .object([:]), $0.slot) }
+    self.needsGrid = needsGrid
+    openDoor = { json, slot, random in try M.door(settings(json, slot), in: slot, using: &random) }
+    if let unit {
+      buildUnit = { json, slot, random in try unit(settings(json, slot), slot, &random) }
+    } else {
+      buildUnit = nil
     }
   }
 
-  /// A token mixer as an entry.
-  public static func tokenMixer<Mixer: TokenMixer>(_ type: Mixer.Type) -> Part {
-    Part(
-      card: Mixer.card,
-      kind: .tokenMixer(isCausal: Mixer.isCausal, needsGrid: Mixer.needsGrid) { json, slot, generator in
-        let settings = try Mixer.Settings.decoded(from: json, for: Mixer.card.id)
-        if Mixer.needsGrid && slot.grid == nil {
-          throw Mistake("\(Mixer.card.id) needs tokens in a grid, but this slot holds a sequence")
-        }
-        return try Mixer(settings, in: slot, using: &generator)
-      },
-      defaults: (try? JSONValue(encoding: Mixer.Settings())) ?? .object([:]))
+  /// The part with its inputs and outputs by name.
+  /// - Throws: ``Mistake`` for settings that are unknown or do not suit the slot.
+  public func door(
+    _ settings: JSONValue? = nil, in slot: Slot, using generator: inout RandomGenerator
+  ) throws -> Door {
+    try openDoor(settings, slot, &generator)
+  }
+
+  /// The part as a layer on tokens [batch, tokens, width].
+  /// - Throws: ``Mistake`` if it is no layer, or the settings are unknown or do not suit the slot.
+  public func unit(
+    _ settings: JSONValue? = nil, in slot: Slot, using generator: inout RandomGenerator
+  ) throws -> any StatefulLayer {
+    guard let buildUnit else {
+      throw Mistake("\(card.id) is a \(kind.rawValue), which cannot be a layer of a network")
+    }
+    return try buildUnit(settings, slot, &generator)
+  }
+
+  /// The part as a token mixer.
+  /// - Throws: ``Mistake`` if it is none, or as ``unit(_:in:using:)`` does.
+  public func tokenMixer(
+    _ settings: JSONValue? = nil, in slot: Slot, using generator: inout RandomGenerator
+  ) throws -> any Layer {
+    guard kind == .tokenMixer, let layer = try unit(settings, in: slot, using: &generator) as? any Layer
+    else { throw Mistake("\(card.id) is a \(kind.rawValue), not a token mixer") }
+    return layer
   }
 }
 

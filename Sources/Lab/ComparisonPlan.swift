@@ -50,14 +50,11 @@ public struct ComparisonPlan: Sendable {
   }
 
   private func network(_ part: Part, seed: UInt64) throws -> MetaFormer {
-    guard case .tokenMixer(_, _, let build) = part.kind else {
-      throw Mistake("\(part.card.id) is a \(part.kind.name), not a token mixer; compare token mixers")
-    }
     var random = RandomGenerator(seed: seed).stream("weights")
     return try MetaFormer(
       settings.network, imageShape: task.imageShape, classes: task.classCount, using: &random
     ) { slot, random in
-      try build(partSettings[part.card.id], slot, &random)
+      try part.tokenMixer(partSettings[part.card.id], in: slot, using: &random)
     }
   }
 

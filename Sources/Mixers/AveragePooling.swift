@@ -24,11 +24,20 @@ public final class AveragePooling: TokenMixer {
     verification: "PyTorch's avg_pool2d: values and gradients")
   public static let needsGrid = true
 
+  public static var trials: [Trial<Settings>] {
+    [5, 7].map { window in
+      var settings = Settings()
+      settings.window = window
+      return Trial(settings, in: Slot(width: 7, rows: 3, columns: 5))
+    }
+  }
+
   private let window: Int
   private let rows, columns: Int
 
-  public init(_ settings: Settings, in slot: TokenSlot, using generator: inout RandomGenerator) throws {
-    guard let grid = slot.grid else { throw Mistake("average-pooling needs tokens in a grid") }
+  public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
+    try slot.requireEqualWidths(Self.card.id)
+    let grid = try slot.requireGrid(Self.card.id)
     window = settings.window
     (rows, columns) = (grid.rows, grid.columns)
   }

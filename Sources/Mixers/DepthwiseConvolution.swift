@@ -26,11 +26,19 @@ public final class DepthwiseConvolution: TokenMixer {
     verification: "PyTorch's conv2d with groups: values and gradients")
   public static let needsGrid = true
 
+  public static var trials: [Trial<Settings>] {
+    var unbiased = Settings(), pointwise = Settings()
+    (unbiased.window, unbiased.bias) = (5, false)
+    pointwise.window = 1
+    return [unbiased, pointwise].map { Trial($0, in: Slot(width: 7, rows: 3, columns: 5)) }
+  }
+
   public let convolution: Conv2d
   private let rows, columns: Int
 
-  public init(_ settings: Settings, in slot: TokenSlot, using generator: inout RandomGenerator) throws {
-    guard let grid = slot.grid else { throw Mistake("depthwise-convolution needs tokens in a grid") }
+  public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
+    try slot.requireEqualWidths(Self.card.id)
+    let grid = try slot.requireGrid(Self.card.id)
     let half = settings.window / 2
     convolution = Conv2d(
       slot.width, slot.width, kernel: (settings.window, settings.window), padding: (half, half),

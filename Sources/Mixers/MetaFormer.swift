@@ -58,15 +58,15 @@ public final class MetaFormer: Layer {
   /// - Throws: `Mistake` if the patches do not tile the images, or what `mixer` throws.
   public init(
     _ settings: Settings, imageShape: [Int], classes: Int, using generator: inout RandomGenerator,
-    mixer: (TokenSlot, inout RandomGenerator) throws -> any Layer
+    mixer: (Slot, inout RandomGenerator) throws -> any Layer
   ) throws {
     try settings.validate()
     patch = settings.patch
     try expect(
       imageShape[0] % patch == 0 && imageShape[1] % patch == 0,
       "patches of side \(patch) do not tile images of \(imageShape[0]) x \(imageShape[1])")
-    let grid = TokenSlot.Grid(rows: imageShape[0] / patch, columns: imageShape[1] / patch)
-    let slot = TokenSlot(width: settings.width, tokens: grid.rows * grid.columns, grid: grid)
+    let slot = Slot(
+      width: settings.width, rows: imageShape[0] / patch, columns: imageShape[1] / patch)
     embed = Linear(patch * patch * imageShape[2], settings.width, using: &generator)
     positions = generator.normal([slot.tokens, settings.width], standardDeviation: 0.02)
     var made: [Block] = []

@@ -2,8 +2,8 @@ import CallosumContracts
 
 /// The parts of this family, a line each.
 public let mixers: [Part] = [
-  .tokenMixer(AveragePooling.self),
-  .tokenMixer(DepthwiseConvolution.self),
-  .tokenMixer(SoftmaxAttention.self),
-  .tokenMixer(SpatialMLP.self),
+  Part(AveragePooling.self),
+  Part(DepthwiseConvolution.self),
+  Part(SoftmaxAttention.self),
+  Part(SpatialMLP.self),
 ]

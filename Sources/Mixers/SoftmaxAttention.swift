@@ -29,12 +29,23 @@ public final class SoftmaxAttention: TokenMixer {
     verification: "PyTorch's scaled_dot_product_attention: values and gradients; a whole network for 20 steps"
   )
 
-  public let attention: MultiHeadAttention
+  public static var trials: [Trial<Settings>] {
+    var unbiased = Settings(), causal = Settings()
+    (unbiased.heads, unbiased.bias) = (1, false)
+    (causal.heads, causal.causal) = (7, true)
+    return [unbiased, causal].map { Trial($0, in: Slot(width: 7, tokens: 15)) }
+  }
 
-  public init(_ settings: Settings, in slot: TokenSlot, using generator: inout RandomGenerator) throws {
+  public let attention: MultiHeadAttention
+  public let isCausal: Bool
+  public var takesAnyLength: Bool { true }
+
+  public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
+    try slot.requireEqualWidths(Self.card.id)
     try expect(
       slot.width % settings.heads == 0,
       "softmax-attention: width \(slot.width) does not divide into \(settings.heads) heads")
+    isCausal = settings.causal
     attention = MultiHeadAttention(
       slot.width, heads: settings.heads, causal: settings.causal, bias: settings.bias, using: &generator)
   }

@@ -22,13 +22,22 @@ public final class SpatialMLP: TokenMixer {
       + "is learned once and does not depend on the image. It fits one number of tokens only.",
     verification: "matrix products and GELU checked against PyTorch")
 
+  public static var trials: [Trial<Settings>] {
+    [1, 11].map { hidden in
+      var settings = Settings()
+      settings.hidden = hidden
+      return Trial(settings, in: Slot(width: 7, tokens: 15))
+    }
+  }
+
   @Parameter public var up: Tensor
   @Parameter public var upBias: Tensor
   @Parameter public var down: Tensor
   @Parameter public var downBias: Tensor
   private let tokens: Int
 
-  public init(_ settings: Settings, in slot: TokenSlot, using generator: inout RandomGenerator) throws {
+  public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
+    try slot.requireEqualWidths(Self.card.id)
     tokens = slot.tokens
     let hidden = settings.hidden > 0 ? settings.hidden : max(slot.width / 2, 1)
     let start = Initialiser.fanInUniform

@@ -146,7 +146,7 @@ private func descend(_ value: Any, _ path: String, _ body: (String, Any) -> Void
 // MARK: Calls
 
 /// A module from one tensor to one tensor of floating-point numbers.
-public protocol Layer: Module {
+public protocol Layer: StatefulLayer {
   /// What the layer computes; callers use `layer(x)`.
   func forward(_ x: Tensor) -> Tensor
 }

@@ -26,10 +26,18 @@ extension Module {
     try Safetensors.save(weights(), metadata: metadata, to: path)
   }
 
-  /// Takes up parameters and buffers of a safetensors file.
-  public func load(from path: String) throws {
+  /// Takes up parameters and buffers of a safetensors file; with `type`, numbers that are not whole are
+  /// turned into it and the module's own become so too.
+  public func load(from path: String, as type: DType? = nil) throws {
     do {
-      try load(weights: Safetensors.load(path).tensors)
+      var tensors = try Safetensors.load(path).tensors
+      if let type {
+        for place in parameters() + buffers() where place.value.dtype.isFloatingPoint {
+          place.value = place.value.asType(type)
+        }
+        tensors = tensors.mapValues { $0.dtype.isFloatingPoint ? $0.asType(type) : $0 }
+      }
+      try load(weights: tensors)
     } catch let error as WeightsError {
       throw WeightsError(description: "\(path): \(error.description)")
     }

@@ -31,38 +31,37 @@ private final class Idle: TokenMixer {
   static let card = Card(
     id: "idle", name: "Idle", family: .mixers, paper: "None", year: 2000, summary: "", verification: "")
   static let needsGrid = true
-  init(_ settings: Settings, in slot: TokenSlot, using generator: inout RandomGenerator) throws {}
+  static let trials: [Trial<Settings>] = []
+  init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {}
   func forward(_ x: Tensor) -> Tensor { x }
 }
 
 @Suite struct CatalogueTests {
   @Test func findsByID() throws {
-    let catalogue = Catalogue([.tokenMixer(Idle.self)])
+    let catalogue = Catalogue([Part(Idle.self)])
     #expect(try catalogue.part("idle").card.name == "Idle")
     #expect(throws: Mistake("unknown part 'idel'; did you mean 'idle'?")) { try catalogue.part("idel") }
   }
 
   @Test func twoPartsWithOneID() async {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-      _ = Catalogue([.tokenMixer(Idle.self)], [.tokenMixer(Idle.self)])
+      _ = Catalogue([Part(Idle.self)], [Part(Idle.self)])
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
     #expect(text.contains("two parts have the id idle"))
   }
 
   @Test func anEntryChecksBeforeItBuilds() throws {
-    guard case .tokenMixer(let isCausal, let needsGrid, let build) = Part.tokenMixer(Idle.self).kind else {
-      return
-    }
-    #expect(!isCausal && needsGrid)
+    let part = Part(Idle.self)
+    #expect(part.needsGrid && part.kind == .tokenMixer)
     var random = RandomGenerator(seed: 1)
     #expect(throws: Mistake("idle needs tokens in a grid, but this slot holds a sequence")) {
-      try build(nil, TokenSlot(width: 3, tokens: 5), &random)
+      try part.tokenMixer(in: Slot(width: 3, tokens: 5), using: &random)
     }
     #expect(throws: Mistake("configuration of idle: unknown key 'cont'; did you mean 'count'?")) {
-      let grid = TokenSlot.Grid(rows: 1, columns: 5)
-      return try build(.object(["cont": .integer(1)]), TokenSlot(width: 3, tokens: 5, grid: grid), &random)
+      try part.unit(
+        .object(["cont": .integer(1)]), in: Slot(width: 3, rows: 1, columns: 5), using: &random)
     }
-    #expect(Part.tokenMixer(Idle.self).defaults == .object(["count": .integer(1)]))
+    #expect(Part(Idle.self).defaults == .object(["count": .integer(1)]))
   }
 }

@@ -1,0 +1,92 @@
+import CallosumTensors
+
+/// One named tensor that a part takes or gives.
+public struct TensorPort: Sendable, Equatable {
+  /// The size of one axis.
+  public enum Extent: Sendable, Equatable {
+    case fixed(Int)
+    /// Any size, the same wherever the name appears, such as "batch" or "tokens".
+    case free(String)
+  }
+
+  /// What values make sense, for whoever has to make some up.
+  public enum Values: Sendable, Equatable {
+    case real
+    /// 0 to 1.
+    case fractions
+    /// 0 or 1.
+    case spikes
+    /// Whole numbers from 0, as int32.
+    case indices(below: Int)
+  }
+
+  public let name: String
+  public let shape: [Extent]
+  public let values: Values
+  /// Whether it may be left out, as a carried state may.
+  public let isOptional: Bool
+
+  public init(_ name: String, _ shape: [Extent], _ values: Values = .real, isOptional: Bool = false) {
+    self.name = name
+    self.shape = shape
+    self.values = values
+    self.isOptional = isOptional
+  }
+
+  /// Whether derivatives by it make sense.
+  public var isDifferentiable: Bool {
+    if case .indices = values { false } else { true }
+  }
+
+  /// The shape for people: `[batch, tokens, 64]`.
+  public var shapeText: String { "[\(shapeWords.joined(separator: ", "))]" }
+
+  /// Each axis as a word: its name or its size.
+  public var shapeWords: [String] {
+    shape.map { extent in
+      switch extent {
+      case .fixed(let size): "\(size)"
+      case .free(let name): name
+      }
+    }
+  }
+
+  /// Checks a tensor and adds the sizes of the free axes to `sizes`.
+  /// - Throws: ``Mistake`` that names both shapes.
+  func check(_ tensor: Tensor, _ sizes: inout [String: Int]) throws {
+    let wanted = isDifferentiable ? "float32 or float64" : "int32"
+    try expect(
+      isDifferentiable ? tensor.dtype.isFloatingPoint : tensor.dtype == .int32,
+      "'\(name)' must be \(wanted), is \(tensor.dtype)")
+    var fits = tensor.ndim == shape.count
+    if fits {
+      for (size, extent) in zip(tensor.shape, shape) {
+        switch extent {
+        case .fixed(let expected): fits = fits && size == expected
+        case .free(let axis):
+          try expect(
+            sizes[axis, default: size] == size,
+            "'\(name)' has \(size) along \(axis), other tensors \(sizes[axis, default: size])")
+          sizes[axis] = size
+        }
+      }
+    }
+    try expect(fits, "'\(name)' must have the shape \(shapeText), has \(tensor.shape)")
+  }
+
+  /// A tensor that fits, free axes of the given sizes, with values made up by `generator`.
+  public func example(_ sizes: [String: Int], using generator: inout RandomGenerator) -> Tensor {
+    let shape = shape.map { extent in
+      switch extent {
+      case .fixed(let size): size
+      case .free(let name): sizes[name, default: 3]
+      }
+    }
+    return switch values {
+    case .real: generator.normal(shape)
+    case .fractions: generator.uniform(shape)
+    case .spikes: generator.bernoulli(shape, probability: 0.3).asType(.float32)
+    case .indices(let count): generator.integers(shape, low: 0, high: count)
+    }
+  }
+}

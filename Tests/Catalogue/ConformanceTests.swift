@@ -1,0 +1,305 @@
+import Callosum
+import CallosumTestSupport
+import Foundation
+import Testing
+
+// What every part of the catalogue must pass, whatever its kind: it is known by its door alone.
+
+/// A part with settings in a place.
+struct PartTrial: Sendable, CustomStringConvertible {
+  let part: Part
+  let settings: JSONValue?
+  let slot: Slot
+
+  /// Each part with its defaults on a square, and in its own odd places.
+  static let all: [PartTrial] = Catalogue.all.parts.flatMap { part in
+    [PartTrial(part: part, settings: nil, slot: Slot(width: 8, rows: 4, columns: 4))]
+      + part.trials.map { PartTrial(part: part, settings: $0.settings, slot: $0.slot) }
+  }
+
+  func door(seed: UInt64 = 1) throws -> Door {
+    var random = RandomGenerator(seed: seed)
+    return try part.door(settings, in: slot, using: &random)
+  }
+
+  /// Inputs of `batch` rows, and `length` tokens where the door takes any number.
+  func inputs(_ door: Door, batch: Int = 2, length: Int? = nil) -> [String: Tensor] {
+    var random = RandomGenerator(seed: 2)
+    return door.exampleInputs(["batch": batch, "tokens": length ?? slot.tokens], using: &random)
+  }
+
+  var description: String {
+    "\(part.card.id)\(settings.flatMap { try? $0.text() } ?? "") in \(slot.tokens) x \(slot.width)"
+  }
+}
+
+extension Door {
+  /// The result for `inputs`, random numbers always the same.
+  func apply(_ inputs: [String: Tensor]) throws -> [String: Tensor] {
+    var random = RandomGenerator(seed: 5)
+    return try self(inputs, using: &random)
+  }
+
+  /// Everything that learning may change.
+  var parameters: [NamedParameter] { module?.parameters() ?? [] }
+
+  /// Why no gradient reaches a parameter, if the part says so.
+  func excuse(_ parameter: String) -> String? {
+    withoutGradient.first { parameter.hasPrefix($0.key) }?.value
+  }
+}
+
+private func problem(
+  _ actual: Tensor?, _ expected: Tensor?, _ allowed: Double = 1e-5
+) -> String? {
+  guard let actual, let expected else { return "is missing" }
+  if !actual.dtype.isFloatingPoint { return actual.doubleBits == expected.doubleBits ? nil : "differs" }
+  return CallosumTestSupport.Comparison(
+    actual, expected, within: Tolerance(relative: allowed, ofLargest: allowed)).problem
+}
+
+@Suite struct PartConformanceTests {
+  @Test func everyPartHasTwoOddPlaces() {
+    for part in Catalogue.all.parts { #expect(part.trials.count >= 2, "\(part.card.id)") }
+  }
+
+  @Test(arguments: PartTrial.all) func givesWhatItsPortsSay(_ trial: PartTrial) throws {
+    let door = try trial.door()
+    let results = try door.apply(trial.inputs(door))
+    #expect(Set(results.keys) == Set(door.outputs.map(\.name)))
+    for port in door.outputs {
+      let tensor = try #require(results[port.name])
+      #expect(tensor.ndim == port.shape.count, "\(port.name) \(tensor.shape)")
+      for (size, extent) in zip(tensor.shape, port.shape) {
+        if case .fixed(let expected) = extent { #expect(size == expected, "\(port.name)") }
+      }
+      guard tensor.dtype.isFloatingPoint else { continue }
+      #expect(tensor.asType(.float32).floats.allSatisfy { !$0.isNaN }, "\(port.name)")
+      #expect(tensor.asType(.float32).floats.contains { $0 != 0 }, "\(port.name)")
+    }
+  }
+
+  @Test(arguments: PartTrial.all) func everyParameterGetsAGradient(_ trial: PartTrial) throws {
+    let door = try trial.door()
+    let inputs = trial.inputs(door)
+    let (_, gradients) = try valueAndGradient(by: door.parameters) {
+      let outputs = try door.apply(inputs).values.filter(\.dtype.isFloatingPoint)
+      return outputs.map { square($0).sum() }.reduce(Tensor(0, .float32)) { $0 + $1 }
+    }
+    for (parameter, gradient) in zip(door.parameters, gradients) {
+      #expect(gradient.shape == parameter.value.shape)
+      #expect(gradient.floats.allSatisfy { $0.isFinite }, "\(parameter.name)")
+      let arrives = gradient.floats.contains { $0 != 0 }
+      #expect(arrives == (door.excuse(parameter.name) == nil), "\(parameter.name)")
+    }
+  }
+
+  /// The whole part in float64 against central differences, by its inputs and every parameter, and in
+  /// float32, which takes other kernels, against float64.
+  @Test(arguments: PartTrial.all) func derivatives(_ trial: PartTrial) throws {
+    func solve(_ dtype: DType) throws -> (
+      inputs: [Tensor], cotangents: [Tensor], outputs: [Tensor], gradients: [Tensor],
+      function: ([Tensor]) -> Tensor
+    ) {
+      let door = try trial.door()
+      for place in door.parameters + (door.module?.buffers() ?? [])
+      where place.value.dtype.isFloatingPoint { place.value = place.value.asType(dtype) }
+      let given = trial.inputs(door).mapValues { $0.dtype.isFloatingPoint ? $0.asType(dtype) : $0 }
+      let names = given.keys.sorted().filter { given[$0]?.dtype.isFloatingPoint ?? false }
+      let parameters = door.parameters.filter { door.excuse($0.name) == nil }
+      let shown = door.outputs.filter(\.isDifferentiable).map(\.name)
+      func outputs(_ all: [Tensor]) -> [Tensor] {
+        withParameters(parameters, as: Array(all.dropFirst(names.count))) {
+          let results = try? door.apply(given.merging(zip(names, all)) { $1 })
+          return shown.compactMap { results?[$0] }
+        }
+      }
+      let inputs = names.compactMap { given[$0] } + parameters.map(\.value)
+      let (values, pullback) = valueAndPullback(at: inputs, of: outputs)
+      var random = RandomGenerator(seed: 3)
+      let cotangents = values.map { random.normal($0.shape).asType(dtype) }
+      return (
+        inputs, cotangents, values, pullback(cotangents),
+        { all in
+          zip(outputs(all), cotangents).map { ($0 * $1).sum() }.reduce(Tensor(0, dtype)) { $0 + $1 }
+        }
+      )
+    }
+    let exact = try solve(.float64)
+    guard !exact.outputs.isEmpty else { return }
+    let wrong = finiteDifferenceProblem(
+      at: exact.inputs, gradients: exact.gradients, cotangent: Tensor(1, .float64), tolerance: 1e-6,
+      of: exact.function)
+    #expect(wrong == nil)
+
+    let fast = try solve(.float32)
+    let pairs = zip(fast.outputs + fast.gradients, exact.outputs + exact.gradients)
+    for (place, (float, double)) in pairs.enumerated() {
+      #expect(problem(float.asType(.float64), double) == nil, "\(place)")
+    }
+  }
+
+  @Test(arguments: PartTrial.all) func sameSeedSameBits(_ trial: PartTrial) throws {
+    try Setting().run {
+      let (a, b, other) = (try trial.door(), try trial.door(), try trial.door(seed: 4))
+      let inputs = trial.inputs(a)
+      let first = try a.apply(inputs)
+      for again in [try b.apply(inputs), try a.apply(inputs)] {
+        for name in first.keys { #expect(first[name]?.doubleBits == again[name]?.doubleBits, "\(name)") }
+      }
+      let differ = a.parameters.map(\.value.doubleBits) != other.parameters.map(\.value.doubleBits)
+      #expect(differ == !a.parameters.isEmpty)
+    }
+  }
+
+  /// What the other rows hold, be it NaN, does not reach a row.
+  @Test(arguments: PartTrial.all) func rowsAreIndependent(_ trial: PartTrial) throws {
+    let door = try trial.door()
+    guard door.rowsAreIndependent else { return }
+    func row(_ tensors: [String: Tensor], _ index: Int, _ ports: [TensorPort]) -> [String: Tensor] {
+      var result = tensors
+      for port in ports {
+        guard let axis = port.shape.firstIndex(of: .free("batch")) else { continue }
+        result[port.name] = tensors[port.name]?.sliced(axis: axis, from: index, to: index + 1)
+      }
+      return result
+    }
+    let inputs = trial.inputs(door, batch: 3)
+    let together = try door.apply(inputs)
+    var poisoned = inputs
+    for port in door.inputs where port.isDifferentiable {
+      guard let axis = port.shape.firstIndex(of: .free("batch")), let tensor = inputs[port.name] else {
+        continue
+      }
+      let middle = tensor.sliced(axis: axis, from: 1, to: 2)
+      let nan = Tensor.full(middle.shape, .nan)
+      poisoned[port.name] = concatenated([nan, middle, nan], axis: axis)
+    }
+    let survivor = try door.apply(poisoned)
+    for index in 0..<3 {
+      let alone = try door.apply(row(inputs, index, door.inputs))
+      for (name, tensor) in row(together, index, door.outputs) {
+        #expect(problem(tensor, alone[name]) == nil, "\(name), row \(index)")
+      }
+      guard index == 1 else { continue }
+      for (name, tensor) in row(survivor, index, door.outputs) {
+        #expect(problem(tensor, alone[name]) == nil, "\(name) beside NaN")
+      }
+    }
+  }
+
+  @Test(arguments: PartTrial.all) func theFutureDoesNotMatter(_ trial: PartTrial) throws {
+    let door = try trial.door()
+    guard door.isCausal, let axis = door.sequenceAxis else { return }
+    let inputs = trial.inputs(door)
+    let length = try #require(door.alongSequence(inputs).first?.value.dim(axis))
+    let whole = try door.apply(inputs)
+    for time in 1..<length {
+      var changed = inputs
+      for (name, tensor) in door.alongSequence(inputs) where tensor.dtype.isFloatingPoint {
+        let past = tensor.sliced(axis: axis, to: time), future = tensor.sliced(axis: axis, from: time)
+        changed[name] = concatenated([past, future * 3 + 1], axis: axis)
+      }
+      let results = try door.apply(changed)
+      for (name, tensor) in door.alongSequence(results) {
+        let expected = whole[name]?.sliced(axis: axis, to: time)
+        #expect(problem(tensor.sliced(axis: axis, to: time), expected) == nil, "\(name), time \(time)")
+      }
+    }
+  }
+
+  /// A sequence in pieces of any length, each with the state that the piece before left.
+  @Test(arguments: PartTrial.all) func piecesMakeTheWhole(_ trial: PartTrial) throws {
+    let door = try trial.door()
+    guard let axis = door.sequenceAxis, !door.carried.isEmpty else { return }
+    let length = 11
+    let inputs = trial.inputs(door, length: length)
+    let whole = try door.apply(inputs)
+    for cuts in [[1], [4, 5], [7]] {
+      var carried: [String: Tensor] = [:]
+      var pieces: [String: [Tensor]] = [:]
+      for (from, to) in zip([0] + cuts, cuts + [length]) {
+        var piece = inputs.merging(carried) { $1 }
+        for (name, tensor) in door.alongSequence(inputs) {
+          piece[name] = tensor.sliced(axis: axis, from: from, to: to)
+        }
+        let results = try door.apply(piece)
+        carried = results.filter { door.carried.contains($0.key) }
+        for (name, tensor) in door.alongSequence(results) { pieces[name, default: []].append(tensor) }
+      }
+      for (name, parts) in pieces {
+        #expect(problem(concatenated(parts, axis: axis), whole[name], 2e-5) == nil, "\(name) \(cuts)")
+      }
+      for (name, tensor) in carried { #expect(problem(tensor, whole[name], 2e-5) == nil, "\(name) \(cuts)") }
+    }
+  }
+
+  @Test(arguments: PartTrial.all) func weightsSurviveAFile(_ trial: PartTrial) throws {
+    try inTemporaryFolder { folder in
+      try Setting().run {
+        let door = try trial.door(), other = try trial.door(seed: 9)
+        guard let module = door.module, let copy = other.module else { return }
+        try module.save(to: folder + "/weights")
+        try copy.load(from: folder + "/weights")
+        let expected = try door.apply(trial.inputs(door)), found = try other.apply(trial.inputs(door))
+        for name in expected.keys { #expect(expected[name]?.doubleBits == found[name]?.doubleBits) }
+      }
+    }
+  }
+
+  @Test(arguments: PartTrial.all) func settingsRoundTrip(_ trial: PartTrial) throws {
+    let part = trial.part
+    var one = RandomGenerator(seed: 1), same = RandomGenerator(seed: 1)
+    let door = try part.door(trial.settings, in: trial.slot, using: &one)
+    let spelledOut = try part.door(trial.settings ?? part.defaults, in: trial.slot, using: &same)
+    #expect(
+      door.module?.weights().mapValues(\.doubleBits) == spelledOut.module?.weights().mapValues(\.doubleBits))
+    let error = #expect(throws: Mistake.self) {
+      try part.door(.object(["unknown-key": .null]), in: trial.slot, using: &one)
+    }
+    #expect(
+      error?.description.hasPrefix("configuration of \(part.card.id): unknown key 'unknown-key'") == true)
+  }
+}
+
+extension Door {
+  /// The tensors that lie along the sequence: what is not carried and has that axis.
+  func alongSequence(_ tensors: [String: Tensor]) -> [String: Tensor] {
+    guard let axis = sequenceAxis else { return [:] }
+    return tensors.filter { !carried.contains($0.key) && $0.value.ndim > axis }
+  }
+}
+
+extension Tensor {
+  /// All elements in full precision.
+  fileprivate var doubleBits: [UInt64] { asType(.float64).doubles.map(\.bitPattern) }
+}
+
+@Suite struct PartListTests {
+  /// Every file that declares a card is listed in Parts.swift of its room, and all lists are in the
+  /// catalogue.
+  @Test func theListsMatchTheFolders() throws {
+    let sources = Golden.folder.appendingPathComponent("../../Sources").standardizedFileURL
+    var listed = 0
+    for room in try FileManager.default.contentsOfDirectory(atPath: sources.path) {
+      let folder = sources.appendingPathComponent(room)
+      guard let list = try? String(contentsOf: folder.appendingPathComponent("Parts.swift"), encoding: .utf8)
+      else { continue }
+      let files = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
+      for file in files where file.hasSuffix(".swift") && file != "Parts.swift" {
+        let text = try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8)
+        guard text.contains("static let card") else { continue }
+        let type = ((file as NSString).lastPathComponent as NSString).deletingPathExtension
+        #expect(list.contains("(\(type).self)"), "\(room)/\(file) is not listed in \(room)/Parts.swift")
+        listed += 1
+      }
+    }
+    #expect(listed == Catalogue.all.parts.count)
+  }
+
+  @Test(arguments: Catalogue.all.parts.map(\.card)) func cardsAreComplete(_ card: Card) {
+    #expect(card.id.wholeMatch(of: /[a-z0-9]+(-[a-z0-9]+)*/) != nil)
+    for text in [card.name, card.paper, card.summary, card.verification] { #expect(!text.isEmpty) }
+    #expect((1900...2100).contains(card.year))
+  }
+}
