@@ -60,7 +60,7 @@ let package = Package(
     tests("Networks", see: ["Tensors", "Networks", "Contracts", "Mixers", "TestSupport"]),
     tests("Contracts", see: ["Tensors", "Networks", "Contracts"]),
     tests("Catalogue", see: ["Tensors", "Networks", "Contracts", "TestSupport"], and: ["Callosum"]),
-    tests("Tasks", see: ["Tasks", "Zlib", "TestSupport"]),
+    tests("Tasks", see: ["Tasks", "Zlib", "Tensors", "Contracts", "TestSupport"]),
     tests("Lab", see: ["Lab", "Contracts", "Networks", "Tensors", "TestSupport"]),
     tests("CommandLine", see: ["TestSupport"]),
   ])

@@ -1,19 +1,68 @@
 import CallosumTensors
 
 /// Some inputs and what is wanted of them.
-public struct Batch {
+public struct Batch: Sendable {
+  /// [batch] and the axes of the task's ``TaskInput``.
   public let inputs: Tensor
+  /// As the task's ``Objective`` says: [batch, positions...] or [batch, positions..., width].
   public let targets: Tensor
-  public init(inputs: Tensor, targets: Tensor) {
+  /// Which positions count, [batch, positions...] (bool); nil where all do.
+  public let mask: Tensor?
+
+  public init(inputs: Tensor, targets: Tensor, mask: Tensor? = nil) {
     self.inputs = inputs
     self.targets = targets
+    self.mask = mask
   }
 }
 
-/// A task of putting images into classes, with fixed images to learn from and to be judged on.
-public protocol ImageClassification: Sendable {
+/// What examples are for. Splits share no example, trajectory, field or recording.
+public enum Split: String, Codable, Sendable, CaseIterable {
+  /// Learned from.
+  case training
+  /// Looked at while learning: settings and the time to stop are chosen by it.
+  case validation
+  /// Judged by, once, when nothing is chosen any more.
+  case judged
+}
+
+/// What a network is given for one example.
+public enum TaskInput: Sendable, Equatable {
+  /// Numbers (float32) of this shape.
+  case values([Int])
+  /// Tokens (int32) from 0..<vocabulary; batches may hold fewer than `length`, all rows the same number.
+  case tokens(vocabulary: Int, length: Int)
+
+  /// Axes of one example, without the batch.
+  public var shape: [Int] {
+    switch self {
+    case .values(let shape): shape
+    case .tokens(_, let length): [length]
+    }
+  }
+}
+
+/// Something to be learned from examples: sequences, images, fields, functions.
+///
+/// An example is a function of the task's own seed, the split and its index alone, so that every arm of
+/// a comparison meets the same examples and a run can be continued.
+public protocol LearningTask: Sendable {
+  /// Short name on the command line.
   var id: String { get }
   var name: String { get }
+  var input: TaskInput { get }
+  /// Axes of one example that have a target each: [] for one answer, [length] for one per token, [rows,
+  /// columns] for one per place of a field.
+  var positions: [Int] { get }
+  var objective: Objective { get }
+  /// Number of examples, 0 for a split that the task does not have; nil where they never end.
+  func count(_ split: Split) -> Int?
+  /// The examples with these indices, from 0 up to ``count(_:)``.
+  func batch(_ split: Split, _ indices: [Int]) -> Batch
+}
+
+/// A task of putting images into classes, with fixed images to learn from and to be judged on.
+public protocol ImageClassification: LearningTask {
   /// [height, width, channels]
   var imageShape: [Int] { get }
   var classCount: Int { get }
@@ -22,4 +71,30 @@ public protocol ImageClassification: Sendable {
   /// Images [count, height, width, channels] (float32, standardised) and labels [count] (int32).
   func trainingBatch(_ indices: [Int]) -> Batch
   func testBatch(_ range: Range<Int>) -> Batch
+}
+
+/// Without images set aside for validation.
+extension ImageClassification {
+  public var input: TaskInput { .values(imageShape) }
+  public var positions: [Int] { [] }
+  public var objective: Objective { .classes(classCount) }
+
+  public func count(_ split: Split) -> Int? {
+    switch split {
+    case .training: trainingCount
+    case .validation: 0
+    case .judged: testCount
+    }
+  }
+
+  public func batch(_ split: Split, _ indices: [Int]) -> Batch {
+    switch split {
+    case .training: return trainingBatch(indices)
+    case .validation: fail("batch", "\(id) has no validation images")
+    case .judged:
+      let parts = indices.map { testBatch($0..<$0 + 1) }
+      return Batch(
+        inputs: concatenated(parts.map(\.inputs)), targets: concatenated(parts.map(\.targets)))
+    }
+  }
 }
