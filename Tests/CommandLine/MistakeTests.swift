@@ -64,7 +64,7 @@ private let mistakes: [(arguments: String, line: String)] = [
   ("describe average-pooling --config {\"window\":2}", "window must be odd and positive, is 2"),
   (
     "describe average-pooling --grid 7",
-    "--width must be from 1 to 10000 and --grid rows x columns such as 7x7, got 64 and '7'"
+    "--grid must be rows x columns such as 7x7, is '7'"
   ),
   ("list --family mixer", "unknown family 'mixer'; did you mean 'mixers'?"),
 ]
