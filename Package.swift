@@ -37,11 +37,12 @@ let package = Package(
     room("Mixers", sees: ["Tensors", "Networks", "Contracts"]),
     room("Tasks", sees: ["Zlib", "Tensors", "Contracts"]),
     room("Lab", sees: ["Kernels", "Tensors", "Networks", "Contracts", "Mixers"]),
+    room("Claims", sees: ["Tensors", "Networks", "Contracts", "Mixers", "Tasks", "Lab"]),
     .target(
       name: "Callosum",
       dependencies: [
         "CallosumTensors", "CallosumNetworks", "CallosumContracts", "CallosumMixers", "CallosumTasks",
-        "CallosumLab",
+        "CallosumLab", "CallosumClaims",
       ],
       path: "Sources/Callosum"),
     .executableTarget(

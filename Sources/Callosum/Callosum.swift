@@ -1,4 +1,5 @@
 // The library's one import: every room that programs use.
+@_exported import CallosumClaims
 @_exported import CallosumContracts
 @_exported import CallosumLab
 @_exported import CallosumMixers

@@ -4,23 +4,45 @@ import CallosumLab
 
 /// Every part of the catalogue.
 struct List: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "List every part.")
+  static let configuration = CommandConfiguration(abstract: "List every part, or every claim.")
 
   @Option(help: "Only the parts of this family.") var family: String?
+  @Flag(help: "The claims that can be re-checked instead of the parts.") var claims = false
   @OptionGroup var output: JSONOption
 
   private struct Row: Encodable {
     let id, name, family, kind, verified: String
   }
 
+  private struct ClaimRow: Encodable {
+    let id, family, claim, paper: String
+    let year: Int
+  }
+
   func run() throws {
-    var parts = Catalogue.all.parts
-    if let family {
-      guard let wanted = Family(rawValue: family) else {
-        throw unknownName("family", family, in: Family.allCases.map(\.rawValue))
+    let wanted = try family.map { name in
+      guard let family = Family(rawValue: name) else {
+        throw unknownName("family", name, in: Family.allCases.map(\.rawValue))
       }
-      parts = parts.filter { $0.card.family == wanted }
+      return family
     }
+    try claims
+      ? listClaims(allClaims.filter { wanted == nil || $0.family == wanted })
+      : listParts(Catalogue.all.parts.filter { wanted == nil || $0.card.family == wanted })
+  }
+
+  private func listClaims(_ claims: [Claim]) throws {
+    let rows = claims.map {
+      ClaimRow(
+        id: $0.id, family: $0.family.rawValue, claim: $0.sentence, paper: $0.paper, year: $0.year)
+    }
+    if output.json { return try output.print(rows) }
+    var table = Table([("id", .left), ("family", .left), ("claim", .left), ("paper", .left)])
+    for row in rows { table.add([row.id, row.family, row.claim, "\(row.paper), \(row.year)"]) }
+    print(table.text)
+  }
+
+  private func listParts(_ parts: [Part]) throws {
     let rows = parts.map {
       Row(
         id: $0.card.id, name: $0.card.name, family: $0.card.family.rawValue, kind: $0.kind.rawValue,

@@ -124,20 +124,11 @@ public struct Comparison: Codable, Sendable, Equatable {
 
   /// The result as one JSON document. A loss that is not a number is written as the string "nan".
   public func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.dateEncodingStrategy = .iso8601
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
+    return String(decoding: try ResultCoding.encoder(pretty: true).encode(self), as: UTF8.self)
   }
 
   /// Reads what `json()` wrote.
   public init(json: String) throws {
-    let decoder = JSONDecoder()
-    decoder.dateDecodingStrategy = .iso8601
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    self = try decoder.decode(Comparison.self, from: Data(json.utf8))
+    self = try ResultCoding.decoder.decode(Comparison.self, from: Data(json.utf8))
   }
 }

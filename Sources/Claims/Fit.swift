@@ -1,0 +1,36 @@
+import CallosumContracts
+import CallosumNetworks
+import CallosumTensors
+
+/// How an arm of a claim is trained.
+struct FitSettings {
+  var steps: Int
+  var learningRate = 1e-3
+  var weightDecay = 0.01
+  var schedule = Schedule.cosine(warmup: 0, final: 0)
+  /// Largest joint norm of the gradients; 0 leaves them as they are.
+  var clipNorm = 1.0
+}
+
+/// Trains `parameters` with AdamW on the loss that `loss` gives for each step, in training mode; notes the
+/// loss now and then. `share` is the part of the run that this training makes up, for its progress.
+func fit(
+  _ parameters: [NamedParameter], _ settings: FitSettings, in run: ClaimRun,
+  share: ClosedRange<Double> = 0...1, loss: (_ step: Int) throws -> Tensor
+) throws {
+  var dropout = run.random("dropout")
+  let optimiser = Adam.adamW(
+    parameters, learningRate: settings.learningRate, weightDecay: settings.weightDecay)
+  for step in 0..<settings.steps {
+    optimiser.learningRate =
+      settings.learningRate * settings.schedule.factor(step: step, of: settings.steps)
+    let (value, gradients) = try training(using: &dropout) {
+      try valueAndGradient(by: parameters) { try loss(step) }
+    }
+    optimiser.update(
+      settings.clipNorm > 0 ? clipped(gradients, toNorm: settings.clipNorm).gradients : gradients)
+    if step % max(settings.steps / 50, 1) == 0 { run.note("loss", value.item, step: step) }
+    let done = Double(step + 1) / Double(settings.steps)
+    try run.progress(share.lowerBound + done * (share.upperBound - share.lowerBound))
+  }
+}

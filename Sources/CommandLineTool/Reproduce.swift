@@ -1,0 +1,145 @@
+import ArgumentParser
+import Callosum
+import CallosumLab
+import Foundation
+
+/// Re-checks claims of papers and says how they fare.
+struct Reproduce: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Re-check papers' claims with criteria that were fixed before; print verdicts.",
+    discussion: """
+      A verdict is 'holds', 'inconclusive' or 'contradicted', computed from all seeds. The exit code is 0 \
+      whatever the verdict.
+      """)
+
+  @Argument(help: "Ids of claims; see 'callosum list --claims'.") var ids: [String] = []
+  @Option(help: "All claims of a family.") var family: String?
+  @Flag(help: "Every claim.") var all = false
+  @Option(parsing: .unconditional, help: "Seeds, instead of the claim's own.") var seeds: Int?
+  @Option(help: "quick (about three minutes a claim) or full.") var budget = "quick"
+  @Option(parsing: .unconditional, help: "Runs side by side; one for each core by default.")
+  var jobs: Int?
+  @Flag(help: "Show no progress.") var quiet = false
+  @OptionGroup var output: JSONOption
+
+  func run() throws {
+    let chosen = try chosenClaims()
+    guard let budget = ClaimBudget(rawValue: budget) else {
+      throw unknownName("budget", budget, in: ClaimBudget.allCases.map(\.rawValue))
+    }
+    let processes = jobs ?? ProcessInfo.processInfo.activeProcessorCount
+    try expect((1...256).contains(processes), "--jobs must be from 1 to 256, is \(processes)")
+    let reproductions = try chosen.map { try Reproduction($0, budget: budget, seeds: seeds) }
+    Interruption.listen()
+    var reports: [ClaimReport] = []
+    for (claim, reproduction) in zip(chosen, reproductions) where !Interruption.requested {
+      let report = try reproduce(claim, reproduction, processes)
+      reports.append(report)
+      if !output.json { print(report.text + "\n") }
+    }
+    if output.json {
+      print(String(decoding: try ResultCoding.encoder(pretty: true).encode(reports), as: UTF8.self))
+    } else if reports.count > 1 {
+      print(summary(reports).text)
+    }
+    if let code = Interruption.exitCode { throw ExitCode(code) }
+  }
+
+  private func chosenClaims() throws -> [Claim] {
+    try expect(
+      [!ids.isEmpty, family != nil, all].count { $0 } == 1,
+      "name claims, or give --family, or --all; 'callosum list --claims' shows what there is")
+    if all { return allClaims }
+    if let family {
+      guard let wanted = Family(rawValue: family) else {
+        throw unknownName("family", family, in: Family.allCases.map(\.rawValue))
+      }
+      let found = allClaims.filter { $0.family == wanted }
+      try expect(!found.isEmpty, "the family \(family) has no claims yet")
+      return found
+    }
+    return try ids.map { try allClaims.claim($0) }
+  }
+
+  private func reproduce(
+    _ claim: Claim, _ reproduction: Reproduction, _ processes: Int
+  ) throws -> ClaimReport {
+    // A thousandth of a run is the unit, so that long runs move too.
+    let bar = ProgressBar(
+      label: claim.id, total: reproduction.jobs.count * 1000, unit: "‰ of a run",
+      style: .standardError(quiet: quiet))
+    defer { bar.finish() }
+    var done: [String: Int] = [:]
+    func reach(_ job: Reproduction.Job, _ fraction: Double) {
+      let key = "\(job.arm) \(job.seed)", now = Int(fraction * 1000)
+      if now > done[key, default: 0] {
+        bar.advance(by: now - done[key, default: 0])
+        done[key] = now
+      }
+    }
+    return try reproduction.run(
+      processes: processes,
+      worker: { job, budget in
+        [
+          "run-claim", claim.id, "--arm", job.arm, "--seed", "\(job.seed)", "--budget", budget.rawValue,
+        ]
+      },
+      heard: { event in
+        switch event {
+        case .started(let job): bar.label = "\(claim.id): \(job.arm), seed \(job.seed)"
+        case .told(let job, .progress(let fraction)): reach(job, fraction)
+        case .told(let job, .result): reach(job, 1)
+        case .told: break
+        }
+      },
+      isCancelled: { Interruption.requested })
+  }
+
+  private func summary(_ reports: [ClaimReport]) -> Table {
+    var table = Table([("claim", .left), ("verdict", .left), ("seconds", .right)])
+    for report in reports {
+      table.add([report.id, report.judgement.verdict.rawValue, Format.significant(report.seconds)])
+    }
+    return table
+  }
+}
+
+/// One run of a claim, as `reproduce` starts it in a process of its own: tells what happens as lines of
+/// JSON.
+struct RunClaim: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run-claim", abstract: "Run one arm of a claim from one seed.", shouldDisplay: false)
+
+  @Argument(help: "Id of the claim.") var id: String
+  @Option(help: "Id of the arm.") var arm: String
+  @Option(parsing: .unconditional, help: "Seed.") var seed: UInt64
+  @Option(help: "quick or full.") var budget = "quick"
+
+  func run() throws {
+    let claim = try allClaims.claim(id)
+    guard claim.arms.contains(where: { $0.id == arm }) else {
+      throw unknownName("arm", arm, in: claim.arms.map(\.id))
+    }
+    guard let budget = ClaimBudget(rawValue: budget) else {
+      throw unknownName("budget", budget, in: ClaimBudget.allCases.map(\.rawValue))
+    }
+    Interruption.listen()
+    let told = LineWriter()
+    try Reproduction(claim, budget: budget).run(
+      Reproduction.Job(arm: arm, seed: seed), heard: told.write, isCancelled: { Interruption.requested })
+  }
+}
+
+/// Writes messages as lines, progress no more than some ten times a second.
+private final class LineWriter {
+  private var lastProgress = ContinuousClock.now - .seconds(1)
+
+  func write(_ message: ClaimMessage) {
+    if case .progress = message {
+      guard ContinuousClock.now - lastProgress > .milliseconds(100) else { return }
+      lastProgress = .now
+    }
+    guard let line = try? message.line else { return }
+    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+  }
+}

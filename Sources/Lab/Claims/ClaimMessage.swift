@@ -1,0 +1,40 @@
+import CallosumContracts
+import Foundation
+
+/// What a process that runs a part of a claim tells the one that started it, a line of JSON each.
+package enum ClaimMessage: Sendable, Equatable, Codable {
+  case progress(Double)
+  case point(step: Int, metric: String, value: Double)
+  case result(ClaimReport.Run)
+  /// Ended without a result, and why.
+  case failed(String)
+
+  package var line: String {
+    get throws { String(decoding: try ResultCoding.encoder(pretty: false).encode(self), as: UTF8.self) }
+  }
+
+  package init(line: String) throws {
+    self = try ResultCoding.decoder.decode(ClaimMessage.self, from: Data(line.utf8))
+  }
+}
+
+/// How results become JSON: numbers that are none are written as text, dates as ISO 8601.
+package enum ResultCoding {
+  package static func encoder(pretty: Bool) -> JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting =
+      pretty ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes] : [.sortedKeys]
+    encoder.dateEncodingStrategy = .iso8601
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return encoder
+  }
+
+  package static var decoder: JSONDecoder {
+    let decoder = JSONDecoder()
+    decoder.dateDecodingStrategy = .iso8601
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return decoder
+  }
+}

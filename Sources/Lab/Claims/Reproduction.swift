@@ -1,0 +1,116 @@
+import CallosumContracts
+import Foundation
+
+/// Re-checks one claim: runs every arm from every seed, side by side where that is faster, and judges.
+package struct Reproduction {
+  private let claim: Claim
+  private let budget: ClaimBudget
+  private let seeds: [UInt64]
+
+  /// One arm from one seed.
+  package struct Job: Sendable, Equatable {
+    package let arm: String
+    package let seed: UInt64
+    package init(arm: String, seed: UInt64) {
+      self.arm = arm
+      self.seed = seed
+    }
+  }
+
+  /// What happened, for progress and the store.
+  package enum Event {
+    case started(Job)
+    case told(Job, ClaimMessage)
+  }
+
+  /// - Throws: `Mistake` for fewer than one seed.
+  package init(_ claim: Claim, budget: ClaimBudget, seeds: Int? = nil) throws {
+    if let seeds {
+      try expect((1...1000).contains(seeds), "--seeds must be from 1 to 1000, is \(seeds)")
+    }
+    self.claim = claim
+    self.budget = budget
+    self.seeds = seeds.map { (1...UInt64($0)).map { $0 } } ?? claim.seeds
+  }
+
+  /// Seeds run in the outer loop, so that an interrupted claim still compares.
+  package var jobs: [Job] {
+    seeds.flatMap { seed in claim.arms.map { Job(arm: $0.id, seed: seed) } }
+  }
+
+  /// One job in this process.
+  package func run(_ job: Job, heard: (ClaimMessage) -> Void, isCancelled: () -> Bool) {
+    let start = ContinuousClock.now
+    withoutActuallyEscaping(heard) { heard in
+      withoutActuallyEscaping(isCancelled) { isCancelled in
+        let run = ClaimRun(
+          arm: job.arm, seed: job.seed, budget: budget,
+          heard: { event in
+            switch event {
+            case .progress(let fraction): heard(.progress(fraction))
+            case .point(let step, let metric, let value):
+              heard(.point(step: step, metric: metric, value: value))
+            }
+          },
+          isCancelled: isCancelled)
+        do {
+          let result = try claim.run(run)
+          let seconds = (ContinuousClock.now - start) / .seconds(1)
+          heard(.result(ClaimReport.Run(seed: job.seed, result: result, seconds: seconds)))
+        } catch is CancellationError {
+          heard(.failed("interrupted"))
+        } catch {
+          heard(.failed("\(error)"))
+        }
+      }
+    }
+  }
+
+  /// All jobs and the verdict. With more than one of `processes` each job gets a process of its own,
+  /// started by `worker`, and its share of the cores; else they run here, one after the other.
+  package func run(
+    processes: Int, worker: (Job, ClaimBudget) -> [String], heard: (Event) -> Void,
+    isCancelled: @escaping () -> Bool
+  ) throws -> ClaimReport {
+    let start = ContinuousClock.now
+    var runs: [String: [ClaimReport.Run]] = [:]
+    func note(_ job: Job, _ message: ClaimMessage) throws {
+      heard(.told(job, message))
+      switch message {
+      case .result(let run): runs[job.arm, default: []].append(run)
+      case .failed(let problem) where !isCancelled():
+        throw Mistake("\(claim.id), arm \(job.arm), seed \(job.seed): \(problem)")
+      default: break
+      }
+    }
+    if processes > 1 && jobs.count > 1 {
+      let pool = try WorkerPool(limit: min(processes, jobs.count))
+      defer { pool.stop() }
+      var waiting = jobs[...]
+      while !(waiting.isEmpty && pool.isEmpty) {
+        while let job = waiting.first, pool.hasRoom, !isCancelled() {
+          waiting.removeFirst()
+          try pool.start(job, arguments: worker(job, budget))
+          heard(.started(job))
+        }
+        for (job, message) in try pool.messages() { try note(job, message) }
+        if isCancelled() {
+          waiting = []
+          pool.interrupt()
+        }
+      }
+    } else {
+      for job in jobs where !isCancelled() {
+        heard(.started(job))
+        var problem: (any Error)?
+        run(
+          job, heard: { message in do { try note(job, message) } catch { problem = error } },
+          isCancelled: isCancelled)
+        if let problem { throw problem }
+      }
+    }
+    return ClaimReport(
+      claim, runs: runs, budget: budget, seeds: seeds,
+      seconds: (ContinuousClock.now - start) / .seconds(1), wasInterrupted: isCancelled())
+  }
+}
