@@ -35,14 +35,15 @@ let package = Package(
     room("Networks", sees: ["Kernels", "Tensors"]),
     room("Contracts", sees: ["Tensors", "Networks"]),
     room("Mixers", sees: ["Tensors", "Networks", "Contracts"]),
+    room("Memory", sees: ["Tensors", "Networks", "Contracts"]),
     room("Tasks", sees: ["Zlib", "Tensors", "Contracts"]),
     room("Lab", sees: ["Kernels", "Tensors", "Networks", "Contracts", "Mixers"]),
-    room("Claims", sees: ["Tensors", "Networks", "Contracts", "Mixers", "Tasks", "Lab"]),
+    room("Claims", sees: ["Tensors", "Networks", "Contracts", "Mixers", "Memory", "Tasks", "Lab"]),
     .target(
       name: "Callosum",
       dependencies: [
-        "CallosumTensors", "CallosumNetworks", "CallosumContracts", "CallosumMixers", "CallosumTasks",
-        "CallosumLab", "CallosumClaims",
+        "CallosumTensors", "CallosumNetworks", "CallosumContracts", "CallosumMixers", "CallosumMemory",
+        "CallosumTasks", "CallosumLab", "CallosumClaims",
       ],
       path: "Sources/Callosum"),
     .executableTarget(
@@ -61,6 +62,7 @@ let package = Package(
     tests("Networks", see: ["Tensors", "Networks", "Contracts", "Mixers", "TestSupport"]),
     tests("Contracts", see: ["Tensors", "Networks", "Contracts"]),
     tests("Catalogue", see: ["Tensors", "Networks", "Contracts", "TestSupport"], and: ["Callosum"]),
+    tests("Memory", see: ["Tensors", "Networks", "Contracts", "Memory", "TestSupport"]),
     tests("Tasks", see: ["Tasks", "Zlib", "Tensors", "Contracts", "TestSupport"]),
     tests("Lab", see: ["Lab", "Contracts", "Networks", "Tensors", "TestSupport"]),
     tests("CommandLine", see: ["TestSupport"]),
