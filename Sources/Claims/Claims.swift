@@ -1,7 +1,9 @@
 import CallosumContracts
 
 /// The claims of all families, a line each.
-public let allClaims: [Claim] = []
+public let allClaims: [Claim] = [
+  .modernHopfield
+]
 
 extension [Claim] {
   /// - Throws: `Mistake` with the nearest id if there is no such claim.

@@ -26,14 +26,14 @@ public struct Claim: Sendable {
   public let explanation: String?
   /// Trains and measures one arm from one seed.
   public let run: @Sendable (ClaimRun) throws -> ClaimResult
-  /// A picture (SVG) that shows what the mechanism does.
-  public let picture: (@Sendable () throws -> String)?
+  /// A picture that shows what the mechanism does.
+  public let picture: (@Sendable () throws -> Picture)?
 
   public init(
     id: String, family: Family, sentence: String, paper: String, year: Int, paperFigure: String,
     experiment: String, arms: [Arm], metrics: [Metric], criterion: Criterion, matching: Matching,
     seeds: [UInt64] = [1, 2, 3], explanation: String? = nil,
-    picture: (@Sendable () throws -> String)? = nil,
+    picture: (@Sendable () throws -> Picture)? = nil,
     run: @escaping @Sendable (ClaimRun) throws -> ClaimResult
   ) {
     self.id = id

@@ -32,6 +32,11 @@ struct HTML: ExpressibleByStringInterpolation {
     mutating func appendInterpolation(_ coordinate: Double) {
       text += String(format: "%.1f", coordinate.isFinite ? coordinate : 0)
     }
+
+    /// A share such as an opacity.
+    mutating func appendInterpolation(hundredths share: Double) {
+      text += String(format: "%.2f", share.isFinite ? share : 0)
+    }
   }
 
   /// Safe in text and between quotes. Control characters have no place in HTML at all.

@@ -57,6 +57,8 @@ enum Style {
     .band { fill: currentColor; opacity: 0.17; }
     .error { stroke: currentColor; stroke-width: 2; }
     .dot { fill: currentColor; opacity: 0.5; }
+    .cell { fill: currentColor; }
+    .frame { fill: none; stroke: var(--rule); stroke-width: 1; }
     .marker { fill: currentColor; stroke: var(--ground); stroke-width: 1.5; }
     .arm0 { color: var(--arm0); } .arm1 { color: var(--arm1); } .arm2 { color: var(--arm2); }
     .arm3 { color: var(--arm3); } .arm4 { color: var(--arm4); } .arm5 { color: var(--arm5); }
