@@ -36,14 +36,15 @@ let package = Package(
     room("Contracts", sees: ["Tensors", "Networks"]),
     room("Mixers", sees: ["Tensors", "Networks", "Contracts"]),
     room("Memory", sees: ["Tensors", "Networks", "Contracts"]),
+    room("Learning", sees: ["Tensors", "Networks", "Contracts"]),
     room("Tasks", sees: ["Zlib", "Tensors", "Contracts"]),
     room("Lab", sees: ["Kernels", "Tensors", "Networks", "Contracts", "Mixers"]),
-    room("Claims", sees: ["Tensors", "Networks", "Contracts", "Mixers", "Memory", "Tasks", "Lab"]),
+    room("Claims", sees: ["Tensors", "Networks", "Contracts", "Mixers", "Memory", "Learning", "Tasks", "Lab"]),
     .target(
       name: "Callosum",
       dependencies: [
         "CallosumTensors", "CallosumNetworks", "CallosumContracts", "CallosumMixers", "CallosumMemory",
-        "CallosumTasks", "CallosumLab", "CallosumClaims",
+        "CallosumLearning", "CallosumTasks", "CallosumLab", "CallosumClaims",
       ],
       path: "Sources/Callosum"),
     .executableTarget(
@@ -63,6 +64,7 @@ let package = Package(
     tests("Contracts", see: ["Tensors", "Networks", "Contracts"]),
     tests("Catalogue", see: ["Tensors", "Networks", "Contracts", "TestSupport"], and: ["Callosum"]),
     tests("Memory", see: ["Tensors", "Networks", "Contracts", "Memory", "TestSupport"]),
+    tests("Learning", see: ["Tensors", "Networks", "Contracts", "Learning", "TestSupport"]),
     tests("Tasks", see: ["Tasks", "Zlib", "Tensors", "Contracts", "TestSupport"]),
     tests("Lab", see: ["Lab", "Contracts", "Networks", "Tensors", "TestSupport"]),
     tests("CommandLine", see: ["TestSupport"]),

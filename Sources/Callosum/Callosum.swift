@@ -2,6 +2,7 @@
 @_exported import CallosumClaims
 @_exported import CallosumContracts
 @_exported import CallosumLab
+@_exported import CallosumLearning
 @_exported import CallosumMemory
 @_exported import CallosumMixers
 @_exported import CallosumNetworks
@@ -10,5 +11,5 @@
 
 extension Catalogue {
   /// Every part of this version.
-  public static let all = Catalogue(mixers, memories)
+  public static let all = Catalogue(mixers, memories, learningParts)
 }

@@ -2,7 +2,8 @@ import CallosumContracts
 
 /// The claims of all families, a line each.
 public let allClaims: [Claim] = [
-  .modernHopfield
+  .criticalPeriodsLinear,
+  .modernHopfield,
 ]
 
 extension [Claim] {
