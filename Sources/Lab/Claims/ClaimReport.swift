@@ -127,7 +127,7 @@ extension ClaimReport {
 
   /// The arms in a table, and what each condition says.
   package var text: String {
-    var lines = [headline, "", table.text, ""]
+    var lines = [headline, "", armTable.text, "", measuredTable.text, ""]
     for finding in judgement.findings {
       let found = finding.problem ?? finding.estimate.map { "found \(Format.estimate($0))" } ?? ""
       lines.append("  \(finding.verdict.rawValue): \(finding.condition); \(found)")
@@ -137,18 +137,31 @@ extension ClaimReport {
     return lines.joined(separator: "\n")
   }
 
-  private var table: Table {
-    let measured = metrics.map { $0.unit.isEmpty ? $0.name : "\($0.name), \($0.unit)" }
-    var columns: [(title: String, alignment: Table.Alignment)] = [("arm", .left), ("role", .left)]
-    for title in ["parameters", "MACs"] + measured + ["seconds"] { columns.append((title, .right)) }
-    var table = Table(columns)
+  private var armTable: Table {
+    var table = Table([
+      ("arm", .left), ("", .left), ("role", .left), ("parameters", .right), ("MACs", .right),
+      ("seconds", .right),
+    ])
     for arm in arms {
-      var cells = [arm.name, arm.role.rawValue, arm.parameters.map(Format.count) ?? "–"]
-      cells.append(arm.multiplyAccumulates.map { Format.compact(Double($0)) } ?? "–")
-      for metric in metrics { cells.append(arm.estimate(metric.name).map(Format.estimate) ?? "–") }
       let seconds = arm.runs.map(\.seconds)
-      cells.append(seconds.isEmpty ? "–" : Format.significant(Statistics.mean(seconds)))
-      table.add(cells)
+      table.add([
+        arm.id, arm.name, arm.role.rawValue, arm.parameters.map(Format.count) ?? "–",
+        arm.multiplyAccumulates.map { Format.compact(Double($0)) } ?? "–",
+        seconds.isEmpty ? "–" : Format.significant(Statistics.mean(seconds)),
+      ])
+    }
+    return table
+  }
+
+  /// What was measured, a row for each metric; arms that nobody measured by any of them are left out.
+  private var measuredTable: Table {
+    let shown = arms.filter { arm in metrics.contains { arm.estimate($0.name) != nil } }
+    var columns: [(title: String, alignment: Table.Alignment)] = [("measured", .left)]
+    for arm in shown { columns.append((arm.id, .right)) }
+    var table = Table(columns)
+    for metric in metrics {
+      let title = metric.unit.isEmpty ? metric.name : "\(metric.name), \(metric.unit)"
+      table.add([title] + shown.map { $0.estimate(metric.name).map(Format.estimate) ?? "–" })
     }
     return table
   }
