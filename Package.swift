@@ -24,7 +24,8 @@ let package = Package(
     .executable(name: "callosum", targets: ["CallosumTool"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     .target(
@@ -36,7 +37,9 @@ let package = Package(
     room("Contracts", sees: ["Tensors", "Networks"]),
     room("Mixers", sees: ["Tensors", "Networks", "Contracts"]),
     room("Tasks", sees: ["Zlib", "Tensors", "Contracts"]),
-    room("Lab", sees: ["Kernels", "Tensors", "Networks", "Contracts", "Mixers"]),
+    room(
+      "Lab", sees: ["Kernels", "Tensors", "Networks", "Contracts", "Mixers"],
+      and: [.product(name: "GRDB", package: "GRDB.swift")]),
     .target(
       name: "Callosum",
       dependencies: [
