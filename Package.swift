@@ -17,6 +17,17 @@ func tests(_ name: String, see rooms: [String], and others: [Target.Dependency] 
     path: "Tests/\(name)")
 }
 
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// What every family of parts sees: the engine and the contracts, never another family.
+let foundation = ["Tensors", "Networks", "Contracts"]
+let families = [
+  "Mixers", "Neurons", "Learning", "Memory", "Fields", "Modularity", "Recordings", "Insight",
+]
+let library = foundation + families + ["Tasks", "Lab", "Claims"]
+
 let package = Package(
   name: "callosum",
   products: [
@@ -24,7 +35,9 @@ let package = Package(
     .executable(name: "callosum", targets: ["CallosumTool"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
   ],
   targets: [
     .target(
@@ -34,38 +47,27 @@ let package = Package(
     room("Tensors", sees: ["Kernels"]),
     room("Networks", sees: ["Kernels", "Tensors"]),
     room("Contracts", sees: ["Tensors", "Networks"]),
-    room("Mixers", sees: ["Tensors", "Networks", "Contracts"]),
-    room("Memory", sees: ["Tensors", "Networks", "Contracts"]),
-    room("Learning", sees: ["Tensors", "Networks", "Contracts"]),
-    room("Tasks", sees: ["Zlib", "Tensors", "Contracts"]),
-    room("Lab", sees: ["Kernels", "Tensors", "Networks", "Contracts", "Mixers"]),
-    room("Claims", sees: ["Tensors", "Networks", "Contracts", "Mixers", "Memory", "Learning", "Tasks", "Lab"]),
-    .target(
-      name: "Callosum",
-      dependencies: [
-        "CallosumTensors", "CallosumNetworks", "CallosumContracts", "CallosumMixers", "CallosumMemory",
-        "CallosumLearning", "CallosumTasks", "CallosumLab", "CallosumClaims",
-      ],
-      path: "Sources/Callosum"),
-    .executableTarget(
-      name: "CallosumTool",
-      dependencies: [
-        "Callosum", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ],
-      path: "Sources/CommandLineTool"),
-    .executableTarget(
-      name: "FirstNetwork", dependencies: ["Callosum"], path: "Examples/FirstNetwork"),
+  ]
+    + families.map { room($0, sees: foundation, and: $0 == "Modularity" ? [yams] : []) } + [
+      room("Tasks", sees: ["Zlib", "Tensors", "Contracts"]),
+      room("Lab", sees: ["Kernels", "Mixers"] + foundation, and: [grdb]),
+      room("Claims", sees: foundation + families + ["Tasks", "Lab"]),
+      .target(
+        name: "Callosum", dependencies: library.map { .init(stringLiteral: "Callosum\($0)") },
+        path: "Sources/Callosum"),
+      .executableTarget(
+        name: "CallosumTool", dependencies: ["Callosum", argumentParser], path: "Sources/CommandLineTool"),
+      .executableTarget(
+        name: "FirstNetwork", dependencies: ["Callosum"], path: "Examples/FirstNetwork"),
 
-    .target(
-      name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors"],
-      path: "Tests/Support"),
-    tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
-    tests("Networks", see: ["Tensors", "Networks", "Contracts", "Mixers", "TestSupport"]),
-    tests("Contracts", see: ["Tensors", "Networks", "Contracts"]),
-    tests("Catalogue", see: ["Tensors", "Networks", "Contracts", "TestSupport"], and: ["Callosum"]),
-    tests("Memory", see: ["Tensors", "Networks", "Contracts", "Memory", "TestSupport"]),
-    tests("Learning", see: ["Tensors", "Networks", "Contracts", "Learning", "TestSupport"]),
-    tests("Tasks", see: ["Tasks", "Zlib", "Tensors", "Contracts", "TestSupport"]),
-    tests("Lab", see: ["Lab", "Contracts", "Networks", "Tensors", "TestSupport"]),
-    tests("CommandLine", see: ["TestSupport"]),
-  ])
+      .target(
+        name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors", "CallosumNetworks"],
+        path: "Tests/Support"),
+      tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
+      tests("Networks", see: foundation + ["Mixers", "TestSupport"]),
+      tests("Contracts", see: foundation),
+      tests("Catalogue", see: foundation + ["TestSupport"], and: ["Callosum"]),
+      tests("Tasks", see: ["Tasks", "Zlib", "Tensors", "Contracts", "TestSupport"]),
+      tests("Lab", see: foundation + ["Lab", "TestSupport"]),
+      tests("CommandLine", see: ["TestSupport"]),
+    ] + ["Learning", "Memory"].map { tests($0, see: foundation + [$0, "TestSupport"]) })

@@ -1,15 +1,21 @@
 // The library's one import: every room that programs use.
 @_exported import CallosumClaims
 @_exported import CallosumContracts
+@_exported import CallosumFields
+@_exported import CallosumInsight
 @_exported import CallosumLab
 @_exported import CallosumLearning
 @_exported import CallosumMemory
 @_exported import CallosumMixers
+@_exported import CallosumModularity
 @_exported import CallosumNetworks
+@_exported import CallosumNeurons
+@_exported import CallosumRecordings
 @_exported import CallosumTasks
 @_exported import CallosumTensors
 
 extension Catalogue {
   /// Every part of this version.
-  public static let all = Catalogue(mixers, memories, learningParts)
+  public static let all = Catalogue(
+    mixers, neuronModels, learningRules, memories, fieldParts, tractParts, recordingParts, probes)
 }

@@ -1,10 +1,9 @@
 import CallosumContracts
 
-/// The claims of all families, a line each.
-public let allClaims: [Claim] = [
-  .criticalPeriodsLinear,
-  .modernHopfield,
-]
+/// The claims of all families.
+public let allClaims: [Claim] =
+  mixerClaims + neuronClaims + learningClaims + memoryClaims + fieldClaims + modularityClaims
+  + recordingClaims + insightClaims
 
 extension [Claim] {
   /// - Throws: `Mistake` with the nearest id if there is no such claim.

@@ -1,6 +1,6 @@
 import CallosumContracts
 
 /// The parts of this family, a line each.
-public let learningParts: [Part] = [
+public let learningRules: [Part] = [
   Part(MultiPathLinear.self)
 ]

@@ -1,0 +1,6 @@
+import CallosumContracts
+
+/// The claims of this family, a line each.
+let learningClaims: [Claim] = [
+  .criticalPeriodsLinear
+]

@@ -1,0 +1,4 @@
+import CallosumContracts
+
+/// The claims of this family, a line each.
+let mixerClaims: [Claim] = []

@@ -1,0 +1,4 @@
+import CallosumContracts
+
+/// The neural fields and operators, a line each.
+public let fieldParts: [Part] = []

@@ -1,0 +1,4 @@
+import CallosumContracts
+
+/// The probes of trained networks, a line each.
+public let probes: [Part] = []

@@ -1,0 +1,162 @@
+import CallosumContracts
+import Foundation
+internal import GRDB
+
+/// Everything that runs found, in one SQLite file. Several processes may write at once; a process that is
+/// killed loses at most the points of its last second.
+public final class RunStore: Sendable {
+  public let path: String
+  let queue: DatabaseQueue
+
+  /// Where runs are kept unless somebody says otherwise: `CALLOSUM_STORE`, or `callosum/runs.sqlite` in the
+  /// user's data folder.
+  public static func defaultPath(_ environment: [String: String] = ProcessInfo.processInfo.environment) -> String {
+    if let path = environment["CALLOSUM_STORE"], !path.isEmpty { return path }
+    // The XDG specification wants relative paths ignored.
+    let given = environment["XDG_DATA_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+    let home = environment["HOME"] ?? NSHomeDirectory()
+    return (given ?? home + "/.local/share") + "/callosum/runs.sqlite"
+  }
+
+  /// Opens the store at `path`, or makes it.
+  /// - Throws: ``StoreError``.
+  public init(path: String? = nil) throws {
+    let path = path ?? RunStore.defaultPath()
+    self.path = path
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    if path == RunStore.defaultPath() {
+      try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
+    // A file that may not grow should be an error like any other, not the end of the program.
+    signal(SIGXFSZ, SIG_IGN)
+    var configuration = GRDB.Configuration()
+    configuration.journalMode = .wal
+    configuration.busyMode = .timeout(30)
+    queue = try RunStore.opened(path, configuration)
+  }
+
+  private static func opened(_ path: String, _ configuration: GRDB.Configuration) throws -> DatabaseQueue {
+    let patience = ContinuousClock.now + .seconds(30)
+    while true {
+      do {
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        try Schema.update(queue, path: path)
+        return queue
+      } catch let error as DatabaseError {
+        // Two processes that make the same store are not always made to wait.
+        guard error.resultCode == .SQLITE_BUSY, ContinuousClock.now < patience else {
+          throw StoreError(path: path, error)
+        }
+        usleep(20_000)
+      }
+    }
+  }
+
+  /// The store at `path` if there is one.
+  /// - Throws: ``StoreError``.
+  public static func existing(path: String? = nil) throws -> RunStore? {
+    let path = path ?? defaultPath()
+    return FileManager.default.fileExists(atPath: path) ? try RunStore(path: path) : nil
+  }
+
+  func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
+    try orStoreError { try queue.read(body) }
+  }
+
+  func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
+    try orStoreError { try queue.write(body) }
+  }
+
+  private func orStoreError<Value>(_ body: () throws -> Value) throws -> Value {
+    do { return try body() } catch let error as DatabaseError { throw StoreError(path: path, error) }
+  }
+
+  // MARK: Writing
+
+  /// Notes that a run has started.
+  public func begin(_ run: RunRecord) throws -> RunWriter {
+    var run = run
+    let process = try Text.of(ProcessMark.current)
+    run.id = try write { db in
+      try db.execute(
+        sql: """
+          INSERT INTO runs (parent, kind, subject, arm, seed, budget, configuration, codeVersion, machine,
+            threads, command, started, finished, status, message, process)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          """,
+        arguments: [
+          run.parent, run.kind.rawValue, run.subject, run.arm, run.seed.map(Int64.init(bitPattern:)),
+          run.budget, try Text.of(run.configuration), run.codeVersion, try Text.of(run.machine),
+          run.machine.threads, run.command, run.started.timeIntervalSince1970,
+          run.finished?.timeIntervalSince1970, run.status.rawValue, run.message, process,
+        ])
+      return db.lastInsertedRowID
+    }
+    return RunWriter(run, in: self)
+  }
+
+  /// Takes up a run that was interrupted: it is this process's from now on.
+  public func resume(_ id: Int64) throws -> RunWriter {
+    var run = try run(id)
+    try expect(run.status != .running, "run \(id) is still running")
+    try expect(run.status != .complete, "run \(id) is complete; there is nothing to resume")
+    let process = try Text.of(ProcessMark.current)
+    try write { db in
+      try db.execute(
+        sql: "UPDATE runs SET status = 'running', finished = NULL, message = NULL, process = ? WHERE id = ?",
+        arguments: [process, id])
+    }
+    run.status = .running
+    run.finished = nil
+    run.message = nil
+    return RunWriter(run, in: self)
+  }
+
+  /// Deletes runs with all that belongs to them, their parts too.
+  public func delete(_ ids: [Int64]) throws {
+    for id in ids { _ = try run(id) }
+    try write { db in
+      for id in ids { try db.execute(sql: "DELETE FROM runs WHERE id = ?", arguments: [id]) }
+    }
+  }
+
+  /// Keeps a text for a subject, such as the picture of a claim, in place of the one of that name.
+  public func attach(_ attachment: Attachment, to subject: String) throws {
+    try write { try RunStore.attach($0, attachment, run: nil, subject: subject) }
+  }
+
+  static func attach(_ db: Database, _ attachment: Attachment, run: Int64?, subject: String) throws {
+    try db.execute(
+      sql: "INSERT OR REPLACE INTO attachments (run, subject, name, mediaType, text) VALUES (?, ?, ?, ?, ?)",
+      arguments: [run, subject, attachment.name, attachment.mediaType, attachment.text])
+  }
+
+  public func record(_ verdict: VerdictRecord) throws {
+    try write { db in
+      try db.execute(
+        sql: """
+          INSERT INTO verdicts (claim, budget, date, verdict, codeVersion, run, details)
+          VALUES (?, ?, ?, ?, ?, ?, ?)
+          """,
+        arguments: [
+          verdict.claim, verdict.budget, verdict.date.timeIntervalSince1970, verdict.verdict.rawValue,
+          verdict.codeVersion, verdict.run, try Text.of(verdict.details),
+        ])
+    }
+  }
+}
+
+/// JSON as the store keeps it.
+enum Text {
+  static func of(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+  }
+
+  static func value<Value: Decodable>(_ text: String, as type: Value.Type = Value.self) throws -> Value {
+    try JSONDecoder().decode(type, from: Data(text.utf8))
+  }
+}

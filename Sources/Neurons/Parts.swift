@@ -1,0 +1,4 @@
+import CallosumContracts
+
+/// The neuron models, a line each.
+public let neuronModels: [Part] = []

@@ -1,0 +1,4 @@
+import CallosumContracts
+
+/// The models of recordings, a line each.
+public let recordingParts: [Part] = []
