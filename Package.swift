@@ -24,7 +24,8 @@ let package = Package(
     .executable(name: "callosum", targets: ["CallosumTool"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
   ],
   targets: [
     .target(
@@ -35,13 +36,18 @@ let package = Package(
     room("Networks", sees: ["Kernels", "Tensors"]),
     room("Contracts", sees: ["Tensors", "Networks"]),
     room("Mixers", sees: ["Tensors", "Networks", "Contracts"]),
+    room("Learning", sees: ["Tensors", "Networks", "Contracts"]),
+    room("Memory", sees: ["Tensors", "Networks", "Contracts"]),
+    room(
+      "Modularity", sees: ["Tensors", "Networks", "Contracts"],
+      and: [.product(name: "Yams", package: "Yams")]),
     room("Tasks", sees: ["Zlib", "Tensors", "Contracts"]),
     room("Lab", sees: ["Kernels", "Tensors", "Networks", "Contracts", "Mixers"]),
     .target(
       name: "Callosum",
       dependencies: [
-        "CallosumTensors", "CallosumNetworks", "CallosumContracts", "CallosumMixers", "CallosumTasks",
-        "CallosumLab",
+        "CallosumTensors", "CallosumNetworks", "CallosumContracts", "CallosumMixers", "CallosumLearning",
+        "CallosumMemory", "CallosumModularity", "CallosumTasks", "CallosumLab",
       ],
       path: "Sources/Callosum"),
     .executableTarget(

@@ -1,12 +1,15 @@
 // The library's one import: every room that programs use.
 @_exported import CallosumContracts
 @_exported import CallosumLab
+@_exported import CallosumLearning
+@_exported import CallosumMemory
 @_exported import CallosumMixers
+@_exported import CallosumModularity
 @_exported import CallosumNetworks
 @_exported import CallosumTasks
 @_exported import CallosumTensors
 
 extension Catalogue {
   /// Every part of this version.
-  public static let all = Catalogue(mixers)
+  public static let all = Catalogue(mixers, learningRules, memories, tractParts)
 }

@@ -9,7 +9,10 @@ struct Program: ParsableCommand {
     commandName: "callosum",
     abstract: "Compare brain-inspired and modular neural networks on equal terms.",
     version: Version.current,
-    subcommands: [Compare.self, List.self, Describe.self, Apply.self, DataCommand.self, Doctor.self])
+    subcommands: [
+      Compare.self, Train.self, Show.self, List.self, Describe.self, Apply.self, DataCommand.self,
+      Doctor.self,
+    ])
 
   /// Exit code 2 for a command line that makes no sense, 1 for what goes wrong afterwards.
   static func main() {

@@ -1,0 +1,9 @@
+import CallosumContracts
+
+/// The learning rules, a line each.
+public let learningRules: [Part] = [
+  Part(Backpropagation.self),
+  Part(DeltaRule.self),
+  Part(SoftHebb.self),
+  Part(SubspaceRule.self),
+]

@@ -1,0 +1,6 @@
+import CallosumContracts
+
+/// The memories, a line each.
+public let memories: [Part] = [
+  Part(AssociativeMemory.self)
+]
