@@ -62,7 +62,11 @@ struct Compare: ParsableCommand {
     for (position, id) in ids.enumerated() where ids[..<position].contains(id) {
       throw Mistake("--parts names '\(id)' twice")
     }
-    let chosen = try ids.map { try Catalogue.all.part($0) }
+    let mixers = Catalogue.all.parts.filter { $0.kind == .tokenMixer }.map(\.card.id)
+    let chosen = try ids.map { id in
+      guard let part = try? Catalogue.all.part(id) else { throw unknownName("part", id, in: mixers) }
+      return part
+    }
     var settings = ComparisonPlan.Settings()
     if full {
       settings.network.width = 96

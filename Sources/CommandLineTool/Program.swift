@@ -9,7 +9,10 @@ struct Program: ParsableCommand {
     commandName: "callosum",
     abstract: "Compare brain-inspired and modular neural networks on equal terms.",
     version: Version.current,
-    subcommands: [Compare.self, List.self, Describe.self, Apply.self, Reproduce.self, Show.self, RunClaim.self, DataCommand.self, Doctor.self])
+    subcommands: [
+      Compare.self, Reproduce.self, Train.self, Show.self, List.self, Describe.self, Apply.self,
+      DataCommand.self, Doctor.self, RunClaim.self,
+    ])
 
   /// Exit code 2 for a command line that makes no sense, 1 for what goes wrong afterwards.
   static func main() {

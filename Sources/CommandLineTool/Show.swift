@@ -1,21 +1,41 @@
 import ArgumentParser
 import Callosum
 import CallosumLab
+import CallosumTensors
 
-/// Draws what a mechanism does.
+/// Draws what a mechanism does, or the wiring of a brain.
 struct Show: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Draw what a mechanism does, as a page that needs nothing else.")
+    abstract: "Draw what a mechanism does, or how a brain is wired.",
+    discussion: """
+      The id of a claim ('callosum list --claims') gives a page that shows the mechanism at work; a YAML \
+      file gives the wiring of that brain as SVG: regions, tracts, widths, parameters, rules.
+      """)
 
-  @Argument(help: "Id of a claim; see 'callosum list --claims'.") var id: String
-  @Option(help: "Where to write the page; ID.html by default.") var output: String?
+  @OptionGroup var options: BrainOptions
+  @Option(help: "Where to draw it; ID.html or wiring.svg by default.") var output: String?
 
   func run() throws {
-    let claim = try allClaims.claim(id)
-    guard let picture = claim.picture else { throw Mistake("\(id) has no picture") }
-    let path = output ?? "\(id).html"
+    let isBrain = [".yaml", ".yml"].contains { options.file.hasSuffix($0) }
+    try isBrain ? drawWiring(output ?? "wiring.svg") : drawMechanism(output ?? "\(options.file).html")
+  }
+
+  private func drawMechanism(_ path: String) throws {
+    let claim = try allClaims.claim(options.file)
+    guard let picture = claim.picture else { throw Mistake("\(claim.id) has no picture") }
     try AtomicFile.checkWritable(path)
     try AtomicFile.write(PictureDrawing(try picture()).page, to: path)
     print("Picture: \(path)")
+  }
+
+  private func drawWiring(_ path: String) throws {
+    try AtomicFile.checkWritable(path)
+    let (file, task) = try options.open()
+    let brain = try file.located {
+      var random = RandomGenerator(seed: 1)
+      return try Brain(file.plan, for: task, parts: .all, using: &random)
+    }
+    try AtomicFile.write(brain.picture(), to: path)
+    print("Wiring: \(path)")
   }
 }

@@ -14,9 +14,17 @@ public struct Part: Sendable {
     @Sendable (JSONValue?, Slot, inout RandomGenerator) throws -> Result
   private let openDoor: Builder<Door>
   private let buildUnit: Builder<any StatefulLayer>?
+  private let buildRule: (@Sendable (JSONValue?, inout RandomGenerator) throws -> any LearningRule)?
 
   /// Any mechanism as an entry.
   public init<M: Mechanism>(_ type: M.Type) { self.init(type, needsGrid: false, unit: nil) }
+
+  /// A mechanism by which weights learn.
+  public init<M: LearningRuleMechanism>(_ type: M.Type) {
+    self.init(
+      type, needsGrid: false, unit: nil,
+      rule: { try M(M.Settings.decoded(from: $0, for: M.card.id), using: &$1) })
+  }
 
   /// A mechanism that can be a layer of a network.
   public init<M: UnitMechanism>(_ type: M.Type) {
@@ -30,7 +38,8 @@ public struct Part: Sendable {
 
   private init<M: Mechanism>(
     _ type: M.Type, needsGrid: Bool,
-    unit: (@Sendable (M.Settings, Slot, inout RandomGenerator) throws -> any StatefulLayer)?
+    unit: (@Sendable (M.Settings, Slot, inout RandomGenerator) throws -> any StatefulLayer)?,
+    rule: (@Sendable (JSONValue?, inout RandomGenerator) throws -> any LearningRule)? = nil
   ) {
     let id = M.card.id
     @Sendable func settings(_ json: JSONValue?, _ slot: Slot) throws -> M.Settings {
@@ -43,6 +52,7 @@ public struct Part: Sendable {
     defaults = (try? JSONValue(encoding: M.Settings())) ?? .object([:])
     trials = M.trials.map { ((try? JSONValue(encoding: $0.settings)) ?? .object([:]), $0.slot) }
     self.needsGrid = needsGrid
+    buildRule = rule
     openDoor = { json, slot, random in try M.door(settings(json, slot), in: slot, using: &random) }
     if let unit {
       buildUnit = { json, slot, random in try unit(settings(json, slot), slot, &random) }
@@ -68,6 +78,17 @@ public struct Part: Sendable {
       throw Mistake("\(card.id) is a \(kind.rawValue), which cannot be a layer of a network")
     }
     return try buildUnit(settings, slot, &generator)
+  }
+
+  /// The part as a learning rule.
+  /// - Throws: ``Mistake`` if it is none or the settings are unknown.
+  public func rule(
+    _ settings: JSONValue? = nil, using generator: inout RandomGenerator
+  ) throws -> any LearningRule {
+    guard let buildRule else {
+      throw Mistake("\(card.id) is a \(kind.rawValue), not a learning rule")
+    }
+    return try buildRule(settings, &generator)
   }
 
   /// The part as a token mixer.

@@ -56,3 +56,22 @@ public enum JSONValue: Codable, Sendable, Equatable {
     return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 }
+
+// Settings in Swift look as they do in JSON: ["heads": 4, "bias": false].
+
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+  ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+  public init(stringLiteral value: String) { self = .string(value) }
+  public init(integerLiteral value: Int) { self = .integer(value) }
+  /// A whole number is an integer, as it is after a journey through JSON.
+  public init(floatLiteral value: Double) {
+    self = Int(exactly: value).map(JSONValue.integer) ?? .number(value)
+  }
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+  /// Of equal keys the last one counts.
+  public init(dictionaryLiteral elements: (String, JSONValue)...) {
+    self = .object(Dictionary(elements) { $1 })
+  }
+}

@@ -12,6 +12,8 @@ public enum Kind: String, Codable, Sendable, CaseIterable {
   /// A whole network with a shape of its own.
   case network
   case learningRule = "learning rule"
+  /// What activity passes through on its way from one region of a composed network to another.
+  case tract
   /// Looks into something trained.
   case probe
   /// Neither trained nor looked into: a computation such as a clustering or the check of a theorem.

@@ -1,6 +1,10 @@
 import CallosumContracts
 
-/// The parts of this family, a line each.
+/// The learning rules and systems in which learning is studied, a line each.
 public let learningRules: [Part] = [
-  Part(MultiPathLinear.self)
+  Part(Backpropagation.self),
+  Part(DeltaRule.self),
+  Part(MultiPathLinear.self),
+  Part(SoftHebb.self),
+  Part(SubspaceRule.self),
 ]

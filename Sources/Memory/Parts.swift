@@ -1,7 +1,8 @@
 import CallosumContracts
 
-/// The parts of this family, a line each.
+/// The memories, a line each.
 public let memories: [Part] = [
+  Part(AssociativeMemory.self),
   Part(HopfieldLookup.self),
   Part(HopfieldPooling.self),
   Part(ModernHopfield.self),

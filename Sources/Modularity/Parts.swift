@@ -1,4 +1,8 @@
 import CallosumContracts
 
 /// What tracts can pass through, a line each.
-public let tractParts: [Part] = []
+public let tractParts: [Part] = [
+  Part(CorpusCallosum.self),
+  Part(Gate.self),
+  Part(Router.self),
+]

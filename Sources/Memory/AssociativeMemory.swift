@@ -1,0 +1,125 @@
+import CallosumContracts
+import CallosumNetworks
+import CallosumTensors
+
+/// An associative memory in fast weights: a matrix S [values, keys] that is written as tokens arrive and
+/// read at once. For each token x:
+///
+///     k = Wk x / |Wk x|,  v = Wv x,  q = Wq x / |Wq x|,  b = sigmoid(Wb x)
+///     delta:  S <- decay S + b (v - decay S k) kᵀ      overwrites what k held
+///     hebb:   S <- decay S + b v kᵀ                    adds to it
+///     y = Wo S q
+///
+/// Parameters: `key`, `query` [size, width], `value` [size, width], `strength` [1, width] with a bias,
+/// `output` [width, size]. The state is `S` [batch, size, size].
+///
+/// Source: Schlag, Irie and Schmidhuber, "Linear Transformers Are Secretly Fast Weight Programmers"
+/// (2021), equations 21 to 25; they normalise keys and queries by their sum after a feature map, we by
+/// their Euclidean norm, with which a stored value is read back exactly. The Hebbian form is that of Ba,
+/// Hinton, Mnih, Leibo and Ionescu, "Using Fast Weights to Attend to the Recent Past" (2016).
+public final class AssociativeMemory: Memory {
+  public enum Writing: String, Codable, Sendable {
+    case delta, hebb
+  }
+
+  public struct Settings: Configuration {
+    /// How a token is written.
+    public var writing = Writing.delta
+    /// Numbers in a key and in a value; 0 for the width of the slot.
+    public var size = 0
+    /// What is left of the memory after each token, 0 to 1.
+    public var decay = 1.0
+    public init() {}
+
+    public func validate() throws {
+      try expect((0...100_000).contains(size), "size must be from 0 to 100000, is \(size)")
+      try expect((0...1).contains(decay), "decay must be from 0 to 1, is \(decay)")
+    }
+  }
+
+  public static let card = Card(
+    id: "associative-memory", name: "Associative memory", family: .memory,
+    paper: "Linear Transformers Are Secretly Fast Weight Programmers", year: 2021,
+    summary: "Keys and values are stored as a sum of outer products in a matrix that every token writes "
+      + "and reads. The delta rule first takes away what a key already holds, so that old values can be "
+      + "replaced.",
+    verification: "exact recall of values under orthonormal keys, replacement by the delta rule, and the "
+      + "formula written out")
+
+  public static var trials: [Trial<Settings>] {
+    var hebb = Settings()
+    hebb.writing = .hebb
+    hebb.decay = 0.9
+    var small = Settings()
+    small.size = 3
+    small.decay = 0.8
+    return [
+      Trial(hebb, in: Slot(width: 5, tokens: 7)), Trial(small, in: Slot(width: 7, outputWidth: 4, tokens: 3)),
+    ]
+  }
+
+  public let key, query, value, output: Linear
+  public let strength: Linear
+  private let size: Int
+  private let decay: Double
+  private let writing: Writing
+
+  public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
+    size = settings.size > 0 ? settings.size : slot.width
+    decay = settings.decay
+    writing = settings.writing
+    key = Linear(slot.width, size, bias: false, using: &generator)
+    query = Linear(slot.width, size, bias: false, using: &generator)
+    value = Linear(slot.width, size, bias: false, using: &generator)
+    strength = Linear(slot.width, 1, using: &generator)
+    output = Linear(size, slot.outputWidth, bias: false, using: &generator)
+  }
+
+  public var isCausal: Bool { true }
+  public var takesAnyLength: Bool { true }
+
+  public func initialState(batch: Int) -> State { State(["S": .zeros([batch, size, size])]) }
+
+  /// `queries` [batch, count, size] as they are, not normalised.
+  public func read(_ queries: Tensor, from state: State) -> Tensor {
+    matmul(queries, state["S"].swappedAxes(1, 2))
+  }
+
+  /// Stores with strength 1, one after the other; keys should have norm 1.
+  public func write(keys: Tensor, values: Tensor, to state: State) -> State {
+    var memory = state["S"]
+    for token in 0..<keys.dim(1) {
+      memory = stored(keys[.all, .at(token)], values[.all, .at(token)], strength: nil, memory)
+    }
+    return State(["S": memory])
+  }
+
+  public func forward(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
+    let keys = normalised(key(x)), queries = normalised(query(x))
+    let values = value(x), strengths = sigmoid(strength(x))
+    var memory = state["S"]
+    var found: [Tensor] = []
+    for token in 0..<x.dim(1) {
+      memory = stored(
+        keys[.all, .at(token)], values[.all, .at(token)], strength: strengths[.all, .at(token)], memory)
+      found.append(matmul(memory, queries[.all, .at(token)].expandedDimensions(axis: 2)).squeezed(axis: 2))
+    }
+    return (output(stacked(found, axis: 1)), State(["S": memory]))
+  }
+
+  /// The memory after `value` [batch, size] was stored under `key` [batch, size].
+  private func stored(_ key: Tensor, _ value: Tensor, strength: Tensor?, _ memory: Tensor) -> Tensor {
+    let kept = decay == 1 ? memory : memory * decay
+    var change = value
+    if writing == .delta {
+      change = change - matmul(kept, key.expandedDimensions(axis: 2)).squeezed(axis: 2)
+    }
+    if let strength { change = change * strength }
+    return kept + change.expandedDimensions(axis: 2) * key.expandedDimensions(axis: 1)
+  }
+
+  /// Rows of norm 1; those of norm 0 stay 0.
+  private func normalised(_ x: Tensor) -> Tensor {
+    x * rsqrt(square(x).sum(axis: -1, keepDims: true) + 1e-12)
+  }
+}
