@@ -15,11 +15,18 @@ public struct FactoidWorld: Sendable {
 
   /// - Parameter exponent: of Zipf's law, p_i proportional to 1 / i^exponent.
   public init(facts: Int = 100_000, factoids: Int = 1_000_000_000, exponent: Double) {
-    require(0 < facts && facts < factoids, "FactoidWorld", "needs 0 < facts < factoids")
-    (self.facts, self.factoids) = (facts, factoids)
-    let weights = (1...facts).map { pow(Double($0), -exponent) }
+    let weights = (1...max(facts, 1)).map { pow(Double($0), -exponent) }
     let sum = weights.reduce(0, +)
-    probabilities = weights.map { $0 / sum }
+    self.init(facts: facts, factoids: factoids, probabilities: weights.map { $0 / sum })
+  }
+
+  /// With any probabilities, one for each fact.
+  public init(facts: Int, factoids: Int, probabilities: [Double]) {
+    require(
+      0 < facts && facts < factoids && probabilities.count == facts, "FactoidWorld",
+      "needs 0 < facts < factoids and a probability for each fact, got \(facts), \(factoids) and"
+        + " \(probabilities.count)")
+    (self.facts, self.factoids, self.probabilities) = (facts, factoids, probabilities)
     alias = AliasTable(probabilities)
   }
 
@@ -73,28 +80,18 @@ public struct FactoidGenerator: Sendable {
   /// Mis_b: half the sum over bins of |p(B) - g(B)|, where bins group factoids of similar g. Equal g belongs
   /// in one bin; `bins` cuts between different values at about equal shares of g.
   public func miscalibration(bins: Int) -> Double {
-    // Groups of equal g: the unseen, and the seen by count.
-    var groups: [Int: (p: Double, g: Double)] = [0: (world.missingMass(after: sample), novelty)]
+    // Factoids of equal g: the unseen, and the seen by how often.
+    var groups: [Int: MassGroup] = [
+      0: MassGroup(each: novelty / Double(unseen), p: world.missingMass(after: sample), g: novelty)
+    ]
     for (fact, count) in sample.counts {
-      let share = (1 - novelty) * Double(count) / Double(sample.size)
-      groups[count, default: (0, 0)].p += world.probabilities[fact]
-      groups[count, default: (0, 0)].g += share
+      let each = (1 - novelty) * Double(count) / Double(sample.size)
+      var group = groups[count] ?? MassGroup(each: each, p: 0, g: 0)
+      group.p += world.probabilities[fact]
+      group.g += each
+      groups[count] = group
     }
-    func probability(_ count: Int) -> Double {
-      count == 0 ? novelty / Double(unseen) : (1 - novelty) * Double(count) / Double(sample.size)
-    }
-    let ordered = groups.sorted { (probability($0.key), $0.key) < (probability($1.key), $1.key) }.map(\.value)
-    var sum = 0.0, bin = (p: 0.0, g: 0.0), filled = 0.0, boundary = 1.0
-    for (place, group) in ordered.enumerated() {
-      bin.p += group.p
-      bin.g += group.g
-      filled += group.g
-      guard filled * Double(bins) >= boundary || place == ordered.count - 1 else { continue }
-      sum += abs(bin.p - bin.g)
-      bin = (0, 0)
-      boundary = (filled * Double(bins)).rounded(.down) + 1
-    }
-    return sum / 2
+    return halfDistance(of: Array(groups.values), bins: bins)
   }
 
   /// The lower bound on ``hallucination`` that holds with probability 1 - delta (theorem 1):
@@ -106,12 +103,46 @@ public struct FactoidGenerator: Sendable {
   }
 }
 
+/// Mis_b for listed factoids with the probabilities `p` and a generator's `g`: half the sum over bins of
+/// |p(B) - g(B)|; see ``FactoidGenerator/miscalibration(bins:)``.
+package func halfDistance(p: [Double], g: [Double], bins: Int) -> Double {
+  var groups: [Double: MassGroup] = [:]
+  for (one, other) in zip(p, g) {
+    var group = groups[other] ?? MassGroup(each: other, p: 0, g: 0)
+    group.p += one
+    group.g += other
+    groups[other] = group
+  }
+  return halfDistance(of: Array(groups.values), bins: bins)
+}
+
+/// Factoids that a generator treats alike: g of each, and the mass of all under p and g.
+private struct MassGroup {
+  let each: Double
+  var p, g: Double
+}
+
+private func halfDistance(of groups: [MassGroup], bins: Int) -> Double {
+  let ordered = groups.sorted { $0.each < $1.each }
+  var sum = 0.0, bin = (p: 0.0, g: 0.0), filled = 0.0, boundary = 1.0
+  for (place, group) in ordered.enumerated() {
+    bin.p += group.p
+    bin.g += group.g
+    filled += group.g
+    guard filled * Double(bins) >= boundary || place == ordered.count - 1 else { continue }
+    sum += abs(bin.p - bin.g)
+    bin = (0, 0)
+    boundary = (filled * Double(bins)).rounded(.down) + 1
+  }
+  return sum / 2
+}
+
 /// Draws from a discrete distribution in constant time (Walker 1977, Vose 1991).
-struct AliasTable: Sendable {
+package struct AliasTable: Sendable {
   private let threshold: [Double]
   private let alias: [Int]
 
-  init(_ probabilities: [Double]) {
+  package init(_ probabilities: [Double]) {
     let count = probabilities.count
     var scaled = probabilities.map { $0 * Double(count) }
     var small = scaled.indices.filter { scaled[$0] < 1 }, large = scaled.indices.filter { scaled[$0] >= 1 }
@@ -129,7 +160,7 @@ struct AliasTable: Sendable {
     (self.threshold, self.alias) = (threshold, alias)
   }
 
-  func draw(using random: inout RandomGenerator) -> Int {
+  package func draw(using random: inout RandomGenerator) -> Int {
     let place = Int.random(in: threshold.indices, using: &random)
     return Double.random(in: 0..<1, using: &random) < threshold[place] ? place : alias[place]
   }

@@ -2,5 +2,6 @@ import CallosumContracts
 
 /// The claims of this family, a line each.
 let memoryClaims: [Claim] = [
-  .modernHopfield
+  .calibratedHallucination,
+  .modernHopfield,
 ]
