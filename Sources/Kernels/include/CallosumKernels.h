@@ -142,6 +142,8 @@ typedef struct {
   size_t q_batch, q_head, q_step;
   size_t k_batch, k_head, k_step;
   size_t v_batch, v_head, v_step;
+  /// Of y, and on the way back of its gradient.
+  size_t y_batch, y_head, y_step;
   const float *log_decay, *beta, *initial;
   bool decay_of_channels;
   float scale;

@@ -83,6 +83,12 @@ static void store_steps(const float *x, size_t row, size_t count, size_t width, 
     for (size_t c = 0; c < width; c += LANES)
       store_some(y + c, load(x + c) * factor, width - c);
 }
+// The memory of a whole chunk, asked for while the one before it is computed. The processor does not
+// foresee where the next begins, and long sequences do not stay in the caches.
+INLINE void ask_for_steps(const float *x, size_t step, size_t width) {
+  for (size_t i = 0; i < chunk_steps; i++, x += step)
+    for (size_t c = 0; c < width; c += 64 / sizeof(float)) __builtin_prefetch(x + c);
+}
 // y (+)= a b over padded rows; a [m, k] has any strides.
 static void times(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_column,
                   const float *b, size_t b_row, bool add, float *c, size_t c_row) {
@@ -248,7 +254,7 @@ static void linear_attention_heads(void *context, size_t begin, size_t end) {
   float *block = scratch(size);
   lay_out_chunk(job, block, &c);
   if (!c.gated) decays_between(&c);
-  const size_t area = c.keys * c.values, y_step = job->heads * c.values;
+  const size_t area = c.keys * c.values;
   const size_t keeps = (job->time + job->kept_every - 1) / job->kept_every;
   for (size_t head = begin; head < end; head++) {
     pack_rows(job->initial + head * area, (ptrdiff_t)c.values, c.keys, c.values, 1, c.state,
@@ -261,9 +267,14 @@ static void linear_attention_heads(void *context, size_t begin, size_t end) {
       load_keys(&c, head, first, count);
       load_queries(&c, head, first, count);
       load_steps(job->v + PLACE(v, head, first), job->v_step, count, c.values, 1, c.v, c.value_row);
+      if (first + 2 * chunk_steps <= job->time) {
+        const size_t next = first + chunk_steps;
+        ask_for_steps(job->q + PLACE(q, head, next), job->q_step, c.keys);
+        ask_for_steps(job->k + PLACE(k, head, next), job->k_step, c.keys);
+        ask_for_steps(job->v + PLACE(v, head, next), job->v_step, c.values);
+      }
       attend_chunk(&c);
-      size_t place = step_place(job, head, first, job->time * y_step, c.values, y_step);
-      store_steps(c.out, c.value_row, count, c.values, 1, work->y + place, y_step);
+      store_steps(c.out, c.value_row, count, c.values, 1, work->y + PLACE(y, head, first), job->y_step);
       if (work->residuals)
         store_steps(c.v, c.value_row, count, c.values, 1,
                     work->residuals + (head * job->time + first) * c.values, c.values);

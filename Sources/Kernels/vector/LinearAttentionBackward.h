@@ -258,15 +258,23 @@ static void steps_backward(const struct linear_attention_work *work, const struc
     load_updates(c, work->residuals, head, first + i * chunk_steps, chunk_steps);
     next_state(c, g->states + i * area, g->states + (i + 1) * area);
   }
-  const size_t y_step = job->heads * c->values;
   for (size_t i = chunks; i-- > 0;) {
     const size_t at = first + i * chunk_steps, count = at_most(end - at, chunk_steps);
     const float *state = g->states + i * area;
     load_keys(c, head, at, count);
     load_queries(c, head, at, count);
     load_updates(c, work->residuals, head, at, count);
-    load_steps(work->gy + step_place(job, head, at, job->time * y_step, c->values, y_step), y_step,
-               count, c->values, 1, g->arriving, c->value_row);
+    if (at >= chunk_steps) {
+      const size_t next = at - chunk_steps;
+      ask_for_steps(job->q + PLACE(q, head, next), job->q_step, c->keys);
+      ask_for_steps(job->k + PLACE(k, head, next), job->k_step, c->keys);
+      ask_for_steps(work->gy + PLACE(y, head, next), job->y_step, c->values);
+      ask_for_steps(work->gq + PLACE(q, head, next), job->q_step, c->keys);
+      ask_for_steps(work->gk + PLACE(k, head, next), job->k_step, c->keys);
+      ask_for_steps(work->gv + PLACE(v, head, next), job->v_step, c->values);
+    }
+    load_steps(work->gy + PLACE(y, head, at), job->y_step, count, c->values, 1, g->arriving,
+               c->value_row);
     chunk_backward(g, state);
 
     const size_t step = head * job->time + at;

@@ -124,12 +124,11 @@ private struct LinearAttentionRun {
   private let form: LinearAttentionForm
   private let q, k, v, initial: Tensor
   private let decay, beta: Tensor?
-  /// [batch, time, heads, value width]
-  private let y: Tensor
+  /// In memory as the values: heads inside steps, if theirs are.
+  let output: Tensor
   let last: Tensor
   private let residuals, kept: Tensor?
 
-  var output: Tensor { y.transposed(0, 2, 1, 3) }
   /// So many steps that the states kept take about as much memory as the values.
   private static func stepsPerState(_ keyWidth: Int) -> Int { (keyWidth + 15) / 16 * 16 }
 
@@ -139,7 +138,10 @@ private struct LinearAttentionRun {
     (initial, decay, beta) = (inputs[3].packed, form.decay(inputs)?.packed, form.beta(inputs)?.packed)
     let (batch, heads, time) = (q.dim(0), q.dim(1), q.dim(2))
     let (keyWidth, valueWidth) = (q.dim(3), v.dim(3))
-    y = Tensor(uninitialized: [batch, time, heads, valueWidth], .float32)
+    output =
+      v.strides[1] < v.strides[2]
+      ? Tensor(uninitialized: [batch, time, heads, valueWidth], .float32).transposed(0, 2, 1, 3)
+      : Tensor(uninitialized: v.shape, .float32)
     last = Tensor(uninitialized: initial.shape, .float32)
     if ThreadState.current.tape != nil {
       let every = Self.stepsPerState(keyWidth), states = (time + every - 1) / every
@@ -150,11 +152,14 @@ private struct LinearAttentionRun {
     }
     ThreadState.count(
       multiplyAccumulates: batch * heads * time * keyWidth * valueWidth * (form.delta ? 3 : 2))
-    run { callosum_linear_attention($0, y.floats32, residuals?.floats32, kept?.floats32, last.floats32) }
+    run(output) {
+      callosum_linear_attention(
+        $0, output.floats32, residuals?.floats32, kept?.floats32, last.floats32)
+    }
   }
 
-  /// Hands the kernel what it needs to know.
-  private func run(_ body: (UnsafePointer<callosum_linear_attention_job>) -> Void) {
+  /// Hands the kernel what it needs to know; `y` is the output or its gradient.
+  private func run(_ y: Tensor, _ body: (UnsafePointer<callosum_linear_attention_job>) -> Void) {
     var job = callosum_linear_attention_job()
     (job.batch, job.heads, job.time) = (q.dim(0), q.dim(1), q.dim(2))
     (job.key_width, job.value_width) = (q.dim(3), v.dim(3))
@@ -165,6 +170,7 @@ private struct LinearAttentionRun {
     (job.q_batch, job.q_head, job.q_step) = (sq[0], sq[1], sq[2])
     (job.k_batch, job.k_head, job.k_step) = (sk[0], sk[1], sk[2])
     (job.v_batch, job.v_head, job.v_step) = (sv[0], sv[1], sv[2])
+    (job.y_batch, job.y_head, job.y_step) = (y.strides[0], y.strides[1], y.strides[2])
     job.initial = UnsafePointer(initial.floats32)
     if let decay {
       job.log_decay = UnsafePointer(decay.floats32)
@@ -178,11 +184,11 @@ private struct LinearAttentionRun {
 
   func gradients(_ arriving: [Tensor?], _ wants: Wants) -> [Tensor?] {
     guard let kept else { fail(form.name, "nothing was kept for a derivative") }
-    let gy = (arriving[0]?.transposed(0, 2, 1, 3) ?? .zeros(y.shape)).packed
+    let gy = (arriving[0] ?? .zeros(output.shape)).rowsTogether
     let glast = arriving[1]?.packed
     let main = mirrored([q, k, v])
     let rest = [initial, decay, beta].map { $0.map { Tensor(uninitialized: $0.shape, .float32) } }
-    run {
+    run(gy) {
       callosum_linear_attention_backward(
         $0, residuals?.floats32, kept.floats32, gy.floats32, glast?.floats32, main[0].floats32,
         main[1].floats32, main[2].floats32, rest[1]?.floats32, rest[2]?.floats32, rest[0]?.floats32)
