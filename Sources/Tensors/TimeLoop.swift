@@ -49,7 +49,7 @@ public func scan<State: Carried>(
   _ step: @escaping (_ x: [Tensor], _ state: State, _ weights: [Tensor]) -> (outputs: [Tensor], state: State)
 ) -> (outputs: [Tensor], state: State) {
   TimeLoop(axis: axis, truncateEvery: truncateEvery, checkpointEvery: checkpointEvery, step: step)
-    .run(over: inputs, initial: initial, weights: weights, checkpoint: checkpointed)
+    .run(over: inputs, initial: initial, weights: weights) { checkpointed(at: $0, of: $1) }
 }
 
 /// The loop behind `scan`. The room above hands in its own way of computing something again.

@@ -2,11 +2,11 @@
 //
 //     S_t = a_t S_(t-1) + k_t u_tᵀ,   y_t = scale q_t S_t,
 //
-// with u = v, or by the delta rule u_t = beta_t r_t, r_t = v_t - k_t a_t S_(t-1). Steps are taken 16
-// at a time: within such a chunk everything is a product of small matrices (Yang et al.,
+// with u = v, or by the delta rule u_t = beta_t r_t, r_t = v_t - k_t a_t S_(t-1). Steps are taken
+// 16 at a time: within such a chunk everything is a product of small matrices (Yang et al.,
 // arXiv:2312.06635 and, for the delta rule, arXiv:2406.06484), so the time is linear in the length.
-// With P_i the decay from the beginning of the chunk to step i, R_j that from step j to its end, and
-// D_ij that between both (elementwise over the key channels, none above 1 where no a is):
+// With P_i the decay from the beginning of the chunk to step i, R_j that from step j to its end,
+// and D_ij that between both (elementwise over the key channels, none above 1 where no a is):
 //
 //     pairs_ij = q_i (D_ij k_j), j <= i          and for the delta rule k_i (D_ij k_j), j < i
 //     r_i = v_i - (P_i k_i) S - sum_j pairs_ij u_j
@@ -44,7 +44,8 @@ INLINE float *taken(float *block, size_t *at, size_t floats) {
   return place;
 }
 
-static size_t lay_out_chunk(const callosum_linear_attention_job *job, float *block, struct chunk *c) {
+static size_t lay_out_chunk(const callosum_linear_attention_job *job, float *block,
+                            struct chunk *c) {
   size_t at = 0;
   *c = (struct chunk){.job = job, .gated = job->log_decay, .delta = job->beta,
                       .of_channels = job->log_decay && job->decay_of_channels,
@@ -83,8 +84,8 @@ static void store_steps(const float *x, size_t row, size_t count, size_t width, 
     for (size_t c = 0; c < width; c += LANES)
       store_some(y + c, load(x + c) * factor, width - c);
 }
-// The memory of a whole chunk, asked for while the one before it is computed. The processor does not
-// foresee where the next begins, and long sequences do not stay in the caches.
+// The memory of a whole chunk, asked for while the one before it is computed. The processor does
+// not foresee where the next begins, and long sequences do not stay in the caches.
 INLINE void ask_for_steps(const float *x, size_t step, size_t width) {
   for (size_t i = 0; i < chunk_steps; i++, x += step)
     for (size_t c = 0; c < width; c += 64 / sizeof(float)) __builtin_prefetch(x + c);
@@ -92,7 +93,8 @@ INLINE void ask_for_steps(const float *x, size_t step, size_t width) {
 // y (+)= a b over padded rows; a [m, k] has any strides.
 static void times(size_t m, size_t n, size_t k, const float *a, size_t a_row, size_t a_column,
                   const float *b, size_t b_row, bool add, float *c, size_t c_row) {
-  product_job job = {m, n, k, a, (ptrdiff_t)a_row, (ptrdiff_t)a_column, b, b_row, c, c_row, add, true};
+  product_job job = {m, n, k, a, (ptrdiff_t)a_row, (ptrdiff_t)a_column, b, b_row, c, c_row, add,
+                     .padded = true};
   product(&job, panel_columns);
 }
 INLINE void multiply_rows(size_t count, const float *x, const float *y, float *z) {
@@ -175,7 +177,8 @@ static void pairs_by_channel(const struct chunk *c) {
 static void load_queries(const struct chunk *c, size_t head, size_t first, size_t count) {
   const callosum_linear_attention_job *job = c->job;
   size_t half = chunk_steps * c->row;
-  load_steps(job->q + PLACE(q, head, first), job->q_step, count, c->keys, job->scale, c->qk, c->row);
+  load_steps(job->q + PLACE(q, head, first), job->q_step, count, c->keys, job->scale, c->qk,
+             c->row);
   if (c->delta) {
     memset(c->beta, 0, chunk_steps * sizeof(float));
     memcpy(c->beta, job->beta + head * job->time + first, count * sizeof(float));
@@ -209,8 +212,10 @@ INLINE void solve_steps(bool back, const float *pairs, const float *beta, size_t
       store(y + i * row + v, now);
 #pragma clang loop unroll(full)
       for (size_t j = 0; j < chunk_steps; j++)
-        if (back ? j < i : j > i)
-          rest[j] = fma_(splat(-pairs[back ? i * chunk_steps + j : j * chunk_steps + i]), now, rest[j]);
+        if (back ? j < i : j > i) {
+          float pair = pairs[back ? i * chunk_steps + j : j * chunk_steps + i];
+          rest[j] = fma_(splat(-pair), now, rest[j]);
+        }
     }
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < chunk_steps; i++) store(x + i * row + v, rest[i]);
@@ -274,7 +279,8 @@ static void linear_attention_heads(void *context, size_t begin, size_t end) {
         ask_for_steps(job->v + PLACE(v, head, next), job->v_step, c.values);
       }
       attend_chunk(&c);
-      store_steps(c.out, c.value_row, count, c.values, 1, work->y + PLACE(y, head, first), job->y_step);
+      store_steps(c.out, c.value_row, count, c.values, 1, work->y + PLACE(y, head, first),
+                  job->y_step);
       if (work->residuals)
         store_steps(c.v, c.value_row, count, c.values, 1,
                     work->residuals + (head * job->time + first) * c.values, c.values);

@@ -1,5 +1,5 @@
-// The derivative of causal linear attention: chunks from the last to the first, with the gradient of
-// the state after the present one. States are kept every so many steps only; those between are
+// The derivative of causal linear attention: chunks from the last to the first, with the gradient
+// of the state after the present one. States are kept every so many steps only; those between are
 // computed again from there. With g the gradients of what LinearAttention.h names:
 //
 //     gu_j = sum_i pairs_ij gy_i + (R_j k_j) gS, and for the delta rule gr by the transposed solve
@@ -12,15 +12,13 @@
 struct chunk_gradients {
   struct chunk c;
   size_t states_per_keep;
-  float *states;         // [states_per_keep, values, row], each transposed
-  float *gstate;         // [keys, value_row]
-  float *gturned;        // its transpose [values, row]
-  float *arriving;       // gy over -gr, [32, value_row]
-  float *gu;             // [16, value_row]
-  float *uturned;        // [values, 16]
-  float *gpairs;         // [32, 16]
-  float *readers, *by_state;  // gradients of q over k as readers [32, row]; what the state adds to gk
-  float *gk;             // [16, row]
+  float *states;                // [states_per_keep, values, row], each transposed
+  float *gstate, *gturned;      // [keys, value_row]; its transpose [values, row]
+  float *arriving;              // gy over -gr, [32, value_row]
+  float *gu, *uturned;          // [16, value_row]; uᵀ, [values, 16]
+  float *gpairs;                // [32, 16]
+  float *readers;               // gradients of q over those of k as a reader, [32, row]
+  float *by_state, *gk;         // what the state adds to gk, and gk, [16, row] each
   float *at_or_after, *before;  // parts of the gates' gradients, [16, row] each
 };
 
@@ -50,11 +48,12 @@ static void load_updates(const struct chunk *c, const float *residuals, size_t h
                          size_t count) {
   const callosum_linear_attention_job *job = c->job;
   if (!c->delta) {
-    load_steps(job->v + PLACE(v, head, first), job->v_step, count, c->values, 1, c->u, c->value_row);
+    load_steps(job->v + PLACE(v, head, first), job->v_step, count, c->values, 1, c->u,
+               c->value_row);
     return;
   }
-  load_steps(residuals + (head * job->time + first) * c->values, c->values, count, c->values, 1, c->v,
-             c->value_row);
+  load_steps(residuals + (head * job->time + first) * c->values, c->values, count, c->values, 1,
+             c->v, c->value_row);
   for (size_t i = 0; i < chunk_steps; i++) {
     float beta = i < count ? job->beta[head * job->time + first + i] : 0;
     for (size_t j = 0; j < c->value_row; j += LANES)
@@ -83,8 +82,10 @@ static void pairs_backward(const struct chunk_gradients *g) {
   if (c->gated) multiply_rows(c->rows * chunk_steps, g->gpairs, c->pairs, c->pairs);
   multiply_rows(c->rows * chunk_steps, g->gpairs, c->between, g->gpairs);
   const float *k = c->qk + chunk_steps * c->row;
-  times(c->rows, c->row, chunk_steps, g->gpairs, chunk_steps, 1, k, c->row, true, g->readers, c->row);
-  times(chunk_steps, c->row, c->rows, g->gpairs, 1, chunk_steps, c->qk, c->row, true, g->gk, c->row);
+  times(c->rows, c->row, chunk_steps, g->gpairs, chunk_steps, 1, k, c->row, true, g->readers,
+        c->row);
+  times(chunk_steps, c->row, c->rows, g->gpairs, 1, chunk_steps, c->qk, c->row, true, g->gk,
+        c->row);
 }
 
 // The same where each channel has its own, by Horner's scheme from pair to pair. What changes with
@@ -152,8 +153,8 @@ static void gate_gradients(const struct chunk_gradients *g, const float *state, 
   const size_t row = c->row, last = (chunk_steps - 1) * row;
   for (size_t channel = 0; channel < row; channel += LANES) {
     vf passing = splat(0);
-    for (size_t v = 0; v < c->values; v++)
-      passing = fma_(load(state + v * row + channel), load(g->gturned + v * row + channel), passing);
+    for (size_t v = channel; v < c->values * row; v += row)
+      passing = fma_(load(state + v), load(g->gturned + v), passing);
     passing *= load(c->since + last + channel);
     for (size_t m = chunk_steps; m-- > 0;) {
       float *place = g->at_or_after + m * row + channel;
@@ -197,7 +198,8 @@ static void chunk_backward(const struct chunk_gradients *g, const float *state) 
   pack_transposed(g->gstate, (ptrdiff_t)wide, c->keys, c->values, 1, g->gturned, row);
 
   times(chunk_steps, wide, c->keys, c->left, row, 1, g->gstate, wide, false, g->gu, wide);
-  times(chunk_steps, wide, chunk_steps, c->pairs, 1, chunk_steps, g->arriving, wide, true, g->gu, wide);
+  times(chunk_steps, wide, chunk_steps, c->pairs, 1, chunk_steps, g->arriving, wide, true, g->gu,
+        wide);
   if (c->delta) {
     solve_steps(true, c->pairs + chunk_pairs, c->beta, wide, g->gu, resisting);
     for (size_t i = 0; i < chunk_steps * wide; i += LANES)
@@ -232,8 +234,8 @@ static void gstate_before(const struct chunk_gradients *g) {
       for (size_t i = 0; i < c->value_row; i += LANES)
         store(gstate + i, load(gstate + i) * remains[channel]);
     }
-  times(c->keys, c->value_row, c->rows, c->seen, 1, c->row, g->arriving, c->value_row, true, g->gstate,
-        c->value_row);
+  times(c->keys, c->value_row, c->rows, c->seen, 1, c->row, g->arriving, c->value_row, true,
+        g->gstate, c->value_row);
 }
 
 static void beta_gradients(const struct chunk_gradients *g, size_t count, float *gbeta) {
@@ -247,8 +249,9 @@ static void beta_gradients(const struct chunk_gradients *g, size_t count, float 
 }
 
 // The steps from `first` to `end`, before which the state `kept` was.
-static void steps_backward(const struct linear_attention_work *work, const struct chunk_gradients *g,
-                           size_t head, size_t first, size_t end, const float *kept) {
+static void steps_backward(const struct linear_attention_work *work,
+                           const struct chunk_gradients *g, size_t head, size_t first, size_t end,
+                           const float *kept) {
   const callosum_linear_attention_job *job = work->job;
   const struct chunk *c = &g->c;
   const size_t area = c->values * c->row, chunks = chunk_count(end - first);
@@ -313,7 +316,8 @@ static void linear_attention_backward_heads(void *context, size_t begin, size_t 
       steps_backward(work, &g, head, first, at_most(first + job->kept_every, job->time),
                      work->kept + (head * keeps + keep) * area);
     }
-    store_steps(g.gstate, c->value_row, c->keys, c->values, 1, work->ginitial + head * area, c->values);
+    store_steps(g.gstate, c->value_row, c->keys, c->values, 1, work->ginitial + head * area,
+                c->values);
   }
   callosum_free(block, size * sizeof(float));
 }

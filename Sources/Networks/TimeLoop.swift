@@ -1,22 +1,8 @@
 import CallosumTensors
 
-// Computing again instead of keeping, for what depends on a module's parameters. The second
-// computation meets the same parameters, and draws the same random numbers (dropout); it must not
-// change buffers.
-
-/// The result of `function`, whose inner results are computed again when the derivative needs them:
-/// less memory for more arithmetic. `parameters` are those that `function` uses.
-public func checkpointed(
-  by parameters: [NamedParameter], at inputs: [Tensor],
-  of function: @escaping ([Tensor]) -> [Tensor]
-) -> [Tensor] {
-  let count = inputs.count
-  return checkpointedAlike(inputs + parameters.map(\.value)) { all in
-    withParameters(parameters, as: Array(all.dropFirst(count))) { function(Array(all.prefix(count))) }
-  }
-}
-
-/// `scan` with the steps of a module, of which `parameters` are those that the steps use.
+/// `scan` with the steps of a module, of which `parameters` are those that the steps use. With
+/// `checkpointEvery`, steps that are computed again meet the same parameters and draw the same random
+/// numbers (dropout); they must not change buffers.
 public func scan<State: Carried>(
   over inputs: [Tensor], axis: Int = 1, initial: State, by parameters: [NamedParameter],
   truncateEvery: Int? = nil, checkpointEvery: Int? = nil,

@@ -3,8 +3,8 @@ import CallosumTensors
 import CallosumTestSupport
 import Testing
 
-/// Computing again with a module's parameters and random numbers.
-@Suite struct Checkpoints {
+/// Time loops of modules: steps that are computed again meet the same weights and random numbers.
+@Suite struct TimeLoopsOfModules {
   private final class Cell: Module {
     let input, hidden: Linear
     let dropout = Dropout(0.5)
@@ -34,7 +34,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [false, true]) func loopsOfModules(trains: Bool) {
+  @Test(arguments: [false, true]) func checkpointsChangeNothing(trains: Bool) {
     func loss(_ cell: Cell, _ x: Tensor, every: Int?) -> Tensor {
       let (outputs, last) = scan(
         over: [x], initial: Tensor.ones([2, 6]), by: cell.parameters(), checkpointEvery: every
@@ -48,17 +48,5 @@ import Testing
     expectSame(solve(trains: trains) { loss($0, $1, every: 4) }, plain)
     let different = solve(trains: !trains) { loss($0, $1, every: nil) }
     #expect(different[0].item != plain[0].item)
-  }
-
-  @Test(arguments: [false, true]) func functionsOfModules(trains: Bool) {
-    func inner(_ cell: Cell, _ x: Tensor) -> Tensor {
-      let first = x.sliced(axis: 1, to: 1).squeezed(axis: 1)
-      return cell(first, cell(first, .ones([2, 6])))
-    }
-    let plain = solve(trains: trains) { square(inner($0, $1)).sum() }
-    let saving = solve(trains: trains) { cell, x in
-      square(checkpointed(by: cell.parameters(), at: [x]) { [inner(cell, $0[0])] }[0]).sum()
-    }
-    expectSame(saving, plain)
   }
 }
