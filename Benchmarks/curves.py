@@ -28,7 +28,7 @@ CURVES = {
         "Linear attention with a decay for each head, forward and backward, 4 heads of width 32",
         "steps T", LENGTHS, peer=True),
     "linear_recurrence_curve": Curve(
-        "Linear recurrence, forward and backward, 32 channels", "steps T", LENGTHS),
+        "Linear recurrence, forward and backward, 64 channels", "steps T", LENGTHS),
 }
 SIDES = {"callosum": "Callosum", "peer": "PyTorch"}
 

@@ -48,7 +48,7 @@ let sequenceCurves: [Curve] = [
     // So many channels that the longest sequence stays in the last cache: the curve is to show how
     // the scan grows, not where memory begins.
     var random = generator()
-    let inputs = [random.uniform([1, Int($0), 32]), random.normal([1, Int($0), 32])]
+    let inputs = [random.uniform([1, Int($0), 64]), random.normal([1, Int($0), 64])]
     return forwardBackward(inputs) { linearRecurrence($0[0], $0[1]) }
   },
 ]
