@@ -83,4 +83,7 @@ NEEDS = {
         10, 2 * 3 * 4096 * 512 * (64 * 2 / 3 + 128) / 1e9,
         training_bytes(100618, 4096 * (512 + 2 * 128)),
         "128 small products one after the other, each way, each too small for two cores"),
+    "delta_rule_fwd_bwd": Need(
+        10, 2 * 16 * 512 * (4608 + 10240) / 1e9, 4 * 16 * 512 * (4 * 32 + 6 * 32 + 2 * 32) / 1e6,
+        "arithmetic of products of 16 to 32 rows, in chunks of 16 steps that follow each other"),
 }

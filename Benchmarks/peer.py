@@ -4,6 +4,7 @@ Reads one JSON command per line on standard input and answers each with one JSON
 
     {"workload": "softmax", "mode": "eager"|"compile", "steps": 5, "warmup": 3}
     -> {"milliseconds": [of each step], "peak_mb": 812.5}    or    {"error": "..."}
+    {"workload": "delta_rule_curve", "at": 4096, ...the same}    a point of a curve
     {"measure": "memory", ...the same}    adds "start_mb", the memory before the workload was made
     {"measure": "versions"}     -> {"versions": {...}}
     {"measure": "copy_rate"}    -> {"gigabytes_per_second": of reading and writing 64 MB tensors}
@@ -43,19 +44,39 @@ def forward_only(function, *inputs):
     return make
 
 
-def forward_backward(module, x, cotangent):
-    """Gradients of the input and of the module's parameters."""
-    x.requires_grad_()
+def forward_backward(module, inputs, cotangent):
+    """Gradients of the input, or of all inputs in a tuple, and of the module's parameters."""
+    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    for x in inputs:
+        x.requires_grad_()
 
     def make(compiled):
         call = compiled(module)
 
         def step():
-            x.grad = None
+            for x in inputs:
+                x.grad = None
             module.zero_grad(set_to_none=True)
-            call(x).backward(cotangent)
+            call(*inputs).backward(cotangent)
 
         return step
+
+    return make
+
+
+def fastest(*makers):
+    """The fastest of several ways to compute the same. Only the first is compiled: the others are
+    loops over all time steps, which the compiler would unroll."""
+
+    def make(compiled):
+        chosen = makers if compiled is MODES["eager"] else makers[:1]
+        times = {}
+        for step in [maker(compiled) for maker in chosen]:
+            step()
+            start = time.perf_counter()
+            step()
+            times[step] = time.perf_counter() - start
+        return min(times, key=times.get)
 
     return make
 
@@ -206,6 +227,56 @@ def recurrence(inputs):
     return torch.stack(states, 1)
 
 
+def delta_rule(q, k, v, beta):
+    """S_t = S_(t-1) + beta k (v - S_(t-1)ᵀ k)ᵀ over [batch, heads, time, width], step by step."""
+    state, outputs = q.new_zeros(*q.shape[:2], q.shape[3], v.shape[3]), []
+    for t in range(q.shape[2]):
+        key = k[:, :, t, None]
+        written = beta[:, :, t, None, None] * (v[:, :, t, None] - key @ state)
+        state = state + key.transpose(2, 3) @ written
+        outputs.append(q[:, :, t, None] @ state)
+    return torch.cat(outputs, 2) * q.shape[3] ** -0.5
+
+
+def delta_rule_in_chunks(q, k, v, beta, size=64):
+    """The same with a triangular solve per chunk (Yang et al. 2024)."""
+    q, k, v, beta = (x.unflatten(2, (-1, size)) for x in (q * q.shape[3] ** -0.5, k, v, beta[..., None]))
+    system = torch.tril(beta * k @ k.transpose(3, 4), -1)
+    solved = torch.linalg.solve_triangular(
+        system, torch.cat([beta * v, beta * k], 4), upper=False, unitriangular=True)
+    values, keys = solved.split([v.shape[4], k.shape[4]], 4)
+    scores = torch.tril(q @ k.transpose(3, 4))
+    state, outputs = q.new_zeros(*q.shape[:2], q.shape[4], v.shape[4]), []
+    for i in range(q.shape[2]):
+        written = values[:, :, i] - keys[:, :, i] @ state
+        outputs.append(q[:, :, i] @ state + scores[:, :, i] @ written)
+        state = state + k[:, :, i].transpose(2, 3) @ written
+    return torch.cat(outputs, 2)
+
+
+def linear_attention_in_chunks(q, k, v, decay=None, size=64):
+    """S_t = exp(decay_t) S_(t-1) + k vᵀ in chunks, all at once but for the states between them."""
+    q, k, v = (x.unflatten(2, (-1, size)) for x in (q * q.shape[3] ** -0.5, k, v))
+    scores = torch.tril(q @ k.transpose(3, 4))
+    if decay is not None:
+        since = decay.unflatten(2, (-1, size)).cumsum(3)[..., None]
+        scores = scores * torch.exp((since - since.transpose(3, 4)).tril())
+        q, k = q * since.exp(), k * (since[:, :, :, -1:] - since).exp()
+        passing = since[:, :, :, -1:].exp()
+    added = k.transpose(3, 4) @ v
+    state, states = torch.zeros_like(added[:, :, 0]), []
+    for i in range(q.shape[2]):
+        states.append(state)
+        state = (state if decay is None else passing[:, :, i] * state) + added[:, :, i]
+    return (scores @ v + q @ torch.stack(states, 2)).flatten(2, 3)
+
+
+def sequence(*shape):
+    """Queries, keys of length 1, values, betas and logarithms of decays."""
+    return (torch.randn(shape), F.normalize(torch.randn(shape), dim=-1), torch.randn(shape),
+            torch.rand(shape[:-1]), -0.1 * torch.rand(shape[:-1]))
+
+
 class Function(nn.Module):
     """A function without parameters, as forward_backward wants it."""
 
@@ -213,8 +284,8 @@ class Function(nn.Module):
         super().__init__()
         self.function = function
 
-    def forward(self, x):
-        return self.function(x)
+    def forward(self, *inputs):
+        return self.function(*inputs)
 
 
 def labels(*shape, classes=10):
@@ -254,6 +325,23 @@ WORKLOADS = {
         SpikingNetwork(), (torch.rand(100, 64, 784) < 0.1).float(), labels(64)),
     "gru_step": lambda: training(LastState(nn.GRU), torch.randn(32, 128, 64), labels(32)),
     "lstm_step": lambda: training(LastState(nn.LSTM), torch.randn(32, 128, 64), labels(32)),
+    "delta_rule_fwd_bwd": lambda: fastest(*[forward_backward(
+        Function(form), sequence(4, 4, 512, 32)[:4], torch.randn(4, 4, 512, 32))
+        for form in (delta_rule_in_chunks, delta_rule)]),
+}
+
+
+def curve(function, inputs, steps):
+    """Forward and backward of `function` of some of the tensors of a sequence of 4 heads."""
+    data = sequence(1, 4, steps, 32)
+    return forward_backward(
+        Function(function), tuple(data[i] for i in inputs), torch.randn(1, 4, steps, 32))
+
+
+CURVES = {
+    "delta_rule_curve": lambda at: curve(delta_rule_in_chunks, (0, 1, 2, 3), at),
+    "linear_attention_curve": lambda at: curve(linear_attention_in_chunks, (0, 1, 2), at),
+    "gated_linear_attention_curve": lambda at: curve(linear_attention_in_chunks, (0, 1, 2, 4), at),
 }
 MODES = {"eager": lambda function: function, "compile": torch.compile}
 
@@ -282,12 +370,13 @@ class Worker:
     def __init__(self):
         self.name, self.steps = None, {}
 
-    def step(self, name, mode):
-        if name != self.name:
-            self.name, self.steps = name, {}
+    def step(self, name, mode, at):
+        if (name, at) != self.name:
+            self.name, self.steps = (name, at), {}
         if mode not in self.steps:
             torch.manual_seed(0)
-            self.steps[mode] = WORKLOADS[name]()(MODES[mode])
+            make = WORKLOADS[name]() if at is None else CURVES[name](at)
+            self.steps[mode] = make(MODES[mode])
         return self.steps[mode]
 
     def answer(self, command):
@@ -297,7 +386,7 @@ class Worker:
         if measure == "copy_rate":
             return {"gigabytes_per_second": copy_rate()}
         start_mb = resident_peak()
-        step = self.step(command["workload"], command.get("mode", "eager"))
+        step = self.step(command["workload"], command.get("mode", "eager"), command.get("at"))
         for _ in range(command["warmup"]):
             step()
         milliseconds = []

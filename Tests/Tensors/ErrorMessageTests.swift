@@ -5,7 +5,7 @@ import Testing
 /// A mistake in a program, and the words with which it stops.
 enum Mistake: String, CaseIterable, Codable, Sendable {
   case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask,
-    outside, recurrence, spikes, cell
+    outside, recurrence, spikes, cell, decay, beta, steps, groups
   case notSquare, singular, notPositive, notFinite, rank, triangle
 
   func make() {
@@ -38,6 +38,14 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
         .zeros([2, 5, 3]),
         weights: RecurrentWeights(
           input: .zeros([9, 4]), hidden: .zeros([9, 3]), inputBias: bias, hiddenBias: bias))
+    case .decay:
+      let q = Tensor.zeros([1, 2, 7, 4])
+      _ = linearAttention(queries: q, keys: q, values: q, logDecay: .zeros([1, 2, 7, 3]))
+    case .beta:
+      let q = Tensor.zeros([1, 2, 7, 4])
+      _ = deltaRule(queries: q, keys: q, values: q, beta: .zeros([1, 2, 6]))
+    case .steps: _ = scan(over: [x, y], initial: x) { x, state, _ in ([x[0]], state) }
+    case .groups: _ = scan(over: [x], initial: x, checkpointEvery: 0) { x, state, _ in ([x[0]], state) }
     case .notSquare: _ = inverse(x)
     case .singular: _ = CallosumTensors.solve(stacked([.eye(3), .ones([3, 3])]), Tensor.ones([3]))
     case .notPositive: _ = cholesky(-Tensor.eye(2).broadcast(to: [2, 1, 2, 2]))
@@ -71,6 +79,10 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .spikes: "leakyIntegrateAndFire: leak must be float32 [] or [3], is float32 [2]"
     case .cell:
       "gru: weights must be float32 [[9, 3], [9, 3], [9], [9]] for input [2, 5, 3] and hidden 3, are [[9, 4]"
+    case .decay: "linearAttention: the decay must be [1, 2, 7] or [1, 2, 7, 4], is [1, 2, 7, 3]"
+    case .beta: "deltaRule: beta must be [1, 2, 7], is [1, 2, 6]"
+    case .steps: "scan: inputs must have one length along axis 1, 1 at least, are [[2, 3], [4, 5]]"
+    case .groups: "scan: truncateEvery and checkpointEvery must be positive, one is 0"
     case .notSquare: "inverse: needs square matrices, got shape [2, 3]"
     case .singular: "solve: matrix [1] of the batch [2] is singular: pivot 1 is 0"
     case .notPositive:

@@ -79,6 +79,26 @@ struct FusedCall: Sendable, CustomTestStringConvertible {
       return scaledDotProductAttention(queries: parts[0], keys: parts[1], values: parts[2], causal: true)
         .transposed(0, 2, 1, 3).reshaped(2, 65, 64)
     },
+    FusedCall("linearAttention", [2, 3, 133, 40], [2, 3, 133, 40], [2, 3, 133, 24], [2, 3, 40, 24]) {
+      linearAttention(queries: $0[0], keys: $0[1], values: $0[2], initial: $0[3]).output
+    },
+    FusedCall("gated linearAttention", [2, 3, 133, 70], [2, 3, 133, 70], [2, 3, 133, 9], [2, 3, 133]) {
+      linearAttention(queries: $0[0], keys: $0[1], values: $0[2], logDecay: -softplus($0[3])).output
+    },
+    FusedCall("linearAttention, gated channels", [1, 4, 90, 34], [1, 4, 90, 34], [1, 4, 90, 65]) {
+      linearAttention(queries: $0[0], keys: $0[1], values: $0[2], logDecay: -softplus($0[1])).state
+    },
+    FusedCall("deltaRule", [2, 3, 133, 32], [2, 3, 133, 32], [2, 3, 133, 32], [2, 3, 133]) {
+      let keys = $0[1] / sqrt(square($0[1]).sum(axis: -1, keepDims: true))
+      return deltaRule(queries: $0[0], keys: keys, values: $0[2], beta: sigmoid($0[3])).output
+    },
+    FusedCall("gated deltaRule over heads of one product", [2, 67, 3 * 4 * 16], [2, 4, 67], [2, 4, 67]) {
+      let parts = $0[0].split(parts: 3, axis: -1).map { $0.reshaped(2, 67, 4, 16).transposed(0, 2, 1, 3) }
+      return deltaRule(
+        queries: parts[0], keys: parts[1] * 0.2, values: parts[2], beta: sigmoid($0[1]),
+        logDecay: -softplus($0[2])
+      ).output.transposed(0, 2, 1, 3).reshaped(2, 67, 64)
+    },
     FusedCall("conv2d", [2, 17, 19, 33], [35, 3, 3, 33], [35]) {
       conv2d($0[0], weight: $0[1], bias: $0[2], padding: (1, 1))
     },

@@ -8,7 +8,7 @@ extension TensorTests {
   @Suite struct Recurrences {
     /// Whether the sum of both halves with the state carried over has the value and the gradients of
     /// the whole. `run` maps a sequence (time on `axis`) and a state to results and the next state.
-    private func expectPieces(
+    func expectPieces(
       _ name: String, _ x: Tensor, axis: Int, state: [Tensor], weights: [Tensor], reverse: Bool = false,
       _ run: @escaping (_ x: Tensor, _ state: [Tensor], _ weights: [Tensor]) -> (Tensor, [Tensor])
     ) {

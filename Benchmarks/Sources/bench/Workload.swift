@@ -5,7 +5,15 @@ struct Workload: Sendable {
   let name: String
   let prepare: @Sendable () -> () -> Void
 
-  static let all: [Workload] = operations + networks + recurrent
+  static let all: [Workload] = operations + networks + recurrent + sequences
+}
+
+/// A workload at many sizes: `prepare` makes that of size x. Benchmarks/curves.py says which x.
+struct Curve: Sendable {
+  let name: String
+  let prepare: @Sendable (_ x: Double) -> () -> Void
+
+  static let all: [Curve] = sequenceCurves
 }
 
 /// Random numbers for data and weights; every workload starts its own.

@@ -131,6 +131,26 @@ typedef struct {
   size_t mask_batch, mask_head, mask_query, mask_key;
 } callosum_attention_job;
 
+/// Causal linear attention per batch row and head: S_t = a_t S_(t-1) + k_t u_tᵀ from `initial`
+/// [batch, heads, key_width, value_width], y_t = scale q_t S_t. u is v, or with `beta` [batch, heads,
+/// time] (delta rule) beta_t (v_t - k_t a_t S_(t-1)). `log_decay`, log a, is [batch, heads, time], with
+/// `decay_of_channels` [batch, heads, time, key_width], or NULL for a = 1. Strides count elements; the
+/// last axis is contiguous.
+typedef struct {
+  size_t batch, heads, time, key_width, value_width;
+  const float *q, *k, *v;
+  size_t q_batch, q_head, q_step;
+  size_t k_batch, k_head, k_step;
+  size_t v_batch, v_head, v_step;
+  /// Of y, and on the way back of its gradient.
+  size_t y_batch, y_head, y_step;
+  const float *log_decay, *beta, *initial;
+  bool decay_of_channels;
+  float scale;
+  /// A derivative needs the state before every step that this divides; a multiple of 16.
+  size_t kept_every;
+} callosum_linear_attention_job;
+
 /// A window over two spatial axes of a channels-last image [batch, height, width, channels].
 typedef struct {
   size_t batch, height, width, channels, out_height, out_width;

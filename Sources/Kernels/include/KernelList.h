@@ -177,6 +177,18 @@ KERNEL(attention, (const callosum_attention_job *job, float *y, float *lse), (jo
 KERNEL(attention_backward, (const callosum_attention_job *job, const float *y, const float *lse, const float *gy, float *gq, float *gk, float *gv),
        (job, y, lse, gy, gq, gk, gv))
 
+// MARK: Linear attention (vector/LinearAttention.h and LinearAttentionBackward.h)
+// y is [batch, heads, time, value_width], last [batch, heads, key_width, value_width]. For a
+// derivative: residuals v_t - k_t a_t S_(t-1) of the delta rule, [batch, heads, time, value_width]
+// (NULL without beta), and kept states, [batch, heads, ceil(time / kept_every), key_width, value_width]
+// (both NULL where no derivative follows).
+KERNEL(linear_attention, (const callosum_linear_attention_job *job, float *y, float *residuals, float *kept, float *last),
+       (job, y, residuals, kept, last))
+// glast may be NULL for zeros. gq, gk, gv have the strides of q, k and v, gdecay and gbeta
+// (NULL where absent) the shapes of log_decay and beta.
+KERNEL(linear_attention_backward, (const callosum_linear_attention_job *job, const float *residuals, const float *kept, const float *gy, const float *glast, float *gq, float *gk, float *gv, float *gdecay, float *gbeta, float *ginitial),
+       (job, residuals, kept, gy, glast, gq, gk, gv, gdecay, gbeta, ginitial))
+
 // MARK: Depthwise convolution (vector/DepthwiseConvolution.h), weights [kernel_y, kernel_x, channels]
 // bias may be NULL.
 KERNEL(depthwise, (const callosum_window *window, const float *x, const float *w, const float *bias, float *y), (window, x, w, bias, y))

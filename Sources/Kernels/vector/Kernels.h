@@ -23,6 +23,8 @@
 #include "SparseProduct.h"
 #include "Recurrent.h"
 #include "Attention.h"
+#include "LinearAttention.h"
+#include "LinearAttentionBackward.h"
 #include "DepthwiseConvolution.h"
 #include "Pooling.h"
 #include "Fourier.h"

@@ -118,18 +118,22 @@ private struct AttentionJob {
 }
 
 extension Tensor {
-  /// Itself if the last axis is contiguous and no stride is negative or 0, as the kernel asks.
-  fileprivate var rowsTogether: Tensor {
-    let fits =
-      (dim(-1) <= 1 || strides[ndim - 1] == 1)
-      && zip(shape, strides).allSatisfy { $0 <= 1 || $1 > 0 }
+  /// Itself if the last axis is contiguous, no stride is negative and no element is met twice (its
+  /// gradient could not lie likewise), as attention kernels ask.
+  var rowsTogether: Tensor {
+    var fits = dim(-1) <= 1 || strides[ndim - 1] == 1
+    var reach = 0
+    for (count, stride) in zip(shape, strides).filter({ $0.0 > 1 }).sorted(by: { $0.1 < $1.1 }) {
+      fits = fits && stride > reach
+      reach += (count - 1) * stride
+    }
     return fits ? unmarked : packed
   }
 }
 
 /// Fresh tensors with the shapes and strides of these. Where these are slices of one tensor side by
 /// side, the fresh ones are too, so that the gradients join without a copy.
-private func mirrored(_ tensors: [Tensor]) -> [Tensor] {
+func mirrored(_ tensors: [Tensor]) -> [Tensor] {
   let sameStorage = areSideBySide(tensors) ? Storage(byteCount: tensors[0].storage.byteCount) : nil
   return tensors.map { tensor in
     guard let sameStorage else {
