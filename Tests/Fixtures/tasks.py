@@ -1,0 +1,137 @@
+"""Writes tasks/*.safetensors: what NumPy and SciPy give where our task generators compute the same.
+
+    pip install numpy==2.4.6 scipy==1.17.1 torch==2.13.0      (torch writes the files; its CPU build will do)
+    python tasks.py
+
+Everything is computed in float64 by other means than ours where there are some: sparse LU instead of
+conjugate gradients, an adaptive Runge-Kutta method of eighth order instead of one of fixed steps.
+"""
+
+import pathlib
+
+import numpy as np
+import scipy.fft
+import scipy.integrate
+import scipy.sparse
+import scipy.sparse.linalg
+import torch
+
+import golden
+
+golden.STORED[torch.float64] = "F64"
+
+
+def write(name, **arrays):
+    folder = pathlib.Path(__file__).parent / "tasks"
+    tensors = {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in arrays.items()}
+    golden.write_safetensors(folder / f"{name}.safetensors", tensors, {})
+
+
+def darcy(random):
+    """-div(a grad u) = f by the assembled matrix and sparse LU, on 7 x 10 cells."""
+    rows, columns = 7, 10
+    a = np.where(random.random((3, rows, columns)) < 0.5, 3.0, 12.0)
+    a[2] = np.exp(random.standard_normal((rows, columns)))
+    f = random.standard_normal((3, rows, columns))
+    solutions = []
+    for a_i, f_i in zip(a, f):
+        matrix = scipy.sparse.lil_matrix((rows * columns, rows * columns))
+        for r in range(rows):
+            for c in range(columns):
+                for dr, dc, weight in ((0, 1, columns**2), (0, -1, columns**2), (1, 0, rows**2), (-1, 0, rows**2)):
+                    inside = 0 <= r + dr < rows and 0 <= c + dc < columns
+                    k = 2 / (1 / a_i[r, c] + 1 / a_i[r + dr, c + dc]) if inside else 2 * a_i[r, c]
+                    matrix[r * columns + c, r * columns + c] += weight * k
+                    if inside:
+                        matrix[r * columns + c, (r + dr) * columns + c + dc] -= weight * k
+        solutions.append(scipy.sparse.linalg.spsolve(matrix.tocsr(), f_i.ravel()).reshape(rows, columns))
+    write("darcy", permeability=a, source=f, solution=np.stack(solutions))
+
+
+def burgers(random):
+    """Finite time by an adaptive method of order eight, on the same frequencies."""
+    n, viscosity = 128, 0.02
+    x = np.arange(n) / n
+    start = np.stack([np.sin(2 * np.pi * x) + 0.3 * np.cos(6 * np.pi * x) + 0.1, 0.8 * np.cos(4 * np.pi * x + 1)])
+    k = np.arange(n // 2 + 1)
+    wave = 2 * np.pi * k
+
+    def slope(_, state):
+        v = state.reshape(2, 2, -1)
+        v = v[0] + 1j * v[1]
+        u = np.fft.irfft(v, n)
+        rate = -viscosity * wave**2 * v + np.where(3 * k <= n, -0.5j * wave, 0) * np.fft.rfft(u * u)
+        return np.concatenate([rate.real.ravel(), rate.imag.ravel()])
+
+    v = np.fft.rfft(start)
+    done = scipy.integrate.solve_ivp(
+        slope, (0, 1), np.concatenate([v.real.ravel(), v.imag.ravel()]), method="DOP853", rtol=1e-11, atol=1e-12)
+    v = done.y[:, -1].reshape(2, 2, -1)
+    write("burgers", start=start, end=np.fft.irfft(v[0] + 1j * v[1], n))
+
+
+def kuramoto_sivashinsky():
+    """ETDRK4 as printed by Kassam and Trefethen (2005), on full complex transforms; also by a stiff solver."""
+    n, length, h = 64, 22.0, 0.25
+    x = length * np.arange(n) / n
+    u = np.cos(2 * np.pi * x / length) * (1 + np.sin(2 * np.pi * x / length)) + 0.1
+    k = np.fft.fftfreq(n, 1 / n)
+    q = 2 * np.pi * k / length
+    linear = q**2 - q**4
+    kept = np.where(3 * np.abs(k) <= n, -0.5j * q, 0)
+    e, e2 = np.exp(h * linear), np.exp(h * linear / 2)
+    roots = np.exp(1j * np.pi * (np.arange(1, 65) - 0.5) / 64)
+    z = h * linear[:, None] + roots
+    big_q = h * np.real(np.mean((np.exp(z / 2) - 1) / z, 1))
+    f1 = h * np.real(np.mean((-4 - z + np.exp(z) * (4 - 3 * z + z**2)) / z**3, 1))
+    f2 = h * np.real(np.mean((2 + z + np.exp(z) * (-2 + z)) / z**3, 1))
+    f3 = h * np.real(np.mean((-4 - 3 * z - z**2 + np.exp(z) * (4 - z)) / z**3, 1))
+
+    def nonlinear(v):
+        return kept * np.fft.fft(np.real(np.fft.ifft(v)) ** 2)
+
+    def printed(steps):
+        v = np.fft.fft(u)
+        for _ in range(steps):
+            nv = nonlinear(v)
+            a = e2 * v + big_q * nv
+            na = nonlinear(a)
+            b = e2 * v + big_q * na
+            nb = nonlinear(b)
+            c = e2 * a + big_q * (2 * nb - nv)
+            nc = nonlinear(c)
+            v = e * v + nv * f1 + 2 * (na + nb) * f2 + nc * f3
+        return np.real(np.fft.ifft(v))
+
+    def slope(_, u):
+        v = np.fft.fft(u)
+        return np.real(np.fft.ifft(linear * v + nonlinear(v)))
+
+    stiff = scipy.integrate.solve_ivp(slope, (0, 5), u, method="Radau", rtol=1e-10, atol=1e-10)
+    write("kuramoto_sivashinsky", start=u, after40=printed(40), exact5=stiff.y[:, -1])
+
+
+def lorenz96(random):
+    k, j, forcing, h, b, c = 8, 4, 20.0, 1.0, 10.0, 10.0
+
+    def slope(_, state):
+        x, y = state[:k], state[k:]
+        dx = np.roll(x, 1) * (np.roll(x, -1) - np.roll(x, 2)) - x + forcing
+        dx -= h * c / b * y.reshape(k, j).sum(1)
+        dy = -c * b * np.roll(y, -1) * (np.roll(y, -2) - np.roll(y, 1)) - c * y + h * c / b * np.repeat(x, j)
+        return np.concatenate([dx, dy])
+
+    start = np.concatenate([5 + random.standard_normal(k), 0.1 * random.standard_normal(k * j)])
+    done = scipy.integrate.solve_ivp(slope, (0, 1), start, method="DOP853", rtol=1e-12, atol=1e-12)
+    write("lorenz96", start=start, slope=slope(0, start), after1=done.y[:, -1])
+
+
+def main():
+    darcy(np.random.default_rng(1))
+    burgers(np.random.default_rng(2))
+    kuramoto_sivashinsky()
+    lorenz96(np.random.default_rng(4))
+
+
+if __name__ == "__main__":
+    main()
