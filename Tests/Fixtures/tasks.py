@@ -1,6 +1,6 @@
-"""Writes tasks/*.safetensors: what NumPy and SciPy give where our task generators compute the same.
+"""Writes tasks/*.safetensors: what NumPy, SciPy and MotorNet give where our task generators compute the same.
 
-    pip install numpy==2.4.6 scipy==1.17.1 torch==2.13.0      (torch writes the files; its CPU build will do)
+    pip install numpy==2.4.6 scipy==1.17.1 torch==2.13.0 motornet==0.3.0      (torch's CPU build will do)
     python tasks.py
 
 Everything is computed in float64 by other means than ours where there are some: sparse LU instead of
@@ -122,8 +122,94 @@ def lorenz96(random):
         return np.concatenate([dx, dy])
 
     start = np.concatenate([5 + random.standard_normal(k), 0.1 * random.standard_normal(k * j)])
-    done = scipy.integrate.solve_ivp(slope, (0, 1), start, method="DOP853", rtol=1e-12, atol=1e-12)
-    write("lorenz96", start=start, slope=slope(0, start), after1=done.y[:, -1])
+    done = scipy.integrate.solve_ivp(slope, (0, 0.1), start, method="DOP853", rtol=1e-12, atol=1e-12)
+    write("lorenz96", start=start, slope=slope(0, start), end=done.y[:, -1])
+
+
+def arm():
+    """MotorNet 0.3.0's own arm in float64: 25 steps, and the gradient of where the hands end."""
+    import motornet
+
+    torch.manual_seed(5)
+    # It rounds its constants to float32, which 25 steps would multiply by a thousand: it is given a wider one.
+    kept = torch.float32, np.float32
+    torch.float32, np.float32 = torch.float64, np.float64
+    effector = motornet.effector.RigidTendonArm26(muscle=motornet.muscle.RigidTendonHillMuscle(), damping=0.1)
+    angles = torch.rand(8, 2, dtype=torch.float64) * torch.tensor([2.2, 2.5], dtype=torch.float64) + 0.05
+    angles[0] = torch.tensor([0.01, 2.7])
+    excitations = torch.rand(8, 25, 6, dtype=torch.float64) ** 2
+    # One arm is relaxed, one pushes against the end of its shoulder, one is still below the critical activation.
+    excitations[1] = 0
+    excitations[2, :, [1, 5]] = 1
+    excitations[3] *= 0.2
+    excitations.requires_grad_(True)
+    loads = 20 * torch.rand(8, 2, dtype=torch.float64) - 10
+    joint = torch.cat([angles, torch.zeros_like(angles)], 1)
+    geometry = effector.get_geometry(joint)
+    effector._set_state({
+        "joint": joint, "geometry": geometry,
+        "muscle": effector.muscle.get_initial_muscle_state(batch_size=8, geometry_state=geometry)})
+    joints, muscles = [], []
+    for step in range(25):
+        effector.step(excitations[:, step], endpoint_load=loads)
+        joints.append(effector.states["joint"])
+        muscles.append(effector.states["muscle"])
+    cartesian = effector.states["cartesian"]
+    weights = torch.linspace(-1, 1, 32, dtype=torch.float64).reshape(8, 4)
+    (cartesian * weights).sum().backward()
+    joints, muscles = torch.stack(joints, 1).detach(), torch.stack(muscles, 1).detach()
+    torch.float32, np.float32 = kept
+    assert joints.dtype == torch.float64
+    write("arm", angles=angles, excitations=excitations.detach(), loads=loads, weights=weights, joints=joints,
+          activations=muscles[:, :, 0], forces=muscles[:, :, -1], hands=cartesian.detach(),
+          gradient=excitations.grad)
+
+
+def swimmer(random):
+    """Force and torque balances written out: drag summed over 8 Gauss points on each link (exact), unknown speeds
+    of the head's front end, of its direction and of the bends found from unit motions by least squares."""
+    joints, length, along, across = 4, 0.3, 0.7, 3.1
+    nodes, weights = np.polynomial.legendre.leggauss(8)
+    nodes, weights = (nodes + 1) / 2 * length, weights / 2 * length
+
+    def drag(heading, bends, speed, turn, bend_rates):
+        """Points, forces and joints' places of a swimmer that moves so."""
+        angles = heading + np.concatenate([[0], np.cumsum(bends)])
+        rates = turn + np.concatenate([[0], np.cumsum(bend_rates)])
+        front, moving = np.zeros(2), np.array(speed)
+        points, forces, hinges = [], [], []
+        for angle, rate in zip(angles, rates):
+            t, n = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+            hinges.append(front)
+            for s, w in zip(nodes, weights):
+                v = moving - s * rate * n
+                points.append(front - s * t)
+                forces.append(-w * (along * (v @ t) * t + across * (v @ n) * n))
+            front, moving = front - length * t, moving - length * rate * n
+        return np.array(points), np.array(forces), np.array(hinges)
+
+    def balance(heading, bends, x):
+        points, forces, hinges = drag(heading, bends, x[:2], x[2], x[3:])
+        torque = lambda about, first: np.sum(
+            (points[first:, 0] - about[0]) * forces[first:, 1] - (points[first:, 1] - about[1]) * forces[first:, 0])
+        return np.concatenate([forces.sum(0), [torque(hinges[0], 0)],
+                               [torque(hinges[i], 8 * i) for i in range(1, joints + 1)]])
+
+    headings, bends = random.uniform(-3, 3, (5, 1)), random.uniform(-0.9, 0.9, (5, joints))
+    torques, speeds = random.uniform(-1, 1, (5, joints)), []
+    strength, stiffness, friction = 0.06, 0.03, 0.004
+    for heading, bend, torque in zip(headings, bends, torques):
+        matrix = np.stack([balance(heading[0], bend, unit) for unit in np.eye(joints + 3)], 1)
+        # Behind a joint, muscles, spring, friction and fluid balance.
+        matrix[3:, 3:] -= friction * np.eye(joints)
+        x = np.linalg.lstsq(matrix, -np.concatenate([np.zeros(3), strength * torque - stiffness * bend]))[0]
+        # The centre of mass: the mean of the points, by weight.
+        h = 1e-6
+        def centre(t):
+            moved = drag(heading[0] + t * x[2], bend + t * x[3:], (0, 0), 0, np.zeros(joints))[0]
+            return np.average(moved + t * x[:2], axis=0, weights=np.tile(weights, joints + 1))
+        speeds.append(np.concatenate([(centre(h) - centre(-h)) / (2 * h), x[2:]]))
+    write("swimmer", headings=headings, bends=bends, torques=torques, speeds=np.stack(speeds))
 
 
 def main():
@@ -131,6 +217,8 @@ def main():
     burgers(np.random.default_rng(2))
     kuramoto_sivashinsky()
     lorenz96(np.random.default_rng(4))
+    arm()
+    swimmer(np.random.default_rng(6))
 
 
 if __name__ == "__main__":

@@ -20,23 +20,20 @@ import Testing
     let trajectory = equation.trajectory(from: start, count: 3, every: 20)
     #expect(trajectory.shape == [1, 3, 64])
     expectClose(trajectory[0, 2].doubles, file["after40"].doubles, 1e-9)
-    // A stiff solver of fifth order: ours is of fourth.
-    func error(_ step: Double) throws -> Double {
-      let fine = try KuramotoSivashinsky(step: step)
-      let end = fine.trajectory(from: start, count: 2, every: Int(5 / step))[0, 1].doubles
-      return zip(end, file["exact5"].doubles).map { Swift.abs($0 - $1) }.max() ?? .infinity
+    // Against a stiff implicit solver. The program printed errs by 1.5e-4 and 3.0e-7 at these steps.
+    for (step, allowed) in [(0.25, 2e-4), (0.03125, 4e-7)] {
+      let equation = try KuramotoSivashinsky(step: step)
+      let end = equation.trajectory(from: start, count: 2, every: Int(5 / step))[0, 1]
+      expectClose(end.doubles, file["exact5"].doubles, allowed)
     }
-    let (coarse, fine) = (try error(0.25), try error(0.0625))
-    #expect(coarse < 1e-3)
-    #expect(coarse / fine > 100)
   }
 
   @Test func lorenzAgreesWithAnAdaptiveMethod() throws {
     let file = try Golden.tensors("tasks/lorenz96")
     let model = try Lorenz96(fastPerSector: 4, step: 0.0005)
     expectClose(model.derivative(file["start"].doubles), file["slope"].doubles, 1e-11)
-    let end = model.trajectory(from: file["start"].doubles, count: 2, every: 2000)[1]
-    expectClose(end, file["after1"].doubles, 1e-5)
+    let end = model.trajectory(from: file["start"].doubles, count: 2, every: 200)[1]
+    expectClose(end, file["end"].doubles, 2e-8)
   }
 
   /// Advection alone conserves the sum of squares; so it does for the fast variables.
