@@ -10,8 +10,8 @@ conjugate gradients, an adaptive Runge-Kutta method of eighth order instead of o
 import pathlib
 
 import numpy as np
-import scipy.fft
 import scipy.integrate
+import scipy.ndimage
 import scipy.sparse
 import scipy.sparse.linalg
 import torch
@@ -126,6 +126,26 @@ def lorenz96(random):
     write("lorenz96", start=start, slope=slope(0, start), end=done.y[:, -1])
 
 
+def images(random):
+    image = random.random((28, 28)).astype(np.float32)
+    tensors = {"image": image}
+    for degrees in (30, -100):
+        angle = np.deg2rad(degrees)
+        turn = torch.tensor([[[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0]]])
+        # Corners aligned: coordinates from -1 to 1 are those of the outermost pixels.
+        grid = torch.nn.functional.affine_grid(turn, (1, 1, 28, 28), align_corners=True)
+        turned = torch.nn.functional.grid_sample(
+            torch.from_numpy(image).double()[None, None], grid, padding_mode="zeros", align_corners=True)
+        tensors[f"rotated{degrees}"] = turned[0, 0].numpy().astype(np.float32)
+    for deviation in (1, 2):
+        blurred = scipy.ndimage.gaussian_filter(image.astype(np.float64), deviation, mode="constant")
+        tensors[f"blurred{deviation}"] = blurred.astype(np.float32)
+    tensors["halved"] = torch.nn.functional.avg_pool2d(torch.from_numpy(image)[None], 2)[0].numpy()
+    tensors["patches"] = torch.nn.functional.unfold(
+        torch.from_numpy(image)[None, None], 7, stride=7)[0].T.contiguous().numpy()
+    write("images", **tensors)
+
+
 def arm():
     """MotorNet 0.3.0's own arm in float64: 25 steps, and the gradient of where the hands end."""
     import motornet
@@ -217,6 +237,7 @@ def main():
     burgers(np.random.default_rng(2))
     kuramoto_sivashinsky()
     lorenz96(np.random.default_rng(4))
+    images(np.random.default_rng(5))
     arm()
     swimmer(np.random.default_rng(6))
 
