@@ -37,6 +37,7 @@ public struct FashionVariant: ImageClassification {
   public let settings: Settings
   private let data: FashionMNIST
   private let indices: [Split: [Int]]
+  private let transforms: [Split: [ImageTransform.Prepared]]
   private let mean, deviation: Float
 
   /// - Throws: ``DataSetError`` or ``IDXError`` where the data set is missing, ``Mistake`` for settings that
@@ -46,12 +47,16 @@ public struct FashionVariant: ImageClassification {
   public init(_ settings: Settings, data: FashionMNIST) throws {
     try settings.validate()
     var (rows, columns) = (FashionMNIST.height, FashionMNIST.width)
-    for transform in settings.transforms { (rows, columns) = try transform.shape(rows, columns) }
-    let (judgedRows, judgedColumns) = try settings.judgedTransforms.reduce((rows, columns)) {
-      try $1.shape($0.0, $0.1)
+    func prepared(_ transform: ImageTransform) throws -> ImageTransform.Prepared {
+      let before = (rows, columns)
+      (rows, columns) = try transform.shape(rows, columns)
+      return transform.prepared(before.0, before.1)
     }
-    try expect(
-      (judgedRows, judgedColumns) == (rows, columns), "judgedTransforms must keep the shape of pictures")
+    let forAll = try settings.transforms.map(prepared)
+    let shape = (rows, columns)
+    let forJudged = try settings.judgedTransforms.map(prepared)
+    try expect((rows, columns) == shape, "judgedTransforms must keep the shape of pictures")
+    transforms = [.training: forAll, .validation: forAll, .judged: forAll + forJudged]
     imageShape = [rows, columns, 1]
     self.settings = settings
     self.data = data
@@ -62,14 +67,13 @@ public struct FashionVariant: ImageClassification {
     let learnable = data.training.labels.indices.filter { isKept(data.training.labels[$0]) }
       .shuffled(using: &order)
     let judging = data.test.labels.indices.filter { isKept(data.test.labels[$0]) }
+    try expect(
+      !learnable.isEmpty && !judging.isEmpty, "there are no pictures of the classes \(settings.classes)")
     let validation = min(settings.validation, learnable.count - 1)
-    let split: [Split: [Int]] = [
+    indices = [
       .training: Array(learnable.prefix(min(settings.training, learnable.count - validation))),
       .validation: Array(learnable.suffix(validation)), .judged: Array(judging.prefix(settings.judged)),
     ]
-    try expect(
-      !learnable.isEmpty && !judging.isEmpty, "there are no pictures of the classes \(settings.classes)")
-    indices = split
   }
 
   public var classCount: Int { settings.classes.count }
@@ -93,8 +97,7 @@ public struct FashionVariant: ImageClassification {
   public func image(_ split: Split, _ index: Int) -> GreyImage {
     var generator = exampleStream("image", of: id, settings.seed, split, index)
     var image = source(split).image(place(split, index))
-    let transforms = settings.transforms + (split == .judged ? settings.judgedTransforms : [])
-    for transform in transforms { image = transform(image, using: &generator) }
+    for transform in transforms[split] ?? [] { image = transform(image, &generator) }
     return image
   }
 

@@ -62,23 +62,32 @@ public enum ImageTransform: Codable, Sendable, Equatable {
 
   /// The picture after it.
   public func callAsFunction(_ image: GreyImage, using generator: inout RandomGenerator) -> GreyImage {
+    prepared(image.rows, image.columns)(image, &generator)
+  }
+
+  typealias Prepared = @Sendable (GreyImage, inout RandomGenerator) -> GreyImage
+
+  /// For many pictures of this shape: what is the same for all is worked out once.
+  func prepared(_ rows: Int, _ columns: Int) -> Prepared {
     switch self {
     case .permuted(let seed):
       var order = RandomGenerator(seed: seed).stream("permuted")
-      let places = order.distinct(image.pixels.count, of: image.pixels.count)
-      var result = image
-      for (place, source) in places.enumerated() { result.pixels[place] = image.pixels[source] }
-      return result
-    case .rotated(let degrees): return turned(image, by: degrees * .pi / 180)
+      let places = order.distinct(rows * columns, of: rows * columns)
+      return { image, _ in
+        GreyImage(rows: rows, columns: columns, pixels: places.map { image.pixels[$0] })
+      }
+    case .rotated(let degrees): return { image, _ in turned(image, by: degrees * .pi / 180) }
     case .corrupted(let corruption, let severity):
-      return corruption.applied(to: image, severity: severity, using: &generator)
-    case .halved: return blockMeans(image, side: 2)
+      return { corruption.applied(to: $0, severity: severity, using: &$1) }
+    case .halved: return { image, _ in blockMeans(image, side: 2) }
     case .patches(let side):
-      let across = image.columns / side, tokens = image.rows / side * across
-      let result = GreyImage(
-        rows: tokens, columns: side * side, pixels: [Float](repeating: 0, count: image.pixels.count))
-      return result.mapped { token, place in
-        image.pixel(token / across * side + place / side, token % across * side + place % side)
+      let across = columns / side, tokens = rows / side * across
+      return { image, _ in
+        let result = GreyImage(
+          rows: tokens, columns: side * side, pixels: [Float](repeating: 0, count: image.pixels.count))
+        return result.mapped { token, place in
+          image.pixel(token / across * side + place / side, token % across * side + place % side)
+        }
       }
     }
   }
