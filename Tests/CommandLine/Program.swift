@@ -35,10 +35,11 @@ enum Program {
     throw NotBuilt()
   }
 
-  /// Runs the program in `folder`, with the data sets of that folder only.
+  /// Runs the program in `folder`, with the data sets of that folder only and further `variables` of the environment.
   /// - Parameter whileRunning: called with the process's number once it listens to signals.
   static func run(
-    _ arguments: [String], in folder: String, threads: Int = 1, whileRunning: ((Int32) -> Void)? = nil
+    _ arguments: [String], in folder: String, threads: Int = 1, with variables: [String: String] = [:],
+    whileRunning: ((Int32) -> Void)? = nil
   ) throws -> Outcome {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: try path())
@@ -48,7 +49,7 @@ enum Program {
     environment["CALLOSUM_DATA"] = folder
     environment["CALLOSUM_SYSTEM_DATA"] = folder + "/none"
     environment["OMP_NUM_THREADS"] = "\(threads)"
-    process.environment = environment
+    process.environment = environment.merging(variables) { $1 }
     // Files rather than pipes, which would fill up.
     let captured = FileManager.default.temporaryDirectory.appendingPathComponent(
       "callosum-" + UUID().uuidString)

@@ -38,7 +38,8 @@ import Testing
       }
       func found(_ value: String?) -> String? {
         FashionMNIST.folder(
-          environment: value.map { ["CALLOSUM_DATA": $0] } ?? [:], systemFolder: system)
+          environment: ["XDG_DATA_HOME": folder + "/home", "CALLOSUM_DATA": value ?? ""],
+          systemFolder: system)
       }
       #expect(found(own) == nil)
       try writeFashionMNIST(to: system)
@@ -56,9 +57,8 @@ import Testing
     let error = DataSetError.missing(name: "Fashion-MNIST", howToGet: DataSet.fashionMNIST.howToGet)
     #expect(
       "\(error)"
-        == "Fashion-MNIST is not on this machine; get it with: sudo apt-get install"
-        + " dataset-fashion-mnist (Debian, Ubuntu), or put its four files into a folder and set"
-        + " CALLOSUM_DATA to it")
+        == "Fashion-MNIST is not on this machine; get it with: callosum data get fashion-mnist, or sudo"
+        + " apt-get install dataset-fashion-mnist (Debian, Ubuntu)")
   }
 
   @Test func missingFile() throws {

@@ -45,19 +45,17 @@ public struct FashionMNIST: Sendable {
     test = try Self.split("t10k", in: folder)
   }
 
-  /// The folder that holds the data: `fashion-mnist` in the folder that `CALLOSUM_DATA` names, that
-  /// folder itself, or the one of Debian's package; nil if none of them has any of the files.
-  ///
-  /// `CALLOSUM_SYSTEM_DATA` stands in for the folder /usr/share/datasets of packages, for systems that
-  /// keep them elsewhere and for tests.
+  /// The folder that holds the data: `fashion-mnist` in ``DataFolder/own(environment:)``, the folder itself
+  /// that `CALLOSUM_DATA` names, or `fashion-mnist` in the one of the system's packages; nil if none of them
+  /// has any of the files.
   public static func folder(
     environment: [String: String] = ProcessInfo.processInfo.environment,
     systemFolder: String? = nil
   ) -> String? {
-    let packages = environment["CALLOSUM_SYSTEM_DATA"] ?? "/usr/share/datasets"
-    let own = environment["CALLOSUM_DATA"].flatMap { $0.isEmpty ? nil : $0 }
-    let candidates =
-      (own.map { [$0 + "/fashion-mnist", $0] } ?? []) + [systemFolder ?? packages + "/fashion-mnist"]
+    let own = DataFolder.own(environment: environment)
+    let named = environment["CALLOSUM_DATA"].flatMap { $0.isEmpty ? nil : $0 }
+    let system = systemFolder ?? DataFolder.system(environment: environment) + "/fashion-mnist"
+    let candidates = [own + "/fashion-mnist"] + (named.map { [$0] } ?? []) + [system]
     return candidates.first { folder in
       ["train", "t10k"].contains { split in
         [images(split), labels(split)].contains { name in

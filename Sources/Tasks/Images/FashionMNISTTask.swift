@@ -16,15 +16,7 @@ public struct FashionMNISTTask: ImageClassification {
 
   package init(_ data: FashionMNIST) {
     self.data = data
-    var sum = 0.0, squares = 0.0
-    for byte in data.training.images {
-      let grey = Double(byte) / 255
-      sum += grey
-      squares += grey * grey
-    }
-    let count = Double(max(data.training.images.count, 1))
-    mean = Float(sum / count)
-    deviation = Float(max(squares / count - (sum / count) * (sum / count), 1e-12).squareRoot())
+    (mean, deviation) = data.training.levels
   }
 
   public var trainingCount: Int { data.training.count }
