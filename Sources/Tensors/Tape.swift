@@ -81,8 +81,10 @@ final class Tape {
     for (index, gradient) in outputs { add(gradient, to: &gradients[index - start]) }
 
     for at in stride(from: last, through: start, by: -1) where matters[at - start] {
-      if isLeaf.contains(at) { continue }
       let entry = entries[at]
+      // A leaf in the middle of the record keeps its gradient and passes it on.
+      let isKept = isLeaf.contains(at)
+      if isKept, !entry.inputs.contains(where: { $0 >= start && matters[$0 - start] }) { continue }
       let wants = Wants(entry.inputs.map { $0 >= start && matters[$0 - start] })
       var results: [Tensor?]
       switch entry.rule {
@@ -97,7 +99,8 @@ final class Tape {
         for index in range { gradients[index] = nil }
         results = rule(incoming, wants)
       case .identity, .one, .many:
-        guard let gradient = gradients[at - start].take() else { continue }
+        guard let gradient = gradients[at - start] else { continue }
+        if !isKept { gradients[at - start] = nil }
         switch entry.rule {
         case .one(let rule): results = [rule(gradient)]
         case .many(let rule): results = rule(gradient, wants)
