@@ -74,7 +74,8 @@ extension Layer {
   public func recomputed(_ x: Tensor, keeping form: SavedForm = .exact) -> Tensor {
     let parameters = parameters()
     return checkpointed(at: [x], weights: parameters.map(\.value), keeping: form) { all in
-      [withParameters(parameters, as: Array(all.dropFirst())) { self(all[0]) }]
+      // Without looking at shapes: they may be sets of weights now, and no longer when this runs again.
+      [exchanging(parameters, for: Array(all.dropFirst())) { self(all[0]) }]
     }[0]
   }
 }

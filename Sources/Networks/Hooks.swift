@@ -85,7 +85,8 @@ extension Module {
     _ hooks: [String: (Tensor) -> Tensor], _ body: () throws -> Result
   ) rethrows -> Result {
     let state = ThreadState.current, outer = Hooks.current
-    let placed = hooks.map { (place(of: $0.key), Hooks.Hook($0.key, $0.value)) }
+    let modules = modules()
+    let placed = hooks.map { (place(of: $0.key, among: modules), Hooks.Hook($0.key, $0.value)) }
     let inForce = Hooks(outer, placed)
     state.hooks = inForce
     defer { state.hooks = outer }
@@ -146,9 +147,7 @@ extension Module {
   }
 
   /// A module's result if the name is a module's path, else a signal of the module before the last dot.
-  private func place(of name: String) -> Hooks.Place {
-    var modules: [String: any Module] = ["": self]
-    visit(self, "") { path, part in if let part = part as? any Module { modules[path] = part } }
+  private func place(of name: String, among modules: [String: any Module]) -> Hooks.Place {
     if let module = modules[name] { return Hooks.Place(module: ObjectIdentifier(module), signal: nil) }
     let dot = name.lastIndex(of: ".")
     let path = dot.map { String(name[..<$0]) } ?? ""

@@ -75,6 +75,13 @@ extension Module {
   /// Number of learned values.
   public var parameterCount: Int { parameters().map(\.value.size).reduce(0, +) }
 
+  /// This module and those below it by path; this one's is empty.
+  func modules() -> [String: any Module] {
+    var found: [String: any Module] = ["": self]
+    visit(self, "") { path, part in if let part = part as? any Module { found[path] = part } }
+    return found
+  }
+
   private func boxes() -> [NamedParameter] {
     var found: [NamedParameter] = []
     var seen: Set<ObjectIdentifier> = []
@@ -90,7 +97,7 @@ extension Module {
 }
 
 /// Calls `body` with the name and value of everything below `part` that is a module or holds a tensor.
-func visit(_ part: Any, _ path: String, _ body: (String, Any) -> Void) {
+private func visit(_ part: Any, _ path: String, _ body: (String, Any) -> Void) {
   func join(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
   var mirror: Mirror? = Mirror(reflecting: part)
   var levels: [Mirror] = []

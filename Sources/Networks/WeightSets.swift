@@ -21,8 +21,7 @@ extension Module {
     _ weights: [String: Tensor], _ body: () throws -> Result
   ) rethrows -> Result {
     let sets = setCount(weights, "withWeightSets")
-    var modules: [String: any Module] = ["": self]
-    visit(self, "") { name, part in if let part = part as? any Module { modules[name] = part } }
+    let modules = modules()
     /// The path of the module that holds this.
     func owner(_ name: String) -> String {
       var path = name[...]

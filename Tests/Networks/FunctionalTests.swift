@@ -227,6 +227,19 @@ struct SetCase: Sendable, CustomStringConvertible {
     #expect(layer.weights()["layers.2.runningMean"]?.floats == mean?.floats)
   }
 
+  @Test func recomputedLayersTakeWeightSets() {
+    var random = RandomGenerator(seed: 9)
+    let layer = MLP(3, hidden: 5, using: &random), x = random.normal([4, 2, 3])
+    let names = layer.parameters().map(\.name)
+    let sets = layer.parameters().map { random.normal([4] + $0.value.shape) }
+    func gradients(_ forward: (Tensor) -> Tensor) -> [Tensor] {
+      valueAndGradient(at: sets) { sets in
+        layer.withWeightSets(Dictionary(uniqueKeysWithValues: zip(names, sets))) { square(forward(x)).sum() }
+      }.gradients
+    }
+    for (a, b) in zip(gradients { layer.recomputed($0) }, gradients { layer($0) }) { expect(a, b) }
+  }
+
   @Test func recomputedDeepNetworksNeedLessMemory() {
     var random = RandomGenerator(seed: 7)
     let layers = (0..<8).map { _ in MLP(64, hidden: 256, using: &random) }

@@ -65,17 +65,19 @@ struct OptimiserCase: Sendable, CustomStringConvertible {
 @Suite struct OptimiserTests {
   @Test(arguments: OptimiserCase.all) func followsPyTorch(_ optimiser: OptimiserCase) throws {
     let golden = try Golden.tensors("networks/optimisers")
-    let parameters = Holder((0..<shapes).map { golden["start.\($0)"] }).parameters()
-    let subject = optimiser.make(parameters)
-    for step in 0..<12 {
-      if step == 2 { subject.learningRate /= 2 }
-      subject.update((0..<shapes).map { golden["gradient.\(step).\($0)"] })
-      for (i, parameter) in parameters.enumerated() {
-        let wrong = Comparison(
-          parameter.value, golden["\(optimiser).\(step).\(i)"],
-          within: Tolerance(relative: 1e-6, ofLargest: 1e-6, absolute: 2e-7)
-        ).problem
-        #expect(wrong == nil, "step \(step), \(parameter.name)")
+    for setting in Setting.ofKernels {
+      let parameters = Holder((0..<shapes).map { golden["start.\($0)"] }).parameters()
+      let subject = optimiser.make(parameters)
+      for step in 0..<12 {
+        if step == 2 { subject.learningRate /= 2 }
+        setting.run { subject.update((0..<shapes).map { golden["gradient.\(step).\($0)"] }) }
+        for (i, parameter) in parameters.enumerated() {
+          let wrong = Comparison(
+            parameter.value, golden["\(optimiser).\(step).\(i)"],
+            within: Tolerance(relative: 1e-6, ofLargest: 1e-6, absolute: 2e-7)
+          ).problem
+          #expect(wrong == nil, "\(setting), step \(step), \(parameter.name)")
+        }
       }
     }
   }

@@ -127,6 +127,10 @@ extension TensorTests {
     // MARK: Compressed inputs
 
     @Test func savedFormsKeepTheirBounds() {
+      for setting in Setting.ofKernels { setting.run { checkSavedForms() } }
+    }
+
+    private func checkSavedForms() {
       var random = RandomGenerator(seed: 1)
       for shape in [[1], [31], [32], [7, 33], [3, 700], [0]] {
         let x = random.normal(shape) * exp(random.normal(shape) * 5)
@@ -167,7 +171,8 @@ extension TensorTests {
         }[0].sum()
       }
       let plain = valueAndGradient(at: [x, w]) { loss($0, nil) }
-      for (form, bound) in [(SavedForm.exact, 0), (.bfloat16, 0.01), (.bytes(), 0.03)] {
+      // Elements off by at most 1/256 of themselves, or 1/253 of their block's largest.
+      for (form, bound) in [(SavedForm.exact, 0), (.bfloat16, 0.005), (.bytes(), 0.02)] {
         let saving = valueAndGradient(at: [x, w]) { loss($0, form) }
         #expect(saving.value.item == plain.value.item)
         for (a, b) in zip(saving.gradients, plain.gradients) {

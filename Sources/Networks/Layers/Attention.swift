@@ -29,7 +29,7 @@ public final class MultiHeadAttention: Layer {
 
   /// With a mask on the scores; see `scaledDotProductAttention`.
   public func callAsFunction(_ x: Tensor, mask: Tensor?) -> Tensor {
-    running { attend(x, mask: mask) }
+    running { attend(signal("input", x), mask: mask) }
   }
 
   private func attend(_ x: Tensor, mask: Tensor?) -> Tensor {

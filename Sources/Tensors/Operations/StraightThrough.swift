@@ -1,5 +1,5 @@
 // Functions whose derivative is replaced, because they have none that is of use, or to change what
-// flows back.
+// flows back. The step function with a surrogate derivative is `spike`.
 
 /// The value of `forward` at `x` with the derivative of `backward` (Bengio et al. 2013): both give the
 /// same shape. Without `backward` the gradient passes unchanged, for which `forward` keeps the shape.
