@@ -8,8 +8,9 @@ import CallosumTensors
 public func valueAndGradient(
   by parameters: [NamedParameter], of loss: () throws -> Tensor
 ) rethrows -> (value: Tensor, gradients: [Tensor]) {
-  try valueAndGradient(at: parameters.map(\.value)) { leaves in
-    try exchanging(parameters, for: leaves, loss)
+  let values = parameters.map(\.value)
+  return try valueAndGradient(at: values) { leaves in
+    try exchanging(parameters, for: leaves, restoring: values, loss)
   }
 }
 
@@ -28,11 +29,12 @@ public func withParameters<Result>(
   return try exchanging(parameters, for: values, body)
 }
 
-/// Without looking at shapes.
+/// Without looking at shapes; `before` are the present values, where they are known.
 func exchanging<Result>(
-  _ parameters: [NamedParameter], for values: [Tensor], _ body: () throws -> Result
+  _ parameters: [NamedParameter], for values: [Tensor], restoring before: [Tensor]? = nil,
+  _ body: () throws -> Result
 ) rethrows -> Result {
-  let before = parameters.map(\.value)
+  let before = before ?? parameters.map(\.value)
   for (parameter, value) in zip(parameters, values) { parameter.value = value }
   defer { for (parameter, value) in zip(parameters, before) { parameter.value = value } }
   return try body()

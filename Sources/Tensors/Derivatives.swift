@@ -116,7 +116,7 @@ private func record(
   }
   let marks = values.map(tape.index(of:))
   let shapes = values.map(\.shape)
-  let variables = watched.leaves.map { (index: $0.mark.index, tensor: $0.unmarked) }
+  let variables = watched.leaves
   return (
     values,
     { gradients, releasing in
@@ -129,8 +129,8 @@ private func record(
         outputs.append((marks[position], gradient))
       }
       let found = tape.gradients(
-        of: variables.map(\.index), from: start, outputs: outputs, releasing: releasing && outer == nil)
-      return zip(variables, found).map { $1 ?? .zeros(like: $0.tensor) }
+        of: variables.map(\.mark.index), from: start, outputs: outputs, releasing: releasing && outer == nil)
+      return zip(variables, found).map { $1 ?? .zeros(like: $0) }
     }
   )
 }

@@ -131,14 +131,16 @@ public func linear(
       "input \(x.shape) must have \(sets) slices, one for each set of weights \(w.shape)")
   }
   if let b {
-    let wanted = Array(w.shape.dropLast())
-    require(b.shape == wanted, "linear", "bias has shape \(b.shape), weight \(w.shape) asks for \(wanted)")
+    require(
+      b.shape.elementsEqual(w.shape.dropLast()), "linear",
+      "bias has shape \(b.shape), weight \(w.shape) asks for \(Array(w.shape.dropLast()))")
   }
   let outputs = w.dim(-2), leading = Array(x.shape.dropLast())
   /// [rows, width], or [sets, rows, width].
   func rows(_ x: Tensor, _ width: Int) -> Tensor {
     let count = leading.elementCount
-    return x.reshaped(sets.map { [$0, count / max($0, 1), width] } ?? [count, width])
+    guard let sets else { return x.reshaped([count, width]) }
+    return x.reshaped([sets, count / max(sets, 1), width])
   }
   return fused(
     "linear", b.map { [x, w, $0] } ?? [x, w],
