@@ -1,7 +1,7 @@
 import CallosumTensors
 
 /// Reading and changing what flows inside a network, by name. Every call of a module publishes its
-/// result under the module's path (`blocks.0.mixer`; the network itself is ``""``) and, for layers, its
+/// result under the module's path (`blocks.0.mixer`; the network itself is `""`) and, for layers, its
 /// input under `<path>.input`. A module publishes inner signals with `signal`, found under
 /// `<path>.<signal>`. What hooks return takes the place of what they were given, and derivatives pass
 /// through them. Without hooks a call costs one comparison more.
@@ -10,7 +10,7 @@ import CallosumTensors
 private final class Hooks {
   struct Place: Hashable {
     let module: ObjectIdentifier
-    /// `result` for the module's result.
+    /// nil for the result of the module.
     let signal: String?
   }
   final class Hook {

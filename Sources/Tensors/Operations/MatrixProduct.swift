@@ -142,18 +142,20 @@ public func linear(
     guard let sets else { return x.reshaped([count, width]) }
     return x.reshaped([sets, count / max(sets, 1), width])
   }
+  /// Rows as columns, the shorter way where there are no sets.
+  func turned(_ x: Tensor) -> Tensor { sets == nil ? x.transposed() : x.swappedAxes(1, 2) }
   return fused(
     "linear", b.map { [x, w, $0] } ?? [x, w],
     reference: { inputs in
       let input = sets == nil ? inputs[0] : rows(inputs[0], w.dim(-1))
-      var y = matmul(input, inputs[1].swappedAxes(-1, -2))
+      var y = matmul(input, turned(inputs[1]))
       if inputs.count > 2 { y = y + (sets == nil ? inputs[2] : inputs[2].expandedDimensions(axis: 1)) }
       if sets != nil { y = y.reshaped(leading + [outputs]) }
       return activation == .gelu ? gelu(y) : y
     },
     fast: { inputs in
       let input = rows(inputs[0], w.dim(-1))
-      let sum = productOfBatches(input, inputs[1].swappedAxes(-1, -2))
+      let sum = productOfBatches(input, turned(inputs[1]))
       let count = input.dim(-2)
       var y = sum
       let bias = inputs.count > 2 ? inputs[2].packed : nil
@@ -195,7 +197,7 @@ public func linear(
             eachSet { callosum_column_sum(gradient.pointer(as: Float.self) + $0, sums + $1, count, outputs) }
           }
           let gx = wants[0] ? productOfBatches(gradient, inputs[1]).reshaped(inputs[0].shape) : nil
-          let gw = wants[1] ? productOfBatches(gradient.swappedAxes(-1, -2), input) : nil
+          let gw = wants[1] ? productOfBatches(turned(gradient), input) : nil
           return inputs.count > 2 ? [gx, gw, gb] : [gx, gw]
         }
       )
