@@ -18,6 +18,7 @@ struct kept {
   struct kept *next;
 };
 static struct kept *bin_head[bins];
+static size_t in_use;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 // Sizes are rounded up to eighths of a power of two, so at most 12.5 % is unused.
@@ -46,6 +47,7 @@ void *callosum_allocate(size_t bytes) {
   pthread_mutex_lock(&lock);
   struct kept *block = bin_head[bin];
   if (block) bin_head[bin] = block->next;
+  in_use += size;
   pthread_mutex_unlock(&lock);
   if (block) return block;
   void *fresh = aligned_alloc(size >= huge_page ? huge_page : 4096, size);
@@ -64,11 +66,19 @@ void callosum_free(void *block, size_t bytes) {
     return;
   }
   int bin;
-  rounded(bytes, &bin);
+  size_t size = rounded(bytes, &bin);
   pthread_mutex_lock(&lock);
+  in_use -= size;
   ((struct kept *)block)->next = bin_head[bin];
   bin_head[bin] = block;
   pthread_mutex_unlock(&lock);
+}
+
+size_t callosum_bytes_in_use(void) {
+  pthread_mutex_lock(&lock);
+  size_t bytes = in_use;
+  pthread_mutex_unlock(&lock);
+  return bytes;
 }
 
 void callosum_release_cache(void) {

@@ -4,72 +4,56 @@ import CallosumTensors
 /// property names: `@Parameter var weight`, `let blocks: [Block]` gives `blocks.0.….weight`.
 public protocol Module: AnyObject {}
 
-/// A tensor that learning changes.
-@propertyWrapper public final class Parameter<Value: TensorSlot>: NamedTensorBox {
-  public var wrappedValue: Value
-  public init(wrappedValue: Value) { self.wrappedValue = wrappedValue }
-  package var tensor: Tensor? {
-    get { wrappedValue.tensor }
-    set { wrappedValue.tensor = newValue }
-  }
+/// The place where a module keeps a tensor.
+public class TensorBox {
+  package final var tensor: Tensor?
   package var isLearned: Bool { true }
-  package func withOwnMemory(_ body: (UnsafeMutablePointer<Float>) -> Void) {
-    wrappedValue.withOwnMemory(body)
+  init(_ tensor: Tensor?) { self.tensor = tensor }
+
+  /// Lets `body` change the elements (float32), of a copy if anybody else sees their memory.
+  final func withOwnMemory(_ body: (UnsafeMutablePointer<Float>) -> Void) { tensor?.withOwnMemory(body) }
+}
+
+/// A tensor that learning changes.
+@propertyWrapper public final class Parameter<Value: TensorSlot>: TensorBox {
+  public var wrappedValue: Value {
+    get { Value(kept: tensor) }
+    set { tensor = newValue.kept }
   }
+  public init(wrappedValue: Value) { super.init(wrappedValue.kept) }
 }
 
 /// A tensor that belongs to a module's state but is not learned, such as a running mean.
-@propertyWrapper public final class Buffer<Value: TensorSlot>: NamedTensorBox {
-  public var wrappedValue: Value
-  public init(wrappedValue: Value) { self.wrappedValue = wrappedValue }
-  package var tensor: Tensor? {
-    get { wrappedValue.tensor }
-    set { wrappedValue.tensor = newValue }
+@propertyWrapper public final class Buffer<Value: TensorSlot>: TensorBox {
+  public var wrappedValue: Value {
+    get { Value(kept: tensor) }
+    set { tensor = newValue.kept }
   }
-  package var isLearned: Bool { false }
-  package func withOwnMemory(_ body: (UnsafeMutablePointer<Float>) -> Void) {
-    wrappedValue.withOwnMemory(body)
-  }
+  public init(wrappedValue: Value) { super.init(wrappedValue.kept) }
+  override package var isLearned: Bool { false }
 }
 
 /// A tensor or an optional one.
 public protocol TensorSlot {
-  var tensor: Tensor? { get set }
-  /// Lets `body` change the elements (float32), of a copy if anybody else sees their memory.
-  mutating func withOwnMemory(_ body: (UnsafeMutablePointer<Float>) -> Void)
+  init(kept: Tensor?)
+  var kept: Tensor? { get }
 }
 extension Tensor: TensorSlot {
-  public var tensor: Tensor? {
-    get { self }
-    set {
-      guard let newValue else { fatalError("a parameter that a module needs cannot be taken away") }
-      self = newValue
-    }
+  public init(kept: Tensor?) {
+    guard let kept else { fatalError("a parameter that a module needs cannot be taken away") }
+    self = kept
   }
+  public var kept: Tensor? { self }
 }
 extension Optional: TensorSlot where Wrapped == Tensor {
-  public var tensor: Tensor? {
-    get { self }
-    set { self = newValue }
-  }
-  public mutating func withOwnMemory(_ body: (UnsafeMutablePointer<Float>) -> Void) {
-    guard var tensor = take() else { return }
-    tensor.withOwnMemory(body)
-    self = tensor
-  }
-}
-
-/// The place where a module keeps a tensor.
-package protocol NamedTensorBox: AnyObject {
-  var tensor: Tensor? { get set }
-  var isLearned: Bool { get }
-  func withOwnMemory(_ body: (UnsafeMutablePointer<Float>) -> Void)
+  public init(kept: Tensor?) { self = kept }
+  public var kept: Tensor? { self }
 }
 
 /// A tensor of a module under its full name.
 public struct NamedParameter {
   public let name: String
-  package let box: any NamedTensorBox
+  package let box: TensorBox
   /// Its present value.
   public var value: Tensor {
     get { box.tensor ?? .zeros([0]) }
@@ -91,12 +75,19 @@ extension Module {
   /// Number of learned values.
   public var parameterCount: Int { parameters().map(\.value.size).reduce(0, +) }
 
+  /// This module and those below it by path; this one's is empty.
+  func modules() -> [String: any Module] {
+    var found: [String: any Module] = ["": self]
+    visit(self, "") { path, part in if let part = part as? any Module { found[path] = part } }
+    return found
+  }
+
   private func boxes() -> [NamedParameter] {
     var found: [NamedParameter] = []
     var seen: Set<ObjectIdentifier> = []
     visit(self, "") { name, part in
       // A tensor shared by two modules counts once, under its first name.
-      guard let box = part as? any NamedTensorBox, box.tensor != nil,
+      guard let box = part as? TensorBox, box.tensor != nil,
         seen.insert(ObjectIdentifier(box)).inserted
       else { return }
       found.append(NamedParameter(name: name, box: box))
@@ -126,7 +117,7 @@ private func descend(_ value: Any, _ path: String, _ body: (String, Any) -> Void
   if mirror.displayStyle == .optional {
     // First of all: an optional module would pass for a module, with a child named "some".
     if let some = mirror.children.first { descend(some.value, path, body) }
-  } else if value is any NamedTensorBox {
+  } else if value is TensorBox {
     body(path, value)
   } else if value is any Module {
     body(path, value)
@@ -152,7 +143,7 @@ public protocol Layer: StatefulLayer {
 }
 
 extension Layer {
-  public func callAsFunction(_ x: Tensor) -> Tensor { running { forward(x) } }
+  public func callAsFunction(_ x: Tensor) -> Tensor { running { forward(signal("input", x)) } }
 }
 
 extension Module {
@@ -162,7 +153,8 @@ extension Module {
     registerPaths
     state.modules.append(self)
     defer { state.modules.removeLast() }
-    return try body()
+    let result = try body()
+    return state.hooks == nil ? result : hooked(result)
   }
 }
 
@@ -178,33 +170,3 @@ private let registerPaths: Void = {
     return path.isEmpty ? type : "\(path) (\(type))"
   }
 }()
-
-// MARK: Derivatives
-
-/// The value of `loss` and its gradient by each of `parameters`.
-public func valueAndGradient(
-  by parameters: [NamedParameter], of loss: () throws -> Tensor
-) rethrows -> (value: Tensor, gradients: [Tensor]) {
-  let values = parameters.map(\.value)
-  defer { for (parameter, value) in zip(parameters, values) { parameter.value = value } }
-  return try valueAndGradient(at: values) { leaves in
-    for (parameter, leaf) in zip(parameters, leaves) { parameter.value = leaf }
-    return try loss()
-  }
-}
-
-/// The result of `body` with `values` in place of the parameters: a module as a function of its
-/// weights.
-public func withParameters<Result>(
-  _ parameters: [NamedParameter], as values: [Tensor], _ body: () throws -> Result
-) rethrows -> Result {
-  let before = parameters.map(\.value)
-  for (parameter, value) in zip(parameters, values) {
-    require(
-      parameter.value.shape == value.shape, "withParameters",
-      "\(parameter.name) has shape \(parameter.value.shape), the value given \(value.shape)")
-    parameter.value = value
-  }
-  defer { for (parameter, value) in zip(parameters, before) { parameter.value = value } }
-  return try body()
-}

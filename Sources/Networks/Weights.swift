@@ -46,14 +46,11 @@ extension Module {
 
 /// Checks names, shapes and types; the error names the first few that do not fit.
 func requireSameTensors(_ given: [String: Tensor], as expected: [String: Tensor], _ what: String) throws {
-  func list(_ names: [String]) -> String {
-    names.sorted().prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
-  }
   let missing = expected.keys.filter { given[$0] == nil }
-  if !missing.isEmpty { throw WeightsError(description: "\(what) lack \(list(missing))") }
+  if !missing.isEmpty { throw WeightsError(description: "\(what) lack \(nameList(missing))") }
   let extra = given.keys.filter { expected[$0] == nil }
   if !extra.isEmpty {
-    throw WeightsError(description: "\(what) hold \(list(extra)), which this network does not have")
+    throw WeightsError(description: "\(what) hold \(nameList(extra)), which this network does not have")
   }
   for (name, tensor) in expected.sorted(by: { $0.key < $1.key }) {
     guard let other = given[name], other.shape != tensor.shape || other.dtype != tensor.dtype else {

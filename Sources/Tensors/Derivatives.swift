@@ -6,7 +6,7 @@
 public func valueAndPullback(
   at inputs: [Tensor], of function: ([Tensor]) throws -> [Tensor]
 ) rethrows -> (values: [Tensor], pullback: ([Tensor?]) -> [Tensor]) {
-  let (values, walk) = try record(at: inputs, function)
+  let (values, walk) = try record(at: inputs) { leaves, _ in try function(leaves) }
   return (values, { walk($0, false) })
 }
 
@@ -15,12 +15,8 @@ public func valueAndPullback(
 public func valueAndGradient(
   at inputs: [Tensor], of function: ([Tensor]) throws -> Tensor
 ) rethrows -> (value: Tensor, gradients: [Tensor]) {
-  let (values, walk) = try record(at: inputs) { [try function($0)] }
-  let value = values[0]
-  require(
-    value.size == 1, "valueAndGradient",
-    "the function must return one number, but returned shape \(value.shape)")
-  return (value, walk([.ones(like: value)], true))
+  let (values, walk) = try record(at: inputs) { leaves, _ in [try function(leaves)] }
+  return (values[0], walk([.ones(like: oneNumber(values[0]))], true))
 }
 
 /// The value of `function` at `x` and its gradient.
@@ -29,6 +25,18 @@ public func valueAndGradient(
 ) rethrows -> (value: Tensor, gradient: Tensor) {
   let (value, gradients) = try valueAndGradient(at: [x]) { try function($0[0]) }
   return (value, gradients[0])
+}
+
+/// The value of `function` at `inputs`, and the gradients of that value by each input and by each
+/// tensor that the function hands to `watch`, which gives it back to be used from there on: gradients
+/// by what arises inside.
+public func valueAndGradient(
+  at inputs: [Tensor],
+  watching function: (_ inputs: [Tensor], _ watch: @escaping (Tensor) -> Tensor) throws -> Tensor
+) rethrows -> (value: Tensor, gradients: [Tensor], watched: [Tensor]) {
+  let (values, walk) = try record(at: inputs) { [try function($0, $1)] }
+  let gradients = walk([.ones(like: oneNumber(values[0]))], true)
+  return (values[0], Array(gradients.prefix(inputs.count)), Array(gradients.dropFirst(inputs.count)))
 }
 
 /// The gradient of `function` at `x`.
@@ -47,7 +55,7 @@ public func gradient(of function: @escaping (Tensor) -> Tensor) -> (Tensor) -> T
 public func stopGradient(_ x: Tensor) -> Tensor { x.unmarked }
 
 /// A result of unrecorded inputs depends on a variable only if the function took it from elsewhere.
-private let elsewhere = "what the function uses beside its inputs"
+let elsewhere = "what the function uses beside its inputs"
 
 /// The result of `function`, with `rule` in place of its derivative: from the gradient of the
 /// result, the inputs and the result to a gradient for each input (nil for none).
@@ -68,19 +76,6 @@ public func withDerivative(
     })
 }
 
-/// The result of `function`, whose inner results are computed again when the derivative needs them
-/// instead of being kept: less memory for more arithmetic.
-public func checkpointed(
-  at inputs: [Tensor], of function: @escaping ([Tensor]) -> [Tensor]
-) -> [Tensor] {
-  let values = function(inputs.map(\.unmarked))
-    .map { $0.requireConstant("checkpointed", elsewhere) }
-  return Tensor.recorded("checkpointed", values, from: inputs) { gradients, _ in
-    let (_, pullback) = valueAndPullback(at: inputs, of: function)
-    return pullback(gradients)
-  }
-}
-
 /// Runs `body` unrecorded, as for evaluation inside a function that is being differentiated.
 public func withoutRecording<Result>(_ body: () throws -> Result) rethrows -> Result {
   let state = ThreadState.current
@@ -90,20 +85,38 @@ public func withoutRecording<Result>(_ body: () throws -> Result) rethrows -> Re
   return try body()
 }
 
+private func oneNumber(_ value: Tensor) -> Tensor {
+  require(
+    value.size == 1, "valueAndGradient",
+    "the function must return one number, but returned shape \(value.shape)")
+  return value
+}
+
+/// What `record` hands to a function beside its inputs: something more to differentiate by.
+private final class Watched {
+  var leaves: [Tensor]
+  init(_ leaves: [Tensor]) { self.leaves = leaves }
+}
+
 private func record(
-  at inputs: [Tensor], _ function: ([Tensor]) throws -> [Tensor]
+  at inputs: [Tensor], _ function: ([Tensor], _ watch: @escaping (Tensor) -> Tensor) throws -> [Tensor]
 ) rethrows -> (values: [Tensor], walk: (_ gradients: [Tensor?], _ releasing: Bool) -> [Tensor]) {
   let state = ThreadState.current
   let outer = state.tape
   let tape = outer ?? Tape()
   let start = tape.count
   let leaves = inputs.map(tape.leaf)
-  let leafIndices = leaves.map(\.mark.index)
+  let watched = Watched(leaves)
   state.tape = tape
   defer { state.tape = outer }
-  let values = try function(leaves)
+  let values = try function(leaves) { x in
+    let leaf = tape.leaf(x)
+    watched.leaves.append(leaf)
+    return leaf
+  }
   let marks = values.map(tape.index(of:))
   let shapes = values.map(\.shape)
+  let variables = watched.leaves
   return (
     values,
     { gradients, releasing in
@@ -116,8 +129,8 @@ private func record(
         outputs.append((marks[position], gradient))
       }
       let found = tape.gradients(
-        of: leafIndices, from: start, outputs: outputs, releasing: releasing && outer == nil)
-      return zip(inputs, found).map { $1 ?? .zeros(like: $0) }
+        of: variables.map(\.mark.index), from: start, outputs: outputs, releasing: releasing && outer == nil)
+      return zip(variables, found).map { $1 ?? .zeros(like: $0) }
     }
   )
 }

@@ -16,6 +16,9 @@ package final class Storage: @unchecked Sendable {
   /// Fills every fresh block with NaN, so that a test sees whatever a kernel forgets to write.
   package nonisolated(unsafe) static var poisonsFreshBlocks = false
 
+  /// Bytes of the blocks of 64 KiB and more that are in use now, by all threads.
+  package static var largeBytesInUse: Int { callosum_bytes_in_use() }
+
   package init(byteCount: Int) {
     guard let block = callosum_allocate(byteCount) else {
       fatalError("out of memory: a tensor needs \(byteCount) bytes; use smaller batches or sizes")

@@ -67,7 +67,11 @@ final class Tape {
       return leaves.map { _ in nil }
     }
     var matters = [Bool](repeating: false, count: last - start + 1)
-    for leaf in leaves where leaf <= last { matters[leaf - start] = true }
+    var isLeaf = matters
+    for leaf in leaves where leaf <= last {
+      matters[leaf - start] = true
+      isLeaf[leaf - start] = true
+    }
     for at in start...last where !matters[at - start] {
       if case .partOfJoint = entries[at].rule {
         matters[at - start] = matters[at - 1 - start]
@@ -75,14 +79,15 @@ final class Tape {
         matters[at - start] = entries[at].inputs.contains { $0 >= start && matters[$0 - start] }
       }
     }
-    let isLeaf = Set(leaves)
 
     var gradients = [Tensor?](repeating: nil, count: last - start + 1)
     for (index, gradient) in outputs { add(gradient, to: &gradients[index - start]) }
 
     for at in stride(from: last, through: start, by: -1) where matters[at - start] {
-      if isLeaf.contains(at) { continue }
       let entry = entries[at]
+      // A leaf in the middle of the record keeps its gradient and passes it on.
+      let isKept = isLeaf[at - start]
+      if isKept, !entry.inputs.contains(where: { $0 >= start && matters[$0 - start] }) { continue }
       let wants = Wants(entry.inputs.map { $0 >= start && matters[$0 - start] })
       var results: [Tensor?]
       switch entry.rule {
@@ -97,7 +102,7 @@ final class Tape {
         for index in range { gradients[index] = nil }
         results = rule(incoming, wants)
       case .identity, .one, .many:
-        guard let gradient = gradients[at - start].take() else { continue }
+        guard let gradient = isKept ? gradients[at - start] : gradients[at - start].take() else { continue }
         switch entry.rule {
         case .one(let rule): results = [rule(gradient)]
         case .many(let rule): results = rule(gradient, wants)

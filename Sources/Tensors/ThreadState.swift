@@ -10,7 +10,11 @@ package final class ThreadState {
   package var multiplyAccumulates: Int?
   package var modules: [AnyObject] = []
   /// The training pass under way, if any; the room above knows its type.
-  package var trainingPass: AnyObject?
+  package var trainingPass: (any TrainingState)?
+  /// What reads and changes named activations, if anything does; the room above knows its type.
+  package var hooks: AnyObject?
+  /// Whether a function runs for the second time, for its derivative: side effects happened already.
+  package private(set) var isRepeating = false
 
   /// Turns the modules under way into a path such as `blocks.0.mixer`; set by the room above.
   package nonisolated(unsafe) static var describeModules: (@Sendable ([AnyObject]) -> String)?
@@ -23,6 +27,42 @@ package final class ThreadState {
     let fresh = ThreadState()
     slot.pointee = Unmanaged.passRetained(fresh).toOpaque()
     return fresh
+  }
+}
+
+/// A training pass, whose random numbers can be drawn again.
+package protocol TrainingState: AnyObject {
+  /// Another pass, which draws from here on what this one would.
+  func copy() -> any TrainingState
+}
+
+// MARK: Running again
+
+extension ThreadState {
+  /// What a function sees beside its inputs.
+  struct Surroundings {
+    fileprivate let modules: [AnyObject]
+    fileprivate let trainingPass: (any TrainingState)?
+    fileprivate let hooks: AnyObject?
+  }
+
+  /// As of now.
+  var surroundings: Surroundings {
+    Surroundings(modules: modules, trainingPass: trainingPass?.copy(), hooks: hooks)
+  }
+
+  /// Runs `body` as it ran in those surroundings, as often as wanted.
+  func again<Result>(in known: Surroundings, _ body: () -> Result) -> Result {
+    let (before, repeated) = (
+      Surroundings(modules: modules, trainingPass: trainingPass, hooks: hooks), isRepeating
+    )
+    (modules, trainingPass, hooks) = (known.modules, known.trainingPass?.copy(), known.hooks)
+    isRepeating = true
+    defer {
+      (modules, trainingPass, hooks) = (before.modules, before.trainingPass, before.hooks)
+      isRepeating = repeated
+    }
+    return body()
   }
 }
 

@@ -166,13 +166,51 @@ OPTIMISERS = {
 }
 
 
+class Lion(torch.optim.Optimizer):
+    """Algorithm 2 of Chen et al. 2023, in NumPy."""
+
+    def __init__(self, parameters, lr, betas=(0.9, 0.99), weight_decay=0.0):
+        super().__init__(parameters, {"lr": lr})
+        self.betas, self.weight_decay = betas, weight_decay
+        self.means = [np.zeros(p.shape) for p in self.param_groups[0]["params"]]
+
+    @torch.no_grad()
+    def step(self):
+        rate, (beta1, beta2) = self.param_groups[0]["lr"], self.betas
+        for i, parameter in enumerate(self.param_groups[0]["params"]):
+            x, g, m = parameter.numpy(), parameter.grad.numpy(), self.means[i]
+            c = beta1 * m + (1 - beta1) * g
+            x = x - rate * (np.sign(c) + self.weight_decay * x)
+            self.means[i] = beta2 * m + (1 - beta2) * g
+            parameter.copy_(torch.from_numpy(np.asarray(x)))
+
+
+OPTIMISERS |= {
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01),
+    "rmsprop, momentum": lambda p: torch.optim.RMSprop(p, lr=0.02, alpha=0.9, eps=1e-3, momentum=0.8,
+                                                       weight_decay=0.1),
+    "rmsprop, centered": lambda p: torch.optim.RMSprop(p, lr=0.01, alpha=0.8, eps=1e-3, momentum=0.5,
+                                                       centered=True),
+    "rprop": lambda p: torch.optim.Rprop(p, lr=0.01),
+    "rprop, options": lambda p: torch.optim.Rprop(p, lr=0.02, etas=(0.4, 1.5), step_sizes=(0.01, 0.04)),
+    "lion": lambda p: Lion(p, lr=0.01),
+    "lion, options": lambda p: Lion(p, lr=0.02, betas=(0.8, 0.95), weight_decay=0.3),
+    # Parameters 1 and 3 at a fifth of the rate with a decay of their own; parameter 5 is frozen.
+    "adamw, groups": lambda p: torch.optim.AdamW(
+        [{"params": [p[0], p[2], p[4], p[6]]},
+         {"params": [p[1], p[3]], "lr": 0.002, "weight_decay": 0.5}], lr=0.01),
+}
+STEPS = 12
+
+
 def optimisers():
-    """Five steps; the third and later ones at half the rate. Gradients hold zeros and tiny numbers."""
+    """Steps of which the third and later ones go at half the rate. Gradients hold zeros and tiny
+    numbers; `average.<step>.<i>` is the moving average of plain gradient descent."""
     numbers = Numbers(23)
     start = [numbers.normal(*shape) for shape in SHAPES]
     gradients = [[numbers.normal(*shape, scale=10.0 ** -(step % 3)) for shape in SHAPES]
-                 for step in range(5)]
-    for step in range(5):
+                 for step in range(STEPS)]
+    for step in range(STEPS):
         gradients[step][0][0] = 0
         gradients[step][5][:9] *= 1e-9
     gradients = [[g.float().double() for g in step] for step in gradients]
@@ -184,11 +222,51 @@ def optimisers():
         optimiser = make(parameters)
         for step, group in enumerate(gradients):
             if step == 2:
-                optimiser.param_groups[0]["lr"] /= 2
+                for options in optimiser.param_groups:
+                    options["lr"] /= 2
             for parameter, gradient in zip(parameters, group):
                 parameter.grad = gradient.clone()
             optimiser.step()
             tensors |= {f"{name}.{step}.{i}": p.detach().clone() for i, p in enumerate(parameters)}
+    return tensors | moving_average(start, gradients)
+
+
+def moving_average(start, gradients):
+    """AveragedModel with a decay of 0.9 beside gradient descent at rate 0.1."""
+    model = nn.ParameterList(nn.Parameter(value.clone()) for value in start)
+    average = torch.optim.swa_utils.AveragedModel(
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9))
+    average.update_parameters(model)  # The first call copies.
+    tensors = {}
+    for step, group in enumerate(gradients):
+        with torch.no_grad():
+            for parameter, gradient in zip(model, group):
+                parameter -= 0.1 * gradient
+        average.update_parameters(model)
+        tensors |= {f"average.{step}.{i}": p.detach().clone()
+                    for i, p in enumerate(average.module)}
+    return tensors
+
+
+def sharpness_aware():
+    """Gradients of the mean of tanh(x w + b)² at w + e, with e as in SAM (Foret et al. 2021) and ASAM
+    (Kwon et al. 2021)."""
+    numbers = Numbers(25)
+    tensors = {"x": numbers.normal(5, 4), "w": numbers.normal(4, 3), "b": numbers.normal(3)}
+
+    def gradients(w, b):
+        w, b = w.clone().requires_grad_(), b.clone().requires_grad_()
+        loss = (torch.tanh(tensors["x"] @ w + b) ** 2).mean()
+        return loss.detach(), torch.autograd.grad(loss, [w, b])
+
+    start = [tensors["w"], tensors["b"]]
+    for name, radius, eta in (("sam", 0.3, None), ("asam", 2.0, 0.01)):
+        loss, g = gradients(*start)
+        t = [torch.ones_like(w) if eta is None else w.abs() + eta for w in start]
+        norm = torch.stack([(a * b).norm() for a, b in zip(t, g)]).norm()
+        moved = [w + radius * a * a * b / norm for w, a, b in zip(start, t, g)]
+        tensors[f"{name}.loss"] = loss
+        tensors |= {f"{name}.{key}": value for key, value in zip("wb", gradients(*moved)[1])}
     return tensors
 
 
@@ -229,7 +307,7 @@ def main():
     for describe in (attention, convolutions, others):
         describe(layers)
     files = {"layers": layers.tensors, "batchNorm": batch_norm(), "optimisers": optimisers(),
-             "clipping": clipping()}
+             "clipping": clipping(), "sharpnessAware": sharpness_aware()}
     for name, tensors in files.items():
         write_safetensors(FOLDER / f"{name}.safetensors", stored(tensors), {})
     # One key only, because the package orders metadata differently in every run.

@@ -4,7 +4,7 @@ import CallosumTestSupport
 import Testing
 
 /// Parameters given from outside, under the names `values.0`, `values.1`, ...
-private final class Holder: Module {
+final class Holder: Module {
   final class Value: Module {
     @Parameter var value: Tensor
     init(_ value: Tensor) { self.value = value }
@@ -38,23 +38,46 @@ struct OptimiserCase: Sendable, CustomStringConvertible {
     },
     OptimiserCase("adamw") { Adam.adamW($0, learningRate: 0.01) },
     OptimiserCase("adamw, decay") { Adam.adamW($0, learningRate: 0.02, weightDecay: 0.3) },
+    OptimiserCase("rmsprop") { RMSprop($0, learningRate: 0.01) },
+    OptimiserCase("rmsprop, momentum") {
+      RMSprop($0, learningRate: 0.02, smoothing: 0.9, epsilon: 1e-3, momentum: 0.8, weightDecay: 0.1)
+    },
+    OptimiserCase("rmsprop, centered") {
+      RMSprop($0, learningRate: 0.01, smoothing: 0.8, epsilon: 1e-3, momentum: 0.5, centered: true)
+    },
+    OptimiserCase("rprop") { Rprop($0, learningRate: 0.01) },
+    OptimiserCase("rprop, options") {
+      Rprop($0, learningRate: 0.02, factors: (shrink: 0.4, grow: 1.5), sizes: 0.01...0.04)
+    },
+    OptimiserCase("lion") { Lion($0, learningRate: 0.01) },
+    OptimiserCase("lion, options") { Lion($0, learningRate: 0.02, betas: (0.8, 0.95), weightDecay: 0.3) },
+    OptimiserCase("adamw, groups") {
+      Adam.adamW(
+        $0, learningRate: 0.01,
+        groups: [
+          ParameterGroup(rate: 0.2, weightDecay: 0.5) { ["values.1.value", "values.3.value"].contains($0) },
+          ParameterGroup(isFrozen: true) { $0.hasPrefix("values.5") },
+        ])
+    },
   ]
 }
 
 @Suite struct OptimiserTests {
   @Test(arguments: OptimiserCase.all) func followsPyTorch(_ optimiser: OptimiserCase) throws {
     let golden = try Golden.tensors("networks/optimisers")
-    let parameters = Holder((0..<shapes).map { golden["start.\($0)"] }).parameters()
-    let subject = optimiser.make(parameters)
-    for step in 0..<5 {
-      if step == 2 { subject.learningRate /= 2 }
-      subject.update((0..<shapes).map { golden["gradient.\(step).\($0)"] })
-      for (i, parameter) in parameters.enumerated() {
-        let wrong = Comparison(
-          parameter.value, golden["\(optimiser).\(step).\(i)"],
-          within: Tolerance(relative: 1e-6, ofLargest: 1e-6, absolute: 2e-7)
-        ).problem
-        #expect(wrong == nil, "step \(step), \(parameter.name)")
+    for setting in Setting.ofKernels {
+      let parameters = Holder((0..<shapes).map { golden["start.\($0)"] }).parameters()
+      let subject = optimiser.make(parameters)
+      for step in 0..<12 {
+        if step == 2 { subject.learningRate /= 2 }
+        setting.run { subject.update((0..<shapes).map { golden["gradient.\(step).\($0)"] }) }
+        for (i, parameter) in parameters.enumerated() {
+          let wrong = Comparison(
+            parameter.value, golden["\(optimiser).\(step).\(i)"],
+            within: Tolerance(relative: 1e-6, ofLargest: 1e-6, absolute: 2e-7)
+          ).problem
+          #expect(wrong == nil, "\(setting), step \(step), \(parameter.name)")
+        }
       }
     }
   }
@@ -93,11 +116,12 @@ struct OptimiserCase: Sendable, CustomStringConvertible {
         == "mean.values.0.value must be float32 [2, 3], is float32 [3, 2]")
     #expect(
       message { try one.restore(third.state) }
-        == "optimiser state hold mean.values.1.value, square.values.1.value, which this network does not have"
+        == "optimiser state hold mean.values.1.value, square.values.1.value, steps.values.1.value, "
+        + "which this network does not have"
     )
     #expect(
       message { try third.restore(one.state) }
-        == "optimiser state lack mean.values.1.value, square.values.1.value")
+        == "optimiser state lack mean.values.1.value, square.values.1.value, steps.values.1.value")
   }
 
   private func message(_ body: () throws -> Void) -> String {

@@ -6,6 +6,7 @@ import Testing
 enum Mistake: String, CaseIterable, Codable, Sendable {
   case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask,
     outside, recurrence, spikes, cell, decay, beta, steps, groups
+  case jacobian, batchJacobian, tangent, hessian, sets
   case notSquare, singular, notPositive, notFinite, rank, triangle
 
   func make() {
@@ -46,6 +47,11 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
       _ = deltaRule(queries: q, keys: q, values: q, beta: .zeros([1, 2, 6]))
     case .steps: _ = scan(over: [x, y], initial: x) { x, state, _ in ([x[0]], state) }
     case .groups: _ = scan(over: [x], initial: x, checkpointEvery: 0) { x, state, _ in ([x[0]], state) }
+    case .jacobian: _ = CallosumTensors.jacobian(at: x, rows: [6]) { $0 * 2 }
+    case .batchJacobian: _ = CallosumTensors.batchJacobian(at: x) { $0.sum(axis: 0) }
+    case .tangent: _ = valueAndTangent(at: [x], along: [y]) { $0 }
+    case .hessian: _ = hessianVectorProduct(at: x, y) { $0.sum() }
+    case .sets: _ = CallosumTensors.linear(x, weight: .zeros([4, 5, 3]))
     case .notSquare: _ = inverse(x)
     case .singular: _ = CallosumTensors.solve(stacked([.eye(3), .ones([3, 3])]), Tensor.ones([3]))
     case .notPositive: _ = cholesky(-Tensor.eye(2).broadcast(to: [2, 1, 2, 2]))
@@ -83,6 +89,11 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .beta: "deltaRule: beta must be [1, 2, 7], is [1, 2, 6]"
     case .steps: "scan: inputs must have one length along axis 1, 1 at least, are [[2, 3], [4, 5]]"
     case .groups: "scan: truncateEvery and checkpointEvery must be positive, one is 0"
+    case .jacobian: "jacobian: row 6 does not lie in 0..<6, result [2, 3]"
+    case .batchJacobian: "batchJacobian: input [2, 3] and result [3] must share their first axis"
+    case .tangent: "valueAndTangent: inputs of shapes [[2, 3]] do not fit tangents of shapes [[4, 5]]"
+    case .hessian: "hessianVectorProduct: the vector has shape [4, 5], but x has [2, 3]"
+    case .sets: "linear: input [2, 3] must have 4 slices, one for each set of weights [4, 5, 3]"
     case .notSquare: "inverse: needs square matrices, got shape [2, 3]"
     case .singular: "solve: matrix [1] of the batch [2] is singular: pivot 1 is 0"
     case .notPositive:

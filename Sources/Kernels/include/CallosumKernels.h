@@ -45,6 +45,8 @@ void callosum_set_instruction_set(int level);
 /// when freed, because fresh pages cost more than most kernels. NULL when memory is exhausted.
 void *callosum_allocate(size_t bytes);
 void callosum_free(void *block, size_t bytes);
+/// Bytes of the blocks of 64 KiB and more that are allocated and not freed.
+size_t callosum_bytes_in_use(void);
 /// Returns kept blocks to the system.
 void callosum_release_cache(void);
 

@@ -227,3 +227,29 @@ KERNEL(hadamard, (int type, size_t rows, size_t n, double scale, const void *x, 
 // decoupled weight decay; `rate` = learning rate / (1 - beta1^t), `inverse_root` = 1 / sqrt(1 - beta2^t).
 KERNEL(adam, (float *x, const float *g, float *m, float *v, size_t n, float rate, float beta1, float beta2, float inverse_root, float epsilon, float l2, float decay),
        (x, g, m, v, n, rate, beta1, beta2, inverse_root, epsilon, l2, decay))
+// g' = g + l2 x; with v: v = momentum v + g' and a step along v or, with `nesterov`, g' + momentum v;
+// without, along g'. x -= rate step.
+KERNEL(sgd, (float *x, const float *g, float *v, size_t n, float rate, float momentum, bool nesterov, float l2),
+       (x, g, v, n, rate, momentum, nesterov, l2))
+// g' = g + l2 x; v = alpha v + (1 - alpha) g'²; with m (centred): m alike with g', and v - m² in place
+// of v; step = g' / (sqrt(v) + epsilon), with b: b = momentum b + step; x -= rate step (or b).
+KERNEL(rmsprop, (float *x, const float *g, float *v, float *m, float *b, size_t n, float rate, float alpha, float epsilon, float momentum, float l2),
+       (x, g, v, m, b, n, rate, alpha, epsilon, momentum, l2))
+// x = x (1 - decay) - rate sign(beta1 m + (1 - beta1) g), then m = beta2 m + (1 - beta2) g.
+KERNEL(lion, (float *x, const float *g, float *m, size_t n, float rate, float beta1, float beta2, float decay),
+       (x, g, m, n, rate, beta1, beta2, decay))
+// size is multiplied by `grow` where g and previous agree in sign, by `shrink` where they disagree
+// (and g counts as 0 there), and clamped; x -= factor sign(g) size; previous = g.
+KERNEL(rprop, (float *x, const float *g, float *previous, float *size, size_t n, float factor, float shrink, float grow, float smallest, float largest),
+       (x, g, previous, size, n, factor, shrink, grow, smallest, largest))
+// average += weight (x - average).
+KERNEL(move_average, (float *average, const float *x, size_t n, float weight), (average, x, n, weight))
+
+// MARK: Compression (vector/Compression.h)
+// The upper half of each float, rounded to even; and back.
+KERNEL(to_bfloat16, (const float *x, uint16_t *y, size_t n), (x, y, n))
+KERNEL(from_bfloat16, (const uint16_t *x, float *y, size_t n), (x, y, n))
+// y = round(x / scale) in -127...127, where the scale of each `block` neighbours is their largest
+// magnitude / 127 (NaN if they are not all finite); scales has n / block entries, rounded up.
+KERNEL(to_blocks, (const float *x, int8_t *y, float *scales, size_t n, size_t block), (x, y, scales, n, block))
+KERNEL(from_blocks, (const int8_t *x, const float *scales, float *y, size_t n, size_t block), (x, scales, y, n, block))

@@ -31,6 +31,7 @@
 #include "Complex.h"
 #include "Hadamard.h"
 #include "Optimisers.h"
+#include "Compression.h"
 
 const struct callosum_table TABLE = {
 #define KERNEL(name, parameters, arguments) .name = name,

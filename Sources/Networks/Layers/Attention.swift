@@ -5,7 +5,7 @@ import CallosumTensors
 /// One linear map makes queries, keys and values (thirds of its outputs, heads as neighbouring
 /// groups of width / heads); another mixes the heads' results.
 /// Parameters: `qkv.weight` [3 width, width], `qkv.bias`, `projection.weight` [width, width],
-/// `projection.bias`.
+/// `projection.bias`. Signal: `weights` [batch, heads, queries, keys].
 public final class MultiHeadAttention: Layer {
   public let qkv: Linear
   public let projection: Linear
@@ -29,7 +29,7 @@ public final class MultiHeadAttention: Layer {
 
   /// With a mask on the scores; see `scaledDotProductAttention`.
   public func callAsFunction(_ x: Tensor, mask: Tensor?) -> Tensor {
-    running { attend(x, mask: mask) }
+    running { attend(signal("input", x), mask: mask) }
   }
 
   private func attend(_ x: Tensor, mask: Tensor?) -> Tensor {
@@ -38,8 +38,15 @@ public final class MultiHeadAttention: Layer {
     // [batch, tokens, 3, heads, width / heads], each third seen as [batch, heads, tokens, ...].
     let parts = qkv(x).reshaped(batch, tokens, 3, heads, width / heads).split(parts: 3, axis: 2)
       .map { $0.squeezed(axis: 2).transposed(0, 2, 1, 3) }
-    let y = scaledDotProductAttention(
-      queries: parts[0], keys: parts[1], values: parts[2], mask: mask, causal: causal)
+    let y: Tensor
+    if isHooked("weights") {
+      // The fused operation never holds the weights.
+      let weights = attentionWeights(queries: parts[0], keys: parts[1], mask: mask, causal: causal)
+      y = matmul(signal("weights", weights), parts[2])
+    } else {
+      y = scaledDotProductAttention(
+        queries: parts[0], keys: parts[1], values: parts[2], mask: mask, causal: causal)
+    }
     return projection(y.transposed(0, 2, 1, 3).reshaped(batch, tokens, width))
   }
 }

@@ -3,7 +3,7 @@ import CallosumTensors
 /// Convolution over [batch, height, width, inputs] -> [batch, height', width', outputs].
 ///
 /// Parameters: `weight` [outputs, kernel height, kernel width, inputs / groups], `bias` [outputs].
-public final class Conv2d: Layer {
+public final class Conv2d: Layer, WeightSetLayer {
   @Parameter public var weight: Tensor
   @Parameter public var bias: Tensor?
   private let stride, padding, dilation: (Int, Int)
@@ -29,15 +29,17 @@ public final class Conv2d: Layer {
   }
 
   public func forward(_ x: Tensor) -> Tensor {
-    conv2d(
-      x, weight: weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
+    convolved(x, weight, bias, groups, spatialAxes: 2) { x, weight, bias, groups in
+      conv2d(
+        x, weight: weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
+    }
   }
 }
 
 /// Convolution over [batch, length, inputs] -> [batch, length', outputs].
 ///
 /// Parameters: `weight` [outputs, kernel, inputs / groups], `bias` [outputs].
-public final class Conv1d: Layer {
+public final class Conv1d: Layer, WeightSetLayer {
   @Parameter public var weight: Tensor
   @Parameter public var bias: Tensor?
   private let stride, padding, dilation, groups: Int
@@ -60,7 +62,9 @@ public final class Conv1d: Layer {
   }
 
   public func forward(_ x: Tensor) -> Tensor {
-    conv1d(
-      x, weight: weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
+    convolved(x, weight, bias, groups, spatialAxes: 1) { x, weight, bias, groups in
+      conv1d(
+        x, weight: weight, bias: bias, stride: stride, padding: padding, dilation: dilation, groups: groups)
+    }
   }
 }

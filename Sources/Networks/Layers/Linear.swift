@@ -3,7 +3,7 @@ import CallosumTensors
 /// y = activation(x wᵀ + b): x [..., inputs] -> y [..., outputs].
 ///
 /// Parameters: `weight` [outputs, inputs], `bias` [outputs]. Both start as `initialiser` says.
-public final class Linear: Layer {
+public final class Linear: Layer, WeightSetLayer {
   @Parameter public var weight: Tensor
   @Parameter public var bias: Tensor?
   private let activation: LinearActivation

@@ -1,7 +1,7 @@
 import CallosumTensors
 
 /// Layer normalisation over the last axis (Ba et al. 2016). Parameters: `weight`, `bias` [width].
-public final class LayerNorm: Layer {
+public final class LayerNorm: Layer, WeightSetLayer {
   @Parameter public var weight: Tensor?
   @Parameter public var bias: Tensor?
   private let epsilon: Double
@@ -13,13 +13,16 @@ public final class LayerNorm: Layer {
   }
 
   public func forward(_ x: Tensor) -> Tensor {
-    layerNorm(x, weight: weight, bias: bias, epsilon: epsilon)
+    if weight.map({ $0.ndim > 1 }) ?? false {
+      return scaled(layerNorm(x, epsilon: epsilon), bySets: weight, bias)
+    }
+    return layerNorm(x, weight: weight, bias: bias, epsilon: epsilon)
   }
 }
 
 /// Root-mean-square normalisation over the last axis (Zhang and Sennrich 2019). Parameter: `weight`
 /// [width].
-public final class RMSNorm: Layer {
+public final class RMSNorm: Layer, WeightSetLayer {
   @Parameter public var weight: Tensor
   private let epsilon: Double
 
@@ -28,7 +31,10 @@ public final class RMSNorm: Layer {
     self.epsilon = epsilon
   }
 
-  public func forward(_ x: Tensor) -> Tensor { rmsNorm(x, weight: weight, epsilon: epsilon) }
+  public func forward(_ x: Tensor) -> Tensor {
+    if weight.ndim > 1 { return scaled(rmsNorm(x, epsilon: epsilon), bySets: weight, nil) }
+    return rmsNorm(x, weight: weight, epsilon: epsilon)
+  }
 }
 
 /// Group normalisation of [batch, ..., channels] (Wu and He 2018). Parameters: `weight`, `bias`
@@ -79,10 +85,12 @@ public final class BatchNorm: Layer {
     let count = Double(x.size / max(x.dim(-1), 1))
     require(count > 1, "BatchNorm", "needs more than one value per channel in training, got \(x.shape)")
     let mean = x.mean(axes: axes), variance = x.variance(axes: axes)
-    withoutRecording {
-      let unbiased = stopGradient(variance) * (count / (count - 1))
-      runningMean = runningMean * (1 - momentum) + stopGradient(mean) * momentum
-      runningVariance = runningVariance * (1 - momentum) + unbiased * momentum
+    if !ThreadState.current.isRepeating {
+      withoutRecording {
+        let unbiased = stopGradient(variance) * (count / (count - 1))
+        runningMean = runningMean * (1 - momentum) + stopGradient(mean) * momentum
+        runningVariance = runningVariance * (1 - momentum) + unbiased * momentum
+      }
     }
     return batchNorm(x, mean: mean, variance: variance, weight: weight, bias: bias, epsilon: epsilon)
   }

@@ -2,7 +2,7 @@ import CallosumTensors
 
 /// A table of vectors: indices [...] (int32) -> [..., width]. Parameter: `weight` [count, width],
 /// standard normal at the start.
-public final class Embedding: Module {
+public final class Embedding: WeightSetLayer {
   @Parameter public var weight: Tensor
 
   public init(
@@ -12,7 +12,9 @@ public final class Embedding: Module {
     weight = initialiser.values([count, width], fanIn: count, fanOut: width, using: &generator)
   }
 
-  public func callAsFunction(_ indices: Tensor) -> Tensor { running { weight.take(indices) } }
+  public func callAsFunction(_ indices: Tensor) -> Tensor {
+    running { weight.ndim > 2 ? taken(indices, fromSets: weight) : weight.take(indices) }
+  }
 }
 
 /// Two linear maps with GELU between them: [..., width] -> [..., width].

@@ -7,31 +7,29 @@ public protocol Optimiser: AnyObject {
   var learningRate: Double { get set }
   /// One step down the gradients.
   func update(_ gradients: [Tensor])
-  /// What it remembers between steps, by name.
+  /// What it remembers between steps, by name; fit for a safetensors file.
   var state: [String: Tensor] { get }
   /// Takes up what another session remembered.
   /// - Throws: ``WeightsError`` if something is missing, unknown or of another shape.
   func restore(_ state: [String: Tensor]) throws
 }
 
-extension Optimiser {
-  func requireMatch(_ gradients: [Tensor], _ name: StaticString) {
-    require(
-      gradients.count == parameters.count, name,
-      "got \(gradients.count) gradients for \(parameters.count) parameters")
-    for (gradient, parameter) in zip(gradients, parameters) {
-      require(
-        gradient.shape == parameter.value.shape, name,
-        "\(parameter.name) has shape \(parameter.value.shape), its gradient \(gradient.shape)")
-    }
-  }
-}
+/// Options for the parameters whose names satisfy a condition. A parameter follows the first of an
+/// optimiser's groups that holds it, or none.
+public struct ParameterGroup {
+  public let contains: (_ name: String) -> Bool
+  /// A factor of the optimiser's learning rate, so that schedules reach every group.
+  public var rate: Double
+  /// In place of the optimiser's weight decay.
+  public var weightDecay: Double?
+  /// Neither parameters nor state change; the gradients are ignored.
+  public var isFrozen: Bool
 
-/// The gradients scaled down together so that their joint Euclidean norm is at most `largest`, and
-/// the norm before.
-public func clipped(_ gradients: [Tensor], toNorm largest: Double) -> (gradients: [Tensor], norm: Double) {
-  let norm = gradients.map { square($0).sum().item }.reduce(0, +).squareRoot()
-  guard norm > largest else { return (gradients, norm) }
-  let scale = largest / norm
-  return (gradients.map { $0 * scale }, norm)
+  public init(
+    rate: Double = 1, weightDecay: Double? = nil, isFrozen: Bool = false,
+    where contains: @escaping (_ name: String) -> Bool
+  ) {
+    (self.rate, self.weightDecay, self.isFrozen) = (rate, weightDecay, isFrozen)
+    self.contains = contains
+  }
 }

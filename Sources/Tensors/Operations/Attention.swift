@@ -23,36 +23,11 @@ public func scaledDotProductAttention(
     "queries \(q.shape), keys \(k.shape) and values \(v.shape) do not fit [batch, heads, tokens, width]")
   let scale = scale ?? 1 / Double(max(q.dim(3), 1)).squareRoot()
   let scores = [q.dim(0), q.dim(1), q.dim(2), k.dim(2)]
-  let mask = mask?.requireConstant("scaledDotProductAttention", "mask")
-  if let mask {
-    require(
-      mask.dtype == .bool || mask.dtype == q.dtype, "scaledDotProductAttention",
-      "mask must be bool or \(q.dtype), is \(mask.dtype)")
-    require(
-      broadcastShape(mask.shape, scores, "scaledDotProductAttention") == scores,
-      "scaledDotProductAttention", "mask \(mask.shape) does not stretch to scores \(scores)")
-  }
-  let added = mask.map { mask in
-    mask.dtype == .bool
-      ? which(mask, q.constant(0), q.constant(-.infinity)) : mask
-  }
+  let added = addedMask(mask, scores, q, "scaledDotProductAttention")
   return fused(
     "scaledDotProductAttention", [q, k, v],
     reference: { inputs in
-      let (q, k, v) = (inputs[0], inputs[1], inputs[2])
-      var hidden = Tensor.zeros([q.dim(2), k.dim(2)], dtype: q.dtype)
-      if causal {
-        let seen = Tensor.ones([q.dim(2), k.dim(2)], dtype: .int32).tril(k: k.dim(2) - q.dim(2))
-        hidden = which(seen .> 0, q.constant(0), q.constant(-.infinity))
-      }
-      if let added { hidden = hidden + added }
-      let s = matmul(q, k.swappedAxes(2, 3)) * scale + hidden
-      if k.dim(2) == 0 { return matmul(s, v) }
-      // Rows without any key: 0 before softmax and after it, so that neither values nor gradients
-      // meet 0 / 0.
-      let zero = s.constant(0)
-      let blind = (s .== -.infinity).all(axes: [3], keepDims: true)
-      return matmul(which(blind, zero, softmax(which(blind, zero, s))), v)
+      matmul(seenWeights(inputs[0], inputs[1], scale, added, causal), inputs[2])
     },
     fast: { inputs in
       let (q, k, v) = (inputs[0].rowsTogether, inputs[1].rowsTogether, inputs[2].rowsTogether)
@@ -77,6 +52,52 @@ public func scaledDotProductAttention(
         }
       )
     })
+}
+
+/// The weights with which `scaledDotProductAttention` mixes values, for those who want to look at them:
+/// softmax(scale q kᵀ + mask) over the keys, [batch, heads, queries, keys]; zeros for a query that sees
+/// no key. Parameters as there; its result is the product of these weights and the values.
+public func attentionWeights(
+  queries q: Tensor, keys k: Tensor, scale: Double? = nil, mask: Tensor? = nil, causal: Bool = false
+) -> Tensor {
+  require(
+    q.ndim == 4 && k.ndim == 4 && q.dim(0) == k.dim(0) && q.dim(1) == k.dim(1) && q.dim(3) == k.dim(3),
+    "attentionWeights",
+    "queries \(q.shape) and keys \(k.shape) do not fit [batch, heads, tokens, width]")
+  let scores = [q.dim(0), q.dim(1), q.dim(2), k.dim(2)]
+  return seenWeights(
+    q, k, scale ?? 1 / Double(max(q.dim(3), 1)).squareRoot(),
+    addedMask(mask, scores, q, "attentionWeights"), causal)
+}
+
+/// A mask as something to add to the scores.
+private func addedMask(_ mask: Tensor?, _ scores: [Int], _ q: Tensor, _ name: StaticString) -> Tensor? {
+  guard let mask = mask?.requireConstant(name, "mask") else { return nil }
+  require(
+    mask.dtype == .bool || mask.dtype == q.dtype, name,
+    "mask must be bool or \(q.dtype), is \(mask.dtype)")
+  require(
+    broadcastShape(mask.shape, scores, name) == scores, name,
+    "mask \(mask.shape) does not stretch to scores \(scores)")
+  return mask.dtype == .bool ? which(mask, q.constant(0), q.constant(-.infinity)) : mask
+}
+
+private func seenWeights(
+  _ q: Tensor, _ k: Tensor, _ scale: Double, _ added: Tensor?, _ causal: Bool
+) -> Tensor {
+  var hidden = Tensor.zeros([q.dim(2), k.dim(2)], dtype: q.dtype)
+  if causal {
+    let seen = Tensor.ones([q.dim(2), k.dim(2)], dtype: .int32).tril(k: k.dim(2) - q.dim(2))
+    hidden = which(seen .> 0, q.constant(0), q.constant(-.infinity))
+  }
+  if let added { hidden = hidden + added }
+  let s = matmul(q, k.swappedAxes(2, 3)) * scale + hidden
+  if k.dim(2) == 0 { return s }
+  // Rows without any key: 0 before softmax and after it, so that neither values nor gradients
+  // meet 0 / 0.
+  let zero = s.constant(0)
+  let blind = (s .== -.infinity).all(axes: [3], keepDims: true)
+  return which(blind, zero, softmax(which(blind, zero, s)))
 }
 
 /// What the kernel needs to know, with the tensors that its pointers point into.

@@ -116,65 +116,88 @@ public enum LinearActivation: String, Codable, Sendable {
   case none, gelu
 }
 
-/// activation(x wᵀ + b), for x [..., inputs], w [outputs, inputs], b [outputs].
+/// activation(x wᵀ + b), for x [..., inputs], w [outputs, inputs], b [outputs]; or, with as many sets
+/// of weights as x has slices, x [sets, ..., inputs], w [sets, outputs, inputs], b [sets, outputs].
 public func linear(
   _ x: Tensor, weight w: Tensor, bias b: Tensor? = nil, activation: LinearActivation = .none
 ) -> Tensor {
   require(
-    x.ndim > 0 && w.ndim == 2 && x.dim(-1) == w.dim(1), "linear",
+    x.ndim > 0 && (w.ndim == 2 || w.ndim == 3) && x.dim(-1) == w.dim(-1), "linear",
     "axis width must be \(w.shape.last ?? 0), is \(x.shape.last ?? 0); input \(x.shape), weight \(w.shape)")
+  let sets = w.ndim == 3 ? w.dim(0) : nil
+  if let sets {
+    require(
+      x.ndim > 1 && x.dim(0) == sets, "linear",
+      "input \(x.shape) must have \(sets) slices, one for each set of weights \(w.shape)")
+  }
   if let b {
     require(
-      b.shape == [w.dim(0)], "linear", "bias has shape \(b.shape), weight \(w.shape) asks for [\(w.dim(0))]")
+      b.shape.elementsEqual(w.shape.dropLast()), "linear",
+      "bias has shape \(b.shape), weight \(w.shape) asks for \(Array(w.shape.dropLast()))")
   }
+  let outputs = w.dim(-2), leading = Array(x.shape.dropLast())
+  /// [rows, width], or [sets, rows, width].
+  func rows(_ x: Tensor, _ width: Int) -> Tensor {
+    let count = leading.elementCount
+    guard let sets else { return x.reshaped([count, width]) }
+    return x.reshaped([sets, count / max(sets, 1), width])
+  }
+  /// Rows as columns, the shorter way where there are no sets.
+  func turned(_ x: Tensor) -> Tensor { sets == nil ? x.transposed() : x.swappedAxes(1, 2) }
   return fused(
     "linear", b.map { [x, w, $0] } ?? [x, w],
     reference: { inputs in
-      let product = matmul(inputs[0], inputs[1].transposed())
-      let y = inputs.count > 2 ? product + inputs[2] : product
+      let input = sets == nil ? inputs[0] : rows(inputs[0], w.dim(-1))
+      var y = matmul(input, turned(inputs[1]))
+      if inputs.count > 2 { y = y + (sets == nil ? inputs[2] : inputs[2].expandedDimensions(axis: 1)) }
+      if sets != nil { y = y.reshaped(leading + [outputs]) }
       return activation == .gelu ? gelu(y) : y
     },
     fast: { inputs in
-      let (outputs, width) = (inputs[1].dim(0), inputs[1].dim(1))
-      let rows = inputs[0].reshaped([Array(x.shape.dropLast()).elementCount, width])
-      let target = Array(x.shape.dropLast()) + [outputs]
-      let sum = productOfBatches(rows, inputs[1].transposed())
-      let count = rows.dim(0), columns = outputs
+      let input = rows(inputs[0], w.dim(-1))
+      let sum = productOfBatches(input, turned(inputs[1]))
+      let count = input.dim(-2)
       var y = sum
       let bias = inputs.count > 2 ? inputs[2].packed : nil
+      /// Calls `body` with the places of a set's first row and first bias.
+      func eachSet(_ body: (_ row: Int, _ bias: Int) -> Void) {
+        for set in 0..<(sets ?? 1) { body(set * count * outputs, set * outputs) }
+      }
       switch activation {
       case .none:
-        if let bias {
-          callosum_bias(
-            sum.pointer(as: Float.self), bias.pointer(as: Float.self), sum.pointer(as: Float.self),
-            count, columns)
+        if let bias = bias?.pointer(as: Float.self) {
+          let sum = sum.pointer(as: Float.self)
+          eachSet { callosum_bias(sum + $0, bias + $1, sum + $0, count, outputs) }
         }
       case .gelu:
         y = Tensor(uninitialized: sum.shape, .float32)
-        let bias = bias ?? .zeros([outputs])
-        callosum_bias_gelu(
-          sum.pointer(as: Float.self), bias.pointer(as: Float.self), y.pointer(as: Float.self),
-          count, columns)
+        let bias = bias ?? .zeros([(sets ?? 1) * outputs])
+        eachSet {
+          callosum_bias_gelu(
+            sum.pointer(as: Float.self) + $0, bias.pointer(as: Float.self) + $1,
+            y.pointer(as: Float.self) + $0, count, outputs)
+        }
       }
       return (
-        y.reshaped(target),
+        y.reshaped(leading + [outputs]),
         { g, wants in
           var gradient = g.reshaped(sum.shape).packed
-          var gb: Tensor?
-          let wantsBias = inputs.count > 2 && wants[2]
-          if wantsBias { gb = Tensor(uninitialized: [outputs], .float32) }
+          let gb =
+            inputs.count > 2 && wants[2] ? Tensor(uninitialized: inputs[2].shape, .float32) : nil
+          let sums = gb?.pointer(as: Float.self)
           if activation == .gelu {
             let inner = Tensor(uninitialized: sum.shape, .float32)
-            callosum_bias_gelu_backward(
-              sum.pointer(as: Float.self), gradient.pointer(as: Float.self),
-              inner.pointer(as: Float.self), gb?.pointer(as: Float.self), count, columns)
+            eachSet { row, bias in
+              callosum_bias_gelu_backward(
+                sum.pointer(as: Float.self) + row, gradient.pointer(as: Float.self) + row,
+                inner.pointer(as: Float.self) + row, sums.map { $0 + bias }, count, outputs)
+            }
             gradient = inner
-          } else if let gb {
-            callosum_column_sum(
-              gradient.pointer(as: Float.self), gb.pointer(as: Float.self), count, columns)
+          } else if let sums {
+            eachSet { callosum_column_sum(gradient.pointer(as: Float.self) + $0, sums + $1, count, outputs) }
           }
           let gx = wants[0] ? productOfBatches(gradient, inputs[1]).reshaped(inputs[0].shape) : nil
-          let gw = wants[1] ? productOfBatches(gradient.transposed(), rows) : nil
+          let gw = wants[1] ? productOfBatches(turned(gradient), input) : nil
           return inputs.count > 2 ? [gx, gw, gb] : [gx, gw]
         }
       )
