@@ -23,13 +23,10 @@ extension NeuronModel {
   public func stepByStep(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
     require(
       x.ndim == 3 && x.dim(1) > 0, "stepByStep", "needs [batch, time, width], got the shape \(x.shape)")
-    var state = state
-    var outputs: [Tensor] = []
-    for time in 0..<x.dim(1) {
-      let (output, next) = step(x[.all, .at(time)], state)
-      outputs.append(output)
-      state = next
+    let (outputs, last) = scan(over: [x], initial: state) { x, state, _ in
+      let (output, next) = step(x[0], state)
+      return ([output], next)
     }
-    return (stacked(outputs, axis: 1), state)
+    return (outputs[0], last)
   }
 }

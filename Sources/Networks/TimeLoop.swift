@@ -1,5 +1,13 @@
 import CallosumTensors
 
+extension State: Carried {
+  /// In alphabetical order of their names. The name `tensors` is taken by the table itself.
+  public var carried: [Tensor] { names.compactMap { tensors[$0] } }
+  public func replacing(carried tensors: [Tensor]) -> State {
+    State(Dictionary(uniqueKeysWithValues: zip(names, tensors)))
+  }
+}
+
 /// `scan` with the steps of a module, of which `parameters` are those that the steps use. With
 /// `checkpointEvery`, steps that are computed again meet the same parameters and draw the same random
 /// numbers (dropout); they must not change buffers.
@@ -8,29 +16,8 @@ public func scan<State: Carried>(
   truncateEvery: Int? = nil, checkpointEvery: Int? = nil,
   _ step: @escaping (_ x: [Tensor], _ state: State) -> (outputs: [Tensor], state: State)
 ) -> (outputs: [Tensor], state: State) {
-  let loop = TimeLoop<State>(axis: axis, truncateEvery: truncateEvery, checkpointEvery: checkpointEvery) {
-    x, state, weights in withParameters(parameters, as: weights) { step(x, state) }
-  }
-  return loop.run(
-    over: inputs, initial: initial, weights: parameters.map(\.value), checkpoint: checkpointedAlike)
-}
-
-/// `checkpointed`, where each computation after the first runs in the training pass of the first,
-/// from its random numbers on; or in none, if there was none.
-private func checkpointedAlike(
-  _ inputs: [Tensor], _ function: @escaping ([Tensor]) -> [Tensor]
-) -> [Tensor] {
-  let generator = TrainingPass.current?.generator
-  var isFirst = true
-  return checkpointed(at: inputs) { all in
-    if isFirst {
-      isFirst = false
-      return function(all)
-    }
-    if var generator { return training(using: &generator) { function(all) } }
-    let state = ThreadState.current, present = state.trainingPass
-    state.trainingPass = nil
-    defer { state.trainingPass = present }
-    return function(all)
-  }
+  scan(
+    over: inputs, axis: axis, initial: initial, weights: parameters.map(\.value),
+    truncateEvery: truncateEvery, checkpointEvery: checkpointEvery
+  ) { x, state, weights in withParameters(parameters, as: weights) { step(x, state) } }
 }

@@ -1,24 +1,24 @@
 /// What a time loop carries from one step to the next: a tensor, an array, or any type that can list
 /// its tensors.
 public protocol Carried {
-  var tensors: [Tensor] { get }
+  var carried: [Tensor] { get }
   /// The same with other tensors, in that order.
-  func replacing(tensors: [Tensor]) -> Self
+  func replacing(carried tensors: [Tensor]) -> Self
 }
 
 extension Tensor: Carried {
-  public var tensors: [Tensor] { [self] }
-  public func replacing(tensors: [Tensor]) -> Tensor { tensors[0] }
+  public var carried: [Tensor] { [self] }
+  public func replacing(carried tensors: [Tensor]) -> Tensor { tensors[0] }
 }
 
 extension Array: Carried where Element: Carried {
-  public var tensors: [Tensor] { flatMap { $0.tensors } }
-  public func replacing(tensors: [Tensor]) -> [Element] {
+  public var carried: [Tensor] { flatMap { $0.carried } }
+  public func replacing(carried tensors: [Tensor]) -> [Element] {
     var rest = tensors[...]
     return map { element in
-      let own: [Tensor] = Array<Tensor>(rest.prefix(element.tensors.count))
+      let own: [Tensor] = Array<Tensor>(rest.prefix(element.carried.count))
       rest = rest.dropFirst(own.count)
-      return element.replacing(tensors: own)
+      return element.replacing(carried: own)
     }
   }
 }
@@ -49,18 +49,17 @@ public func scan<State: Carried>(
   _ step: @escaping (_ x: [Tensor], _ state: State, _ weights: [Tensor]) -> (outputs: [Tensor], state: State)
 ) -> (outputs: [Tensor], state: State) {
   TimeLoop(axis: axis, truncateEvery: truncateEvery, checkpointEvery: checkpointEvery, step: step)
-    .run(over: inputs, initial: initial, weights: weights) { checkpointed(at: $0, of: $1) }
+    .run(over: inputs, initial: initial, weights: weights)
 }
 
-/// The loop behind `scan`. The room above hands in its own way of computing something again.
-package struct TimeLoop<State: Carried> {
-  package typealias Step = ([Tensor], State, [Tensor]) -> (outputs: [Tensor], state: State)
-  package typealias Function = ([Tensor]) -> [Tensor]
+/// The loop behind `scan`.
+private struct TimeLoop<State: Carried> {
+  typealias Step = ([Tensor], State, [Tensor]) -> (outputs: [Tensor], state: State)
   let axis: Int
   let truncateEvery, checkpointEvery: Int?
   let step: Step
 
-  package init(axis: Int, truncateEvery: Int?, checkpointEvery: Int?, step: @escaping Step) {
+  init(axis: Int, truncateEvery: Int?, checkpointEvery: Int?, step: @escaping Step) {
     for every in [truncateEvery, checkpointEvery].compactMap({ $0 }) {
       require(every > 0, "scan", "truncateEvery and checkpointEvery must be positive, one is \(every)")
     }
@@ -68,9 +67,8 @@ package struct TimeLoop<State: Carried> {
     self.step = step
   }
 
-  package func run(
-    over inputs: [Tensor], initial: State, weights: [Tensor],
-    checkpoint: (_ inputs: [Tensor], _ function: @escaping Function) -> [Tensor]
+  func run(
+    over inputs: [Tensor], initial: State, weights: [Tensor]
   ) -> (outputs: [Tensor], state: State) {
     let axes = inputs.map { resolved(axis, rank: $0.ndim, "scan") }
     let lengths = zip(inputs, axes).map { $0.dim($1) }
@@ -85,15 +83,15 @@ package struct TimeLoop<State: Carried> {
     var state = initial
     var outputs: [[Tensor]] = []
     for group in sizes.indices {
-      let pieces = groups.map { $0[group] }, before = state, count = state.tensors.count
-      let results = checkpoint(pieces + state.tensors + weights) { all in
+      let pieces = groups.map { $0[group] }, before = state, count = state.carried.count
+      let results = checkpointed(at: pieces + state.carried, weights: weights) { all in
         let rest = all.dropFirst(pieces.count)
         let (outputs, after) = steps(
           of: Array(all.prefix(pieces.count)), from: group * every,
-          before.replacing(tensors: Array(rest.prefix(count))), Array(rest.dropFirst(count)))
-        return outputs + after.tensors
+          before.replacing(carried: Array(rest.prefix(count))), Array(rest.dropFirst(count)))
+        return outputs + after.carried
       }
-      state = before.replacing(tensors: Array(results.suffix(count)))
+      state = before.replacing(carried: Array(results.suffix(count)))
       outputs.append(results.dropLast(count))
     }
     let joined = outputs[0].indices.map { which in concatenated(outputs.map { $0[which] }, axis: axis) }
@@ -104,18 +102,18 @@ package struct TimeLoop<State: Carried> {
   private func steps(of inputs: [Tensor], from first: Int, _ initial: State, _ weights: [Tensor])
     -> (outputs: [Tensor], state: State)
   {
-    let time = inputs[0].dim(axis), shapes = initial.tensors.map(\.shape)
+    let time = inputs[0].dim(axis), shapes = initial.carried.map(\.shape)
     let slices = inputs.map { x in x.split(parts: time, axis: axis).map { $0.squeezed(axis: axis) } }
     var state = initial
     var outputs: [[Tensor]] = []
     for t in 0..<time {
       if let every = truncateEvery, (first + t) % every == 0 {
-        state = state.replacing(tensors: state.tensors.map(stopGradient))
+        state = state.replacing(carried: state.carried.map(stopGradient))
       }
       let result = step(slices.map { $0[t] }, state, weights)
       state = result.state
       outputs.append(result.outputs)
-      let found = state.tensors.map(\.shape)
+      let found = state.carried.map(\.shape)
       require(
         found == shapes && result.outputs.count == outputs[0].count, "scan",
         "step \(first + t) returned \(result.outputs.count) outputs and a state \(found), "

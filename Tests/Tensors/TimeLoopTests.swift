@@ -7,8 +7,8 @@ extension TensorTests {
     /// A state of two tensors under their names.
     struct Memory: Carried {
       var fast, slow: Tensor
-      var tensors: [Tensor] { [fast, slow] }
-      func replacing(tensors: [Tensor]) -> Memory { Memory(fast: tensors[0], slow: tensors[1]) }
+      var carried: [Tensor] { [fast, slow] }
+      func replacing(carried tensors: [Tensor]) -> Memory { Memory(fast: tensors[0], slow: tensors[1]) }
     }
 
     private let inputs: [Tensor]
