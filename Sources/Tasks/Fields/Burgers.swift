@@ -8,8 +8,8 @@ public struct Burgers: Sendable, Equatable {
   public let points: Int
   public let steps: Int
 
-  /// - Parameter steps: for a time of 1.
-  public init(viscosity: Double = 0.01, points: Int = 512, steps: Int = 1000) throws {
+  /// - Parameter steps: for a time of 1. With 200 the fields of ``BurgersTask`` err by 2e-7 of their size.
+  public init(viscosity: Double = 0.01, points: Int = 512, steps: Int = 200) throws {
     try expect(viscosity > 0 && viscosity.isFinite, "viscosity must be above 0, is \(viscosity)")
     try expect(points >= 8, "the ring needs at least 8 points, got \(points)")
     try expect(steps > 0, "steps must be at least 1, is \(steps)")

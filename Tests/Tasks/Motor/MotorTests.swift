@@ -70,6 +70,24 @@ import Testing
     #expect(hands.shape == [3, 3, 2] && excitations.shape == [3, 3, 6])
   }
 
+  /// Rates of length are what lengths do, and moment arms turn joint rates into them.
+  @Test func musclesReportTheirMovement() {
+    let arm = MuscleArm(), step = 1e-6
+    let angles = Tensor([0.4, 1.1, 1.9, 0.2], [2, 2]), rates = Tensor([2, -3, -1, 0.5], [2, 2])
+    func lengths(_ time: Double) -> Tensor { arm.muscles(angles + rates * time, rates).lengths }
+    let muscles = arm.muscles(angles, rates)
+    expectClose((lengths(step) - lengths(-step)) / (2 * step), muscles.velocities, 1e-8)
+    var state = arm.atRest(angles: angles)
+    state.velocities = rates
+    let senses = arm.senses(state)
+    let optimal = muscles.lengths / senses.lengths
+    expectClose(optimal[0], Tensor([0.134, 0.140, 0.092, 0.093, 0.137, 0.127]), 1e-12)
+    expectClose(senses.velocities * 10 * optimal, muscles.velocities, 1e-12)
+    // The hand's speed is what its place does.
+    let hands = (arm.hand(angles + rates * step) - arm.hand(angles - rates * step)) / (2 * step)
+    expectClose(arm.handVelocity(state), hands, 1e-8)
+  }
+
   // MARK: The swimmer
 
   private func random(_ swimmer: LinkSwimmer, batch: Int) -> (LinkSwimmer.State, Tensor) {
