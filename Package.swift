@@ -64,6 +64,6 @@ let package = Package(
     tests("Contracts", see: ["Tensors", "Networks", "Contracts"]),
     tests("Catalogue", see: ["Tensors", "Networks", "Contracts", "TestSupport"], and: ["Callosum"]),
     tests("Tasks", see: ["Tasks", "Zlib", "Tensors", "Contracts", "TestSupport"]),
-    tests("Lab", see: ["Lab", "Contracts", "Networks", "Tensors", "TestSupport"]),
+    tests("Lab", see: ["Lab", "Contracts", "Mixers", "Networks", "Tensors", "TestSupport"]),
     tests("CommandLine", see: ["TestSupport"]),
   ])

@@ -9,13 +9,17 @@ struct Program: ParsableCommand {
     commandName: "callosum",
     abstract: "Compare brain-inspired and modular neural networks on equal terms.",
     version: Version.current,
-    subcommands: [Compare.self, List.self, Describe.self, Apply.self, DataCommand.self, Doctor.self])
+    subcommands: [
+      Compare.self, Runs.self, List.self, Describe.self, Apply.self, DataCommand.self, Doctor.self,
+    ])
 
   /// Exit code 2 for a command line that makes no sense, 1 for what goes wrong afterwards.
   static func main() {
     do {
       var command = try parseAsRoot()
       try command.run()
+      // What was printed may still be in a buffer, and the disk behind it full.
+      if fflush(nil) != 0 { throw FileError(path: "standard output") }
     } catch let code as ExitCode {
       Foundation.exit(code.rawValue)
     } catch let mistake as Mistake {
@@ -52,6 +56,30 @@ struct JSONOption: ParsableArguments {
 
   func print(_ value: some Encodable) throws {
     Swift.print(try JSONValue(encoding: value).text())
+  }
+}
+
+/// Where runs are kept.
+struct StoreOption: ParsableArguments {
+  @Option(
+    help: """
+      The file that keeps runs. Without it: CALLOSUM_STORE, else callosum/runs.sqlite in XDG_DATA_HOME or \
+      ~/.local/share.
+      """)
+  var store: String?
+
+  /// Opens it, and makes it if need be.
+  func open() throws -> RunStore { try RunStore(path: store) }
+
+  /// Opens it if it is there.
+  func existing() throws -> RunStore? { try RunStore.existing(path: store) }
+
+  /// Opens it for somebody who knows a run in it.
+  func holdingRuns() throws -> RunStore {
+    guard let found = try existing() else {
+      throw Mistake("there are no runs in \(store ?? RunStore.defaultPath()) yet")
+    }
+    return found
   }
 }
 

@@ -35,7 +35,7 @@ enum Program {
     throw NotBuilt()
   }
 
-  /// Runs the program in `folder`, with the data sets of that folder only.
+  /// Runs the program in `folder`, with the data sets and the store of that folder only.
   /// - Parameter whileRunning: called with the process's number once it listens to signals.
   static func run(
     _ arguments: [String], in folder: String, threads: Int = 1, whileRunning: ((Int32) -> Void)? = nil
@@ -47,6 +47,7 @@ enum Program {
     var environment = ProcessInfo.processInfo.environment
     environment["CALLOSUM_DATA"] = folder
     environment["CALLOSUM_SYSTEM_DATA"] = folder + "/none"
+    environment["CALLOSUM_STORE"] = folder + "/.store/runs.sqlite"
     environment["OMP_NUM_THREADS"] = "\(threads)"
     process.environment = environment
     // Files rather than pipes, which would fill up.

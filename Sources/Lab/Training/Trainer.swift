@@ -2,150 +2,150 @@ import CallosumContracts
 import CallosumNetworks
 import CallosumTensors
 
-/// How a network is trained on a task.
-public struct TrainingSettings: Configuration {
-  public var steps = 600
-  public var batchSize = 128
-  public var learningRate = 2e-3
-  public var weightDecay = 0.05
-  public var schedule = Schedule.cosine(warmup: 40, final: 0.01)
-  public var labelSmoothing = 0.0
-  /// Whether training images are mirrored left to right, half of them by chance.
-  public var mirror = false
-  /// Largest joint norm of the gradients; 0 leaves them as they are.
-  public var clipNorm = 1.0
-  /// How often the test accuracy is measured on the way.
-  public var evaluations = 10
-  /// Test images used on the way; the last measurement uses all.
-  public var evaluationImages = 2000
-  public init() {}
-
-  public func validate() throws {
-    for (name, value, most) in [
-      ("steps", steps, 100_000_000), ("batchSize", batchSize, 100_000),
-      ("evaluationImages", evaluationImages, 100_000_000),
-    ] {
-      try expect((1...most).contains(value), "\(name) must be from 1 to \(most), is \(value)")
-    }
-    try expect(evaluations >= 0, "evaluations must be at least 0, is \(evaluations)")
-    try expect(
-      learningRate > 0 && learningRate.isFinite, "learningRate must be above 0, is \(learningRate)")
-    for (name, value) in [("weightDecay", weightDecay), ("clipNorm", clipNorm)] {
-      try expect(value >= 0 && value.isFinite, "\(name) must be at least 0, is \(value)")
-    }
-    try expect(
-      labelSmoothing >= 0 && labelSmoothing < 1, "labelSmoothing must be in 0..<1, is \(labelSmoothing)")
-  }
-}
-
-/// Trains one network on one task with AdamW.
+/// Trains one network on one task. What is looked at on the way is the validation split; the judged one is
+/// used once, at the end.
 package struct Trainer {
   private let settings: TrainingSettings
-  private let task: any ImageClassification
+  private let task: any LearningTask
 
-  package init(settings: TrainingSettings, task: any ImageClassification) {
+  /// What a training tells while it goes on.
+  package enum Event {
+    /// So many more examples were learned from.
+    case examples(Int)
+    /// Metrics `loss`, the mean over the batches since the point before, and `validation ` and the name of
+    /// the objective's metric, if the task has examples for it.
+    case points([RunPoint])
+  }
+
+  /// What a training came to.
+  package struct Outcome: Equatable {
+    /// On the judged examples, in the objective's metric; nil if the training was stopped before its end.
+    package let score: Double?
+    package let steps: Int
+    /// Of training, evaluation left out.
+    package let seconds: Double
+    package let examplesPerSecond: Double
+    package let points: [RunPoint]
+  }
+
+  /// - Throws: `Mistake` for settings that do not suit the task.
+  package init(settings: TrainingSettings, task: any LearningTask) throws {
+    try settings.validate()
+    try expect(task.count(.training) != 0, "\(task.name) has no examples to learn from")
+    try expect(task.count(.judged) != 0, "\(task.name) has no examples to be judged on")
+    try expect(
+      !settings.mirror || task.input.shape.count == 3, "mirror suits images only, not \(task.name)")
     self.settings = settings
     self.task = task
   }
 
-  /// One run. The seed decides the order of the images and dropout; `progress` hears of every batch.
-  /// Stops early, without a final accuracy, when `isCancelled` says so.
-  package func train(
-    _ model: any Layer, seed: UInt64, progress: (_ images: Int) -> Void, isCancelled: () -> Bool
-  ) -> Comparison.Run {
-    let random = RandomGenerator(seed: seed)
-    var order = BatchOrder(count: task.trainingCount, generator: random.stream("order"))
-    var dropout = random.stream("dropout")
-    var mirrors = random.stream("mirrors")
-    let parameters = model.parameters()
-    let optimiser = Adam.adamW(
-      parameters, learningRate: settings.learningRate, weightDecay: settings.weightDecay)
-    let clock = ContinuousClock()
-    var seconds = 0.0
-    var stepsDone = 0
-    var losses: [Double] = []
-    var curve: [Comparison.CurvePoint] = []
-    let every = max(settings.steps / max(settings.evaluations, 1), 1)
+  /// The name of the metric that judges.
+  package var metric: String { task.objective.metric }
 
-    for step in 0..<settings.steps {
-      if isCancelled() { break }
+  /// One run. The seed decides the order of the examples, dropout and mirroring. With a place for
+  /// checkpoints, goes on from the one that is there. Stops early, without a score but with a checkpoint,
+  /// when `isCancelled` says so.
+  package func train(
+    _ learner: any Learner, seed: UInt64, checkpoints: CheckpointPlace? = nil,
+    heard: (Event) throws -> Void = { _ in }, isCancelled: () -> Bool = { false }
+  ) throws -> Outcome {
+    let random = RandomGenerator(seed: seed)
+    var order = BatchOrder(count: task.count(.training), generator: random.stream("order"))
+    var at = Checkpoint.Progress(
+      order: order.place, dropout: random.stream("dropout"), mirrors: random.stream("mirrors"))
+    let identity = try identity(seed)
+    if let checkpoints, let stored = try Checkpoint.read(from: checkpoints.path) {
+      try expect(
+        stored.identity == identity,
+        "\(checkpoints.path) is a checkpoint of another training; move it away or name another place")
+      try learner.module.load(weights: stored.weights)
+      try learner.restore(stored.learner)
+      at = stored.progress
+      order.restore(at.order, remaining: stored.order)
+      try heard(.examples(at.step * settings.batchSize))
+      try heard(.points(at.points))
+    }
+    func save() throws {
+      at.order = order.place
+      guard let checkpoints else { return }
+      try Checkpoint(
+        identity: identity, weights: learner.module.weights(), learner: learner.state,
+        order: order.remaining, progress: at
+      ).write(to: checkpoints.path)
+    }
+
+    let clock = ContinuousClock()
+    var saved = clock.now
+    let every = max(settings.steps / max(settings.evaluations, 1), 1)
+    while at.step < settings.steps && !isCancelled() {
       let start = clock.now
-      let batch = task.trainingBatch(order.next(settings.batchSize))
-      let images = settings.mirror ? mirrored(batch.inputs, using: &mirrors) : batch.inputs
-      optimiser.learningRate =
-        settings.learningRate * settings.schedule.factor(step: step, of: settings.steps)
-      let (loss, gradients) = training(using: &dropout) {
-        valueAndGradient(by: parameters) {
-          crossEntropy(
-            logits: model(images), labels: batch.targets, labelSmoothing: settings.labelSmoothing)
-        }
+      var batch = task.batch(.training, order.next(settings.batchSize))
+      if settings.mirror { batch = mirrored(batch, using: &at.mirrors) }
+      learner.rateFactor = settings.schedule.factor(step: at.step, of: settings.steps)
+      at.losses.append(try learner.learn(batch, task.objective, using: &at.dropout))
+      let end = clock.now
+      at.seconds += (end - start) / .seconds(1)
+      at.step += 1
+      try heard(.examples(settings.batchSize))
+      if at.step % every == 0 || at.step == settings.steps {
+        let points = try measure(learner, &at)
+        at.points += points
+        try heard(.points(points))
       }
-      optimiser.update(
-        settings.clipNorm > 0 ? clipped(gradients, toNorm: settings.clipNorm).gradients : gradients)
-      losses.append(loss.item)
-      seconds += (clock.now - start) / .seconds(1)
-      stepsDone += 1
-      progress(settings.batchSize)
-      if (step + 1) % every == 0 && step + 1 < settings.steps {
-        curve.append(
-          point(step + 1, seconds, &losses, accuracy(model, images: settings.evaluationImages)))
+      if let checkpoints, end - saved >= .seconds(checkpoints.seconds) {
+        try save()
+        saved = clock.now
       }
     }
-    let isComplete = !isCancelled()
-    let final = isComplete ? accuracy(model, images: task.testCount) : nil
-    if isComplete { curve.append(point(settings.steps, seconds, &losses, final)) }
-    let images = Double(stepsDone * settings.batchSize)
-    return Comparison.Run(
-      seed: seed, curve: curve, testAccuracy: final, trainingSeconds: seconds,
-      imagesPerSecond: seconds > 0 ? images / seconds : 0)
+    // A run whose last step was done is complete, whoever asks to stop now.
+    let isComplete = at.step == settings.steps
+    if !isComplete { try save() }
+    return Outcome(
+      score: isComplete ? try score(learner, .judged) : nil, steps: at.step, seconds: at.seconds,
+      examplesPerSecond: at.seconds > 0 ? Double(at.step * settings.batchSize) / at.seconds : 0,
+      points: at.points)
+  }
+
+  /// Task, settings and seed in a line.
+  private func identity(_ seed: UInt64) throws -> String {
+    "\(task.id), seed \(seed), \(try Text.of(settings))"
   }
 
   /// Images [batch, height, width, channels], each mirrored left to right with probability 1/2.
-  private func mirrored(_ images: Tensor, using generator: inout RandomGenerator) -> Tensor {
+  private func mirrored(_ batch: Batch, using generator: inout RandomGenerator) -> Batch {
+    let images = batch.inputs
     let isMirrored = generator.bernoulli([images.dim(0), 1, 1, 1], probability: 0.5)
-    return which(isMirrored, images.flipped(axes: [2]), images)
+    return Batch(
+      inputs: which(isMirrored, images.flipped(axes: [2]), images), targets: batch.targets,
+      mask: batch.mask)
   }
 
-  private func point(
-    _ step: Int, _ seconds: Double, _ losses: inout [Double], _ accuracy: Double?
-  ) -> Comparison.CurvePoint {
-    let mean = losses.isEmpty ? nil : losses.reduce(0, +) / Double(losses.count)
-    losses = []
-    return Comparison.CurvePoint(
-      step: step, seconds: seconds, trainingLoss: mean, testAccuracy: accuracy)
-  }
-
-  /// The share of the first `images` test images that are classified right.
-  package func accuracy(_ model: any Layer, images: Int) -> Double {
-    let count = min(images, task.testCount)
-    var right = 0.0
-    for start in stride(from: 0, to: count, by: 500) {
-      let batch = task.testBatch(start..<min(start + 500, count))
-      right += (model(batch.inputs).argMax(axis: -1) .== batch.targets).sum().item
+  private func measure(
+    _ learner: any Learner, _ at: inout Checkpoint.Progress
+  ) throws -> [RunPoint] {
+    let loss = Statistics.mean(at.losses)
+    at.losses = []
+    var found = [RunPoint(step: at.step, seconds: at.seconds, metric: "loss", value: loss)]
+    if settings.evaluations > 0, task.count(.validation) != 0 {
+      found.append(
+        RunPoint(
+          step: at.step, seconds: at.seconds, metric: "validation \(metric)",
+          value: try score(learner, .validation)))
     }
-    return right / Double(max(count, 1))
-  }
-}
-
-/// Indices of training items in random order, shuffled anew for each pass.
-package struct BatchOrder {
-  private let count: Int
-  private var generator: RandomGenerator
-  private var order: [Int] = []
-
-  package init(count: Int, generator: RandomGenerator) {
-    self.count = count
-    self.generator = generator
+    return found
   }
 
-  package mutating func next(_ size: Int) -> [Int] {
-    var batch: [Int] = []
-    while batch.count < size {
-      if order.isEmpty { order = (0..<count).shuffled(using: &generator) }
-      let taken = min(size - batch.count, order.count)
-      batch += order.suffix(taken)
-      order.removeLast(taken)
+  /// The mean score on a split: on all judged examples, or on as many as the settings say where there is no
+  /// end to them or it is the validation split.
+  package func score(_ learner: any Learner, _ split: Split) throws -> Double {
+    let wanted = split == .judged ? settings.judgedExamples : settings.evaluationExamples
+    let count = task.count(split).map { split == .judged ? $0 : min($0, wanted) } ?? wanted
+    var score = Objective.Score()
+    let size = min(500, 4 * settings.batchSize)
+    for start in stride(from: 0, to: count, by: size) {
+      let batch = task.batch(split, Array(start..<min(start + size, count)))
+      score += task.objective.score(try learner.predict(batch.inputs), batch)
     }
-    return batch
+    return score.mean
   }
 }
