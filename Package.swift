@@ -68,6 +68,6 @@ let package = Package(
       tests("Contracts", see: foundation),
       tests("Catalogue", see: foundation + ["TestSupport"], and: ["Callosum"]),
       tests("Tasks", see: ["Tasks", "Zlib", "Tensors", "Contracts", "TestSupport"]),
-      tests("Lab", see: foundation + ["Lab", "TestSupport"]),
+      tests("Lab", see: foundation + ["Mixers", "Lab", "TestSupport"]),
       tests("CommandLine", see: ["TestSupport"]),
     ] + ["Learning", "Memory"].map { tests($0, see: foundation + [$0, "TestSupport"]) })

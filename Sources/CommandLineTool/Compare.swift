@@ -10,6 +10,9 @@ struct Compare: ParsableCommand {
     discussion: """
       The default compares four token mixers on Fashion-MNIST with a budget for a first look. --full \
       trains for twenty times as many steps on a wider network, with mirrored images.
+
+      Every run is kept; see 'callosum runs'. Ctrl-C ends with what was reached, and --resume goes on from \
+      there, to the same figures as if nothing had happened.
       """)
 
   @Option(help: "What to learn.") var task = "fashion-mnist"
@@ -25,20 +28,24 @@ struct Compare: ParsableCommand {
   @Option(parsing: .unconditional, help: "Learning rate at its highest.") var learningRate: Double?
   @Option(help: "Settings of parts as JSON, by id: '{\"softmax-attention\": {\"heads\": 8}}'.")
   var config: String?
+  @Option(help: "Go on with an interrupted comparison: its number in 'callosum runs list'.")
+  var resume: Int64?
   @Option(help: "Where to write the report.") var report = "report.html"
   @Flag(help: "Show no progress.") var quiet = false
+  @OptionGroup var place: StoreOption
   @OptionGroup var output: JSONOption
 
   func run() throws {
-    let plan = try plan()
+    let plan = try resume.map(plan(of:)) ?? plan()
     try AtomicFile.checkWritable(report)
+    let store = try place.open()
     let bar = ProgressBar(
       label: "preparing", total: plan.totalImages, unit: "images",
       style: .standardError(quiet: quiet))
     Interruption.listen()
-    let result = try plan.run(
-      command: command,
-      started: { name, seed in bar.label = "\(name), seed \(seed) of \(seeds)" },
+    let (id, result) = try plan.run(
+      in: store, command: command, resuming: resume,
+      started: { name, seed in bar.label = "\(name), seed \(seed) of \(plan.seedCount)" },
       progress: { bar.advance(by: $0) },
       isCancelled: { Interruption.requested })
     bar.finish()
@@ -48,12 +55,34 @@ struct Compare: ParsableCommand {
     } else {
       print(result.table.text)
       print("\nReport: \(report)")
+      print("Kept as run \(id); see 'callosum runs show \(id)'")
     }
     if result.wasInterrupted {
       FileHandle.standardError.write(
-        Data("Interrupted: the figures are of the runs that were complete.\n".utf8))
+        Data(
+          """
+          Interrupted: the figures are of the runs that were complete; \
+          'callosum compare --resume \(id)' goes on\n
+          """.utf8))
     }
     if let code = Interruption.exitCode { throw ExitCode(code) }
+  }
+
+  /// The plan of a comparison that was interrupted.
+  private func plan(of id: Int64) throws -> ComparisonPlan {
+    let fresh = try Compare.parse([])
+    let isChanged =
+      task != fresh.task || parts != fresh.parts || seeds != fresh.seeds || full || steps != nil
+      || batch != nil || width != nil || depth != nil || patch != nil || learningRate != nil
+      || config != nil
+    try expect(!isChanged, "--resume takes all settings from the run; leave out the others")
+    return try ComparisonPlan(
+      of: id, in: try place.holdingRuns(), task: Compare.task, catalogue: Catalogue.all)
+  }
+
+  private static func task(_ id: String) throws -> any ImageClassification {
+    guard id == "fashion-mnist" else { throw unknownName("task", id, in: ["fashion-mnist"]) }
+    return try FashionMNISTTask()
   }
 
   private func plan() throws -> ComparisonPlan {

@@ -10,7 +10,7 @@ struct Program: ParsableCommand {
     abstract: "Compare brain-inspired and modular neural networks on equal terms.",
     version: Version.current,
     subcommands: [
-      Compare.self, Reproduce.self, Train.self, Show.self, List.self, Describe.self, Apply.self,
+      Compare.self, Reproduce.self, Train.self, Show.self, Runs.self, List.self, Describe.self, Apply.self,
       DataCommand.self, Doctor.self, RunClaim.self,
     ])
 
@@ -19,6 +19,8 @@ struct Program: ParsableCommand {
     do {
       var command = try parseAsRoot()
       try command.run()
+      // What was printed may still be in a buffer, and the disk behind it full.
+      if fflush(nil) != 0 { throw FileError(path: "standard output") }
     } catch let code as ExitCode {
       Foundation.exit(code.rawValue)
     } catch let mistake as Mistake {
@@ -55,6 +57,30 @@ struct JSONOption: ParsableArguments {
 
   func print(_ value: some Encodable) throws {
     Swift.print(try JSONValue(encoding: value).text())
+  }
+}
+
+/// Where runs are kept.
+struct StoreOption: ParsableArguments {
+  @Option(
+    help: """
+      The file that keeps runs. Without it: CALLOSUM_STORE, else callosum/runs.sqlite in XDG_DATA_HOME or \
+      ~/.local/share.
+      """)
+  var store: String?
+
+  /// Opens it, and makes it if need be.
+  func open() throws -> RunStore { try RunStore(path: store) }
+
+  /// Opens it if it is there.
+  func existing() throws -> RunStore? { try RunStore.existing(path: store) }
+
+  /// Opens it for somebody who knows a run in it.
+  func holdingRuns() throws -> RunStore {
+    guard let found = try existing() else {
+      throw Mistake("there are no runs in \(store ?? RunStore.defaultPath()) yet")
+    }
+    return found
   }
 }
 

@@ -92,6 +92,9 @@ extension ImageClassification {
     case .training: return trainingBatch(indices)
     case .validation: fail("batch", "\(id) has no validation images")
     case .judged:
+      if let first = indices.first, indices.elementsEqual(first..<first + indices.count) {
+        return testBatch(first..<first + indices.count)
+      }
       let parts = indices.map { testBatch($0..<$0 + 1) }
       return Batch(
         inputs: concatenated(parts.map(\.inputs)), targets: concatenated(parts.map(\.targets)))

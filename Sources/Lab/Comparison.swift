@@ -35,13 +35,18 @@ public struct Comparison: Codable, Sendable, Equatable {
     public var id: String
     public var name: String
     public var trainingImages: Int
+    /// Held out from the training images, to look at on the way.
+    public var validationImages: Int
     public var testImages: Int
     public var classes: Int
 
-    public init(id: String, name: String, trainingImages: Int, testImages: Int, classes: Int) {
+    public init(
+      id: String, name: String, trainingImages: Int, validationImages: Int, testImages: Int, classes: Int
+    ) {
       self.id = id
       self.name = name
       self.trainingImages = trainingImages
+      self.validationImages = validationImages
       self.testImages = testImages
       self.classes = classes
     }
@@ -111,24 +116,14 @@ public struct Comparison: Codable, Sendable, Equatable {
     public var seconds: Double
     /// Mean loss over the training batches since the point before.
     public var trainingLoss: Double?
-    /// 0 to 1.
-    public var testAccuracy: Double?
+    /// 0 to 1, on images held out from training; the test images are used after the last step only.
+    public var validationAccuracy: Double?
 
-    public init(step: Int, seconds: Double, trainingLoss: Double?, testAccuracy: Double?) {
+    public init(step: Int, seconds: Double, trainingLoss: Double?, validationAccuracy: Double?) {
       self.step = step
       self.seconds = seconds
       self.trainingLoss = trainingLoss
-      self.testAccuracy = testAccuracy
+      self.validationAccuracy = validationAccuracy
     }
-  }
-
-  /// The result as one JSON document. A loss that is not a number is written as the string "nan".
-  public func json() throws -> String {
-    return String(decoding: try ResultCoding.encoder(pretty: true).encode(self), as: UTF8.self)
-  }
-
-  /// Reads what `json()` wrote.
-  public init(json: String) throws {
-    self = try ResultCoding.decoder.decode(Comparison.self, from: Data(json.utf8))
   }
 }

@@ -44,6 +44,30 @@ public struct ComparisonPlan: Sendable {
     for part in parts { _ = try network(part, seed: 1) }
   }
 
+  /// The plan of a comparison that the store keeps as run `id`.
+  /// - Throws: `Mistake` if that is something else, or a part does not exist any more.
+  public init(
+    of id: Int64, in store: RunStore, task: (_ id: String) throws -> any ImageClassification,
+    catalogue: Catalogue
+  ) throws {
+    let comparison = try Comparison(run: id, in: store)
+    guard case .object(let configuration) = comparison.configuration else {
+      throw Mistake("run \(id) has no configuration")
+    }
+    var settings = Settings()
+    settings.network = try .decoded(from: configuration["network"], for: "network")
+    settings.training = try .decoded(from: configuration["training"], for: "training")
+    var ofParts: [String: JSONValue] = [:]
+    if case .object(let table)? = configuration["parts"] { ofParts = table }
+    try self.init(
+      task: try task(comparison.task.id),
+      parts: try comparison.arms.map { try catalogue.part($0.partID) }, settings: settings,
+      partSettings: ofParts, seeds: comparison.budget.seeds.count)
+  }
+
+  /// Runs of each part.
+  public var seedCount: Int { seeds.count }
+
   /// Images that will be trained on, for progress.
   public var totalImages: Int {
     parts.count * seeds.count * settings.training.steps * settings.training.batchSize
@@ -58,40 +82,96 @@ public struct ComparisonPlan: Sendable {
     }
   }
 
-  /// Trains every part from every seed. Seeds run in the outer loop, so that an interrupted
-  /// comparison still compares. `started` is called before each run, `progress` after every batch
-  /// with its number of images; `command` is what the result says repeats it.
-  public func run(
-    command: String, started: (_ part: String, _ seed: UInt64) -> Void = { _, _ in },
-    progress: (_ images: Int) -> Void = { _ in }, isCancelled: () -> Bool = { false }
-  ) throws -> Comparison {
-    var arms: [Comparison.Arm] = []
-    for part in parts {
+  /// What is learned, with images held out for a look on the way where the task has none for that.
+  private var heldOut: any LearningTask {
+    HoldingOut.from(task, limit: settings.training.evaluationExamples)
+  }
+
+  /// The comparison before anything is trained.
+  private func comparison(command: String) throws -> Comparison {
+    let image = Tensor.zeros([1] + task.imageShape)
+    let arms = try parts.map { part in
       let model = try network(part, seed: 1)
-      let image = Tensor.zeros([1] + task.imageShape)
-      arms.append(
-        Comparison.Arm(
-          partID: part.card.id, name: part.card.name, parameters: model.parameterCount,
-          multiplyAccumulatesPerImage: countingMultiplyAccumulates { _ = model(image) }, runs: []))
-    }
-    let trainer = Trainer(settings: settings.training, task: task)
-    runs: for seed in seeds {
-      for (position, part) in parts.enumerated() {
-        if isCancelled() { break runs }
-        started(part.card.name, seed)
-        let model = try network(part, seed: seed)
-        arms[position].runs.append(
-          trainer.train(model, seed: seed, progress: progress, isCancelled: isCancelled))
-      }
+      return Comparison.Arm(
+        partID: part.card.id, name: part.card.name, parameters: model.parameterCount,
+        multiplyAccumulatesPerImage: countingMultiplyAccumulates { _ = model(image) }, runs: [])
     }
     return Comparison(
       task: Comparison.TaskSummary(
-        id: task.id, name: task.name, trainingImages: task.trainingCount, testImages: task.testCount,
+        id: task.id, name: task.name, trainingImages: heldOut.count(.training) ?? 0,
+        validationImages: heldOut.count(.validation) ?? 0, testImages: task.testCount,
         classes: task.classCount),
       budget: Comparison.Budget(
         steps: settings.training.steps, batchSize: settings.training.batchSize, seeds: seeds),
-      arms: arms, configuration: try configuration(), machine: .thisOne, command: command,
-      wasInterrupted: isCancelled())
+      arms: arms, configuration: try configuration(), machine: .thisOne, command: command)
+  }
+
+  /// Trains every part from every seed, keeps what is found in `store`, and yields what is kept there, which
+  /// after Ctrl-C is what was reached. Seeds run in the outer loop, so that an interrupted comparison still
+  /// compares.
+  /// - Parameters:
+  ///   - command: what the result says repeats it.
+  ///   - resuming: the id of an interrupted comparison of this plan, to go on with.
+  ///   - started: called before each run.
+  ///   - progress: called after every batch with its number of images.
+  public func run(
+    in store: RunStore, command: String, resuming: Int64? = nil,
+    started: (_ part: String, _ seed: UInt64) -> Void = { _, _ in },
+    progress: (_ images: Int) -> Void = { _ in }, isCancelled: () -> Bool = { false }
+  ) throws -> (id: Int64, comparison: Comparison) {
+    let trainer = try Trainer(settings: settings.training, task: heldOut)
+    let whole =
+      try resuming.map { try store.resume($0) }
+      ?? StoredComparison.begin(try comparison(command: command), in: store)
+    let earlier = try store.runs(RunFilter(.partOf(whole.id)))
+    do {
+      runs: for seed in seeds {
+        for part in parts {
+          if isCancelled() { break runs }
+          let before = earlier.first { $0.arm == part.card.id && $0.seed == seed }
+          if before?.status == .complete {
+            progress(settings.training.steps * settings.training.batchSize)
+            continue
+          }
+          started(part.card.name, seed)
+          let writer =
+            try before.map { try store.resume($0.id) } ?? whole.begin(arm: part.card.id, seed: seed)
+          try train(
+            part, seed, trainer, writer, in: store, progress: progress, isCancelled: isCancelled)
+        }
+      }
+    } catch {
+      try? whole.end(.failed, message: "\(error)")
+      throw error
+    }
+    let complete = try store.runs(RunFilter(.partOf(whole.id), status: .complete)).count
+    try whole.end(complete == parts.count * seeds.count ? .complete : .interrupted)
+    return (whole.id, try Comparison(run: whole.id, in: store))
+  }
+
+  private func train(
+    _ part: Part, _ seed: UInt64, _ trainer: Trainer, _ writer: RunWriter, in store: RunStore,
+    progress: (_ images: Int) -> Void, isCancelled: () -> Bool
+  ) throws {
+    do {
+      let model = try network(part, seed: seed)
+      try writer.record(RunSizes(parameters: model.parameterCount))
+      let outcome = try trainer.train(
+        GradientLearner(model, settings.training), seed: seed,
+        checkpoints: CheckpointPlace(path: store.checkpointPath(of: writer.id)),
+        heard: { event in
+          switch event {
+          case .examples(let count): progress(count)
+          case .points(let points): try writer.note(points)
+          }
+        }, isCancelled: isCancelled)
+      try writer.end(
+        outcome.score == nil ? .interrupted : .complete, results: StoredComparison.results(outcome))
+      if outcome.score != nil { store.removeCheckpoint(of: writer.id) }
+    } catch {
+      try? writer.end(.failed, message: "\(error)")
+      throw error
+    }
   }
 
   /// What runs, defaults spelled out.

@@ -1,4 +1,5 @@
 import CallosumKernels
+import Foundation
 
 /// Where a tensor's elements live.
 public enum Device: String, Codable, Sendable {
@@ -20,9 +21,7 @@ package final class Storage: @unchecked Sendable {
   package static var largeBytesInUse: Int { callosum_bytes_in_use() }
 
   package init(byteCount: Int) {
-    guard let block = callosum_allocate(byteCount) else {
-      fatalError("out of memory: a tensor needs \(byteCount) bytes; use smaller batches or sizes")
-    }
+    guard let block = callosum_allocate(byteCount) else { Storage.endWithoutMemory(byteCount) }
     pointer = block
     self.byteCount = byteCount
     release = nil
@@ -39,6 +38,13 @@ package final class Storage: @unchecked Sendable {
     self.pointer = pointer
     self.byteCount = byteCount
     self.release = release
+  }
+
+  /// Nothing can go on without memory, and it is nobody's mistake: one line, and none of a crash's traces.
+  private static func endWithoutMemory(_ byteCount: Int) -> Never {
+    var line = "callosum: out of memory: a tensor needs \(byteCount) bytes; use smaller batches or sizes\n"
+    line.withUTF8 { _ = writeAll(UnsafeRawBufferPointer($0), to: STDERR_FILENO) }
+    _exit(1)
   }
 
   deinit {

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// A comparison of a moment.
-private let tiny = [
+let tiny = [
   "compare", "--parts", "average-pooling,spatial-mlp", "--steps", "3", "--seeds", "2", "--batch", "8",
   "--width", "8", "--depth", "1", "--patch", "14",
 ]
@@ -46,7 +46,7 @@ private let tiny = [
         let json = try Program.run(tiny + ["--json"], in: folder).json as? [String: Any]
         let runs = (json?["arms"] as? [[String: Any]] ?? []).flatMap { $0["runs"] as? [[String: Any]] ?? [] }
         return runs.flatMap { $0["curve"] as? [[String: Any]] ?? [] }
-          .map { [$0["trainingLoss"] as? Double, $0["testAccuracy"] as? Double] }
+          .map { [$0["trainingLoss"] as? Double, $0["validationAccuracy"] as? Double] }
       }
       #expect(curves[0].count == 4 * 3)
       #expect(curves[0] == curves[1])
@@ -56,7 +56,7 @@ private let tiny = [
   @Test(arguments: [
     "list --json", "list --family mixers --json", "describe softmax-attention --json",
     "describe spatial-mlp --grid 3x5 --width 7 --config {\"hidden\":3} --json", "data list --json",
-    "doctor --json",
+    "doctor --json", "runs list --json",
   ]) func printsOneJSONDocument(_ arguments: String) throws {
     try withDataSet { folder in
       let outcome = try Program.run(arguments.split(separator: " ").map(String.init), in: folder)
@@ -66,7 +66,8 @@ private let tiny = [
   }
 
   @Test(arguments: [
-    "", "--help", "compare --help", "--version", "list", "describe average-pooling", "doctor",
+    "", "--help", "compare --help", "--version", "list", "describe average-pooling", "doctor", "runs",
+    "runs --help", "runs list",
   ])
   func printsText(_ arguments: String) throws {
     try withDataSet { folder in
@@ -76,7 +77,8 @@ private let tiny = [
   }
 
   private func left(in folder: String) throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: folder).filter { !$0.hasSuffix("ubyte") }.sorted()
+    try FileManager.default.contentsOfDirectory(atPath: folder)
+      .filter { !$0.hasSuffix("ubyte") && !$0.hasPrefix(".") }.sorted()
   }
 
   // MARK: Ctrl-C
@@ -91,7 +93,9 @@ private let tiny = [
           kill($0, signal)
         })
       #expect(outcome.code == code && !outcome.wasKilled)
-      #expect(outcome.errors == "Interrupted: the figures are of the runs that were complete.\n")
+      #expect(
+        outcome.errors == "Interrupted: the figures are of the runs that were complete;"
+          + " 'callosum compare --resume 1' goes on\n")
       let json = outcome.json as? [String: Any]
       #expect(json?["wasInterrupted"] as? Bool == true)
       let runs = (json?["arms"] as? [[String: Any]] ?? []).flatMap { $0["runs"] as? [[String: Any]] ?? [] }

@@ -35,7 +35,8 @@ enum Program {
     throw NotBuilt()
   }
 
-  /// Runs the program in `folder`, with the data sets of that folder only and further `variables` of the environment.
+  /// Runs the program in `folder`, with the data sets and the store of that folder only and further
+  /// `variables` of the environment.
   /// - Parameter whileRunning: called with the process's number once it listens to signals.
   static func run(
     _ arguments: [String], in folder: String, threads: Int = 1, with variables: [String: String] = [:],
@@ -48,6 +49,7 @@ enum Program {
     var environment = ProcessInfo.processInfo.environment
     environment["CALLOSUM_DATA"] = folder
     environment["CALLOSUM_SYSTEM_DATA"] = folder + "/none"
+    environment["CALLOSUM_STORE"] = folder + "/.store/runs.sqlite"
     environment["OMP_NUM_THREADS"] = "\(threads)"
     process.environment = environment.merging(variables) { $1 }
     // Files rather than pipes, which would fill up.

@@ -1,4 +1,5 @@
 import CallosumLab
+import Foundation
 import Testing
 
 @Suite struct FindingTests {
@@ -64,6 +65,34 @@ import Testing
     #expect(try Comparison(json: result.json()) == result)
     result.arms[0].runs[0].curve[3].trainingLoss = .nan
     #expect(try result.json().contains("\"trainingLoss\" : \"nan\""))
+  }
+
+  /// Means and intervals are those of the table.
+  @Test func jsonHoldsMeansAndIntervals() throws {
+    let result = SampleComparison.make(gap: 0.03)
+    let json = try JSONSerialization.jsonObject(with: Data(result.json().utf8)) as? [String: Any]
+    let summary = try #require(json?["summary"] as? [String: Any])
+    #expect(summary["finding"] as? String == Finding(result).headline)
+    let arms = try #require(summary["arms"] as? [[String: Any]])
+    #expect(arms.count == 4)
+    for (arm, entry) in zip(result.arms, arms) {
+      let estimate = try #require(Estimate(of: arm.runs.compactMap(\.testAccuracy)))
+      let accuracy = try #require(entry["testAccuracy"] as? [String: Double])
+      #expect(entry["partID"] as? String == arm.partID && entry["completeRuns"] as? Int == 3)
+      #expect(accuracy["seeds"] == 3)
+      // Reading JSON may round the last digit differently.
+      for (name, value) in [
+        ("mean", estimate.mean), ("low", estimate.interval?.lowerBound),
+        ("high", estimate.interval?.upperBound),
+      ] {
+        let read = try #require(accuracy[name]), expected = try #require(value)
+        #expect(abs(read - expected) < 1e-14)
+      }
+    }
+    let lead = try #require(arms[0]["againstTheBest"] as? [String: Double])
+    #expect((lead["mean"] ?? 0) < 0)
+    let none = try Comparison(json: SampleComparison.make(seeds: [], arms: 1).json()).json()
+    #expect(none.contains("\"completeRuns\" : 0"))
   }
 
   @Test func thisMachineIsDescribed() {

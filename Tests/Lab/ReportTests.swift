@@ -36,6 +36,13 @@ import Testing
       }
     }
     results["all the same"] = same
+    // One point of one run, before the first signal to stop.
+    var begun = SampleComparison.make(seeds: [1], arms: 2)
+    begun.wasInterrupted = true
+    begun.arms[1].runs = []
+    begun.arms[0].runs[0].testAccuracy = nil
+    begun.arms[0].runs[0].curve = [begun.arms[0].runs[0].curve[1]]
+    results["one point"] = begun
     return results
   }()
 
@@ -89,6 +96,22 @@ import Testing
     let text = Report(try #require(Self.results["stopped"])).text
     #expect(text.contains("8 of 12 runs were complete"))
     #expect(!Report(SampleComparison.make()).text.contains("Stopped early"))
+  }
+
+  /// A figure has something in it, or is not there.
+  @Test(arguments: results.keys.sorted()) func noFigureIsEmpty(name: String) throws {
+    let text = Report(try #require(Self.results[name])).text
+    // Marks and rows of intervals, or a line through two points at least.
+    let content = try Regex("<(circle|polygon|path|rect)|<polyline [^>]*points=\"[^\" ]+ [^\"]+\"")
+    for figure in text.components(separatedBy: "<figure>").dropFirst() {
+      let drawing = figure.components(separatedBy: "</figure>")[0]
+        .components(separatedBy: "<svg class=\"plot\"").dropFirst().joined()
+      #expect(drawing.contains(content))
+    }
+    if name == "nothing" {
+      #expect(!text.contains("<figure>") && !text.contains("Learning and cost"))
+    }
+    if name == "one point" { #expect(text.contains("Learning and cost")) }
   }
 
   @Test func isWrittenWhole() throws {

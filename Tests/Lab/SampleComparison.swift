@@ -51,8 +51,8 @@ enum SampleComparison {
     }
     return Comparison(
       task: .init(
-        id: "fashion-mnist", name: "Fashion-MNIST", trainingImages: 60_000, testImages: 10_000,
-        classes: 10),
+        id: "fashion-mnist", name: "Fashion-MNIST", trainingImages: 58_000, validationImages: 2000,
+        testImages: 10_000, classes: 10),
       budget: budget, arms: list,
       configuration: .object([
         "task": .string("fashion-mnist"),
@@ -100,7 +100,7 @@ enum SampleComparison {
         trainingLoss: step == 0
           ? nil
           : 0.36 + (0.885 - shape.final) * 3 + 0.75 * exp(-6 * progress) + 0.012 * noise(step + 3),
-        testAccuracy: accuracy)
+        validationAccuracy: accuracy)
     }
     return Comparison.Run(
       seed: seed, curve: curve, testAccuracy: final,

@@ -33,9 +33,10 @@ import Testing
       let path = folder + "/runs.sqlite"
       for kill in 1...kills {
         let microseconds = UInt32.random(in: 0...200_000)
-        await #expect(processExitsWith: .signal(SIGKILL)) { [
-          path = path as String, kill = kill as Int, microseconds = microseconds as UInt32
-        ] in
+        await #expect(processExitsWith: .signal(SIGKILL)) {
+          [
+            path = path as String, kill = kill as Int, microseconds = microseconds as UInt32
+          ] in
           Thread.detachNewThread {
             usleep(microseconds)
             Foundation.kill(getpid(), SIGKILL)

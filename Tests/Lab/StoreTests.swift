@@ -85,7 +85,9 @@ import Testing
         try store.attach(Attachment(name: "picture", mediaType: "text/plain", text: text), to: "delta")
       }
       #expect(try store.attachments(ofSubject: "delta").map(\.text) == ["2"])
+      #expect(throws: Mistake.self) { try store.delete([run.id]) }
       // A verdict outlives its runs.
+      try run.finish()
       try store.delete([run.id])
       #expect(try store.verdicts(claim: "delta").map(\.run) == [nil])
     }

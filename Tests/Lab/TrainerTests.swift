@@ -7,14 +7,24 @@ import Foundation
 import Testing
 
 /// Images of 4 x 4 pixels with one bright quarter, which is the class, in noise.
-private struct Quarters: ImageClassification {
+struct Quarters: ImageClassification {
   let id = "quarters", name = "Quarters"
   let imageShape = [4, 4, 1]
   let classCount = 4
-  let trainingCount = 300, testCount = 700
+  let trainingCount = 300, testCount = 700, validationCount = 100
 
-  func trainingBatch(_ indices: [Int]) -> Batch { batch(indices, "training") }
-  func testBatch(_ range: Range<Int>) -> Batch { batch(Array(range), "test") }
+  func trainingBatch(_ indices: [Int]) -> Batch { batch(.training, indices) }
+  func testBatch(_ range: Range<Int>) -> Batch { batch(.judged, Array(range)) }
+
+  func count(_ split: Split) -> Int? {
+    switch split {
+    case .training: trainingCount
+    case .validation: validationCount
+    case .judged: testCount
+    }
+  }
+
+  func batch(_ split: Split, _ indices: [Int]) -> Batch { batch(indices, split.rawValue) }
 
   private func batch(_ indices: [Int], _ name: String) -> Batch {
     var images: [Float] = []
@@ -31,87 +41,182 @@ private struct Quarters: ImageClassification {
 }
 
 @Suite struct TrainerTests {
-  private func network(seed: UInt64 = 1) -> Sequential {
+  static func learner(_ settings: TrainingSettings, seed: UInt64 = 1) -> GradientLearner {
     var random = RandomGenerator(seed: seed)
-    return Sequential(
-      Lambda { $0.reshaped($0.dim(0), 16) }, Linear(16, 24, activation: .gelu, using: &random), Dropout(0.1),
-      BatchNorm(24), Linear(24, 4, using: &random))
+    return GradientLearner(
+      Sequential(
+        Lambda { $0.reshaped($0.dim(0), 16) }, Linear(16, 24, activation: .gelu, using: &random),
+        Dropout(0.1), BatchNorm(24), Linear(24, 4, using: &random)), settings)
   }
 
-  private func settings(steps: Int = 150) -> TrainingSettings {
+  static func settings(steps: Int = 150) -> TrainingSettings {
     var settings = TrainingSettings()
     (settings.steps, settings.batchSize, settings.learningRate) = (steps, 40, 1e-2)
-    (settings.evaluations, settings.evaluationImages) = (5, 100)
+    (settings.evaluations, settings.evaluationExamples) = (5, 100)
     return settings
   }
 
-  @Test func learnsAndRecords() {
-    let trainer = Trainer(settings: settings(), task: Quarters())
-    let model = network()
-    let before = trainer.accuracy(model, images: 700)
-    var images = 0
-    let run = trainer.train(model, seed: 1, progress: { images += $0 }, isCancelled: { false })
+  @Test func learnsAndRecords() throws {
+    let settings = Self.settings()
+    let trainer = try Trainer(settings: settings, task: Quarters())
+    let learner = Self.learner(settings)
+    let before = try trainer.score(learner, .judged)
+    var examples = 0
+    var heard: [RunPoint] = []
+    let outcome = try trainer.train(
+      learner, seed: 1,
+      heard: { event in
+        switch event {
+        case .examples(let count): examples += count
+        case .points(let points): heard += points
+        }
+      })
     #expect(before < 0.6)
-    #expect((run.testAccuracy ?? 0) > 0.95)
-    #expect(images == 150 * 40)
-    #expect(run.seed == 1)
-    #expect(run.curve.map(\.step) == [30, 60, 90, 120, 150])
-    #expect(run.curve.last?.testAccuracy == run.testAccuracy)
-    let losses = run.curve.compactMap(\.trainingLoss)
+    #expect((outcome.score ?? 0) > 0.95)
+    #expect(examples == 150 * 40 && outcome.steps == 150)
+    #expect(heard == outcome.points)
+    for metric in ["loss", "validation accuracy"] {
+      #expect(heard.filter { $0.metric == metric }.map(\.step) == [30, 60, 90, 120, 150])
+    }
+    let losses = heard.filter { $0.metric == "loss" }.map(\.value)
     #expect(losses.count == 5 && losses[4] < losses[0] / 2)
-    #expect(run.trainingSeconds > 0)
-    #expect(abs(run.imagesPerSecond * run.trainingSeconds - 6000) < 1e-3)
+    #expect(outcome.seconds > 0)
+    #expect(abs(outcome.examplesPerSecond * outcome.seconds - 6000) < 1e-3)
     // Evaluation happens outside training: nothing is dropped, and twice gives the same.
     #expect(TrainingPass.current == nil)
-    #expect(trainer.accuracy(model, images: 700) == run.testAccuracy)
+    #expect(try trainer.score(learner, .judged) == outcome.score)
   }
 
-  @Test func evaluationDoesNotTouchTheModel() {
-    let trainer = Trainer(settings: settings(), task: Quarters())
-    let model = network()
-    let before = model.weights().mapValues(\.floats)
-    _ = trainer.accuracy(model, images: 100)
-    #expect(model.weights().mapValues(\.floats) == before)
-  }
-
-  @Test func sameSeedSameCurveBitForBit() {
-    func curve(_ seed: UInt64) -> [[Double?]] {
-      let run = Trainer(settings: settings(steps: 20), task: Quarters()).train(
-        network(), seed: seed, progress: { _ in }, isCancelled: { false })
-      return run.curve.map { [$0.trainingLoss, $0.testAccuracy] }
+  /// Which examples are asked for: the judged ones after all others, once each.
+  @Test func theJudgedAreUsedOnceAtTheEnd() throws {
+    final class Spied: LearningTask, @unchecked Sendable {
+      let task = Quarters()
+      var asked: [(split: Split, indices: [Int])] = []
+      var id: String { task.id }
+      var name: String { task.name }
+      var input: TaskInput { task.input }
+      var positions: [Int] { task.positions }
+      var objective: Objective { task.objective }
+      func count(_ split: Split) -> Int? { task.count(split) }
+      func batch(_ split: Split, _ indices: [Int]) -> Batch {
+        asked.append((split, indices))
+        return task.batch(split, indices)
+      }
     }
-    Setting().run {
-      let first = curve(7)
-      #expect(first == curve(7))
-      #expect(first != curve(8))
+    let task = Spied(), settings = Self.settings(steps: 20)
+    _ = try Trainer(settings: settings, task: task).train(Self.learner(settings), seed: 1)
+    let first = try #require(task.asked.firstIndex { $0.split == .judged })
+    #expect(task.asked[first...].allSatisfy { $0.split == .judged })
+    #expect(task.asked[first...].flatMap(\.indices) == Array(0..<700))
+    #expect(task.asked.count { $0.split == .validation } == 5)
+  }
+
+  @Test func evaluationDoesNotTouchTheModel() throws {
+    let learner = Self.learner(Self.settings())
+    let before = learner.module.weights().mapValues(\.floats)
+    _ = try Trainer(settings: Self.settings(), task: Quarters()).score(learner, .validation)
+    #expect(learner.module.weights().mapValues(\.floats) == before)
+  }
+
+  @Test func sameSeedSameCurveBitForBit() throws {
+    func curve(_ seed: UInt64) throws -> [Double] {
+      let settings = Self.settings(steps: 20)
+      return try Trainer(settings: settings, task: Quarters())
+        .train(Self.learner(settings), seed: seed).points.map(\.value)
+    }
+    try Setting().run {
+      let first = try curve(7)
+      #expect(try first == curve(7))
+      #expect(try first != curve(8))
     }
   }
 
   /// Seeds decide the same whatever is measured on the way.
-  @Test func evaluationsDoNotChangeTheResult() {
-    Setting().run {
-      let losses = [1, 10].map { evaluations in
-        var settings = settings(steps: 20)
+  @Test func evaluationsDoNotChangeTheResult() throws {
+    try Setting().run {
+      let weights = try [0, 1, 10].map { evaluations in
+        var settings = Self.settings(steps: 20)
         settings.evaluations = evaluations
-        let model = network()
-        _ = Trainer(settings: settings, task: Quarters()).train(
-          model, seed: 3, progress: { _ in }, isCancelled: { false })
-        return model.weights().mapValues(\.floats)
+        let learner = Self.learner(settings)
+        _ = try Trainer(settings: settings, task: Quarters()).train(learner, seed: 3)
+        return learner.module.weights().mapValues(\.floats)
       }
-      #expect(losses[0] == losses[1])
+      #expect(weights[0] == weights[1] && weights[1] == weights[2])
     }
   }
 
-  @Test func aCancelledRunHasNoAccuracyButASpeed() {
+  @Test func aCancelledRunHasNoScoreButASpeed() throws {
+    let settings = Self.settings()
+    let trainer = try Trainer(settings: settings, task: Quarters())
     var steps = 0
-    let run = Trainer(settings: settings(), task: Quarters()).train(
-      network(), seed: 1, progress: { _ in steps += 1 }, isCancelled: { steps == 40 })
-    #expect(run.testAccuracy == nil)
-    #expect(run.curve.map(\.step) == [30])
-    #expect(abs(run.imagesPerSecond * run.trainingSeconds - 40 * 40) < 1e-3)
-    let none = Trainer(settings: settings(), task: Quarters()).train(
-      network(), seed: 1, progress: { _ in }, isCancelled: { true })
-    #expect(none.curve.isEmpty && none.testAccuracy == nil && none.imagesPerSecond == 0)
+    let run = try trainer.train(
+      Self.learner(settings), seed: 1,
+      heard: { if case .examples = $0 { steps += 1 } }, isCancelled: { steps == 40 })
+    #expect(run.score == nil && run.steps == 40)
+    #expect(Set(run.points.map(\.step)) == [30])
+    #expect(abs(run.examplesPerSecond * run.seconds - 40 * 40) < 1e-3)
+    let none = try trainer.train(Self.learner(settings), seed: 1, isCancelled: { true })
+    #expect(none.points.isEmpty && none.score == nil && none.examplesPerSecond == 0)
+  }
+
+  /// Tasks without end, of tokens, with masks and with fields, by their objectives.
+  @Test(arguments: [Objective.classes(3), .bits(2), .values(2), .field(2)])
+  func anyTask(_ objective: Objective) throws {
+    /// Each position of a sequence of 6 tokens is answered by what its token stands for.
+    struct Lookup: LearningTask {
+      let id = "lookup", name = "Lookup"
+      let input = TaskInput.tokens(vocabulary: 3, length: 6)
+      let positions = [6]
+      let objective: Objective
+      func count(_ split: Split) -> Int? { nil }
+      func batch(_ split: Split, _ indices: [Int]) -> Batch {
+        var random = RandomGenerator(seed: UInt64(indices[0])).stream(split.rawValue)
+        let tokens = random.integers([indices.count, 6], low: 0, high: 3)
+        let meanings = Tensor([0, 1, 1, 0, 1, 1] as [Float], [3, 2])
+        // The first position is wrong on purpose, and masked.
+        let isFirst = Tensor((0..<6).map { Int32($0) }) .== Tensor(Int32(0))
+        let mask = which(isFirst, Tensor(Int32(0)), Tensor(Int32(1))).broadcast(to: tokens.shape) .> 0
+        guard case .classes = objective else {
+          let right = meanings.take(tokens)
+          return Batch(
+            inputs: tokens, targets: which(mask.expandedDimensions(axis: -1), right, 1 - right), mask: mask)
+        }
+        return Batch(inputs: tokens, targets: which(mask, tokens, Tensor(Int32(0))), mask: mask)
+      }
+    }
+    var settings = Self.settings(steps: 200)
+    settings.learningRate = 5e-2
+    settings.judgedExamples = 300
+    settings.weightDecay = 0
+    var random = RandomGenerator(seed: 1)
+    final class Network: Module {
+      let embedding: Embedding
+      let head: Linear
+      init(_ width: Int, using random: inout RandomGenerator) {
+        embedding = Embedding(3, 8, using: &random)
+        head = Linear(8, width, using: &random)
+      }
+    }
+    let network = Network(objective.width, using: &random)
+    let learner = GradientLearner(network, settings) { network.head(network.embedding($0)) }
+    let task = Lookup(objective: objective)
+    let trainer = try Trainer(settings: settings, task: task)
+    let before = try trainer.score(learner, .judged)
+    let outcome = try trainer.train(learner, seed: 1)
+    let after = try #require(outcome.score)
+    if objective.isHigherBetter {
+      #expect(before < 0.9 && after > 0.99)
+    } else {
+      #expect(before > 0.3 && after < 0.05)
+    }
+    #expect(Set(outcome.points.map(\.metric)) == ["loss", "validation " + objective.metric])
+  }
+
+  @Test func mirroringWantsImages() throws {
+    var settings = Self.settings(steps: 4)
+    settings.mirror = true
+    let outcome = try Trainer(settings: settings, task: Quarters()).train(Self.learner(settings), seed: 1)
+    #expect(outcome.steps == 4)
   }
 
   @Test(
@@ -120,7 +225,8 @@ private struct Quarters: ImageClassification {
       ("learningRate", #"{"learningRate": 0}"#),
       ("clipNorm", #"{"clipNorm": -1}"#), ("weightDecay", #"{"weightDecay": -0.1}"#),
       ("labelSmoothing", #"{"labelSmoothing": 1.5}"#), ("evaluations", #"{"evaluations": -1}"#),
-      ("evaluationImages", #"{"evaluationImages": 0}"#),
+      ("evaluationExamples", #"{"evaluationExamples": 0}"#),
+      ("judgedExamples", #"{"judgedExamples": 0}"#),
     ] as [(String, String)])
   func settingsThatMakeNoSense(_ name: String, _ json: String) throws {
     let value = try JSONDecoder().decode(JSONValue.self, from: Data(json.utf8))

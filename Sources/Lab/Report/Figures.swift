@@ -9,7 +9,10 @@ struct Figures {
     curves = result.arms.enumerated().map { Curve($1, arm: $0) }
   }
 
-  var all: [HTML] { [accuracyBySteps, accuracyByTime, lossBySteps, accuracyByParameters] }
+  /// Those for which something was measured.
+  var all: [HTML] {
+    [accuracyBySteps, accuracyByTime, lossBySteps, accuracyByParameters].compactMap { $0 }
+  }
 
   private var hasIntervals: Bool { result.summaries.contains { $0.accuracy?.interval != nil } }
 
@@ -17,14 +20,15 @@ struct Figures {
     result.budget.seeds.count > 1 ? " Line: mean of the seeds. Band: lowest to highest seed." : ""
   }
 
-  private var accuracyBySteps: HTML {
+  private var accuracyBySteps: HTML? {
     let marks = curves.flatMap { $0.marks(\.accuracy, against: \.step) }
     return figure(
-      "Learning curves", "Test accuracy while training." + bandNote,
-      x: stepAxis, y: accuracyAxis(curves.flatMap { $0.late(\.accuracy) }), marks: marks)
+      "Learning curves", "Accuracy on images held out from training." + bandNote,
+      x: stepAxis, y: accuracyAxis(curves.flatMap { $0.late(\.accuracy) }, "validation accuracy, %"),
+      marks: marks)
   }
 
-  private var lossBySteps: HTML {
+  private var lossBySteps: HTML? {
     let late = curves.flatMap { $0.late(\.loss) }
     let axis = Self.bounds(late).map { Axis("training loss", over: $0, floor: 0) }
     return figure(
@@ -32,7 +36,7 @@ struct Figures {
       x: stepAxis, y: axis, marks: curves.flatMap { $0.marks(\.loss, against: \.step) })
   }
 
-  private var accuracyByTime: HTML {
+  private var accuracyByTime: HTML? {
     let ends = result.summaries.enumerated().compactMap { index, arm -> Plot.Mark? in
       guard let accuracy = arm.accuracy, let seconds = arm.seconds else { return nil }
       return .point(
@@ -44,14 +48,14 @@ struct Figures {
     let spread = intervals.flatMap { [$0.lowerBound, $0.upperBound] }
     return figure(
       "Accuracy against training time",
-      "The same curves by the clock. Marks: final accuracy"
-        + (hasIntervals ? " with its 95 % interval." : "."),
+      "The same curves by the clock. Marks: accuracy on the test images in the end"
+        + (hasIntervals ? ", with its 95 % interval." : "."),
       x: longest > 0 ? Axis("seconds of training", over: 0...longest, floor: 0) : nil,
-      y: accuracyAxis(curves.flatMap { $0.late(\.accuracy) } + spread),
+      y: accuracyAxis(curves.flatMap { $0.late(\.accuracy) } + spread, "accuracy, %"),
       marks: curves.flatMap { $0.marks(\.accuracy, against: \.seconds, withBand: false) } + ends)
   }
 
-  private var accuracyByParameters: HTML {
+  private var accuracyByParameters: HTML? {
     let arms = result.summaries
     var marks: [Plot.Mark] = []
     var values: [Double] = []
@@ -84,10 +88,10 @@ struct Figures {
     return last > 0 ? Axis("training steps", over: 0...last, padding: 0) : nil
   }
 
-  private func accuracyAxis(_ values: [Double]) -> Axis? {
+  private func accuracyAxis(_ values: [Double], _ title: String = "test accuracy, %") -> Axis? {
     Self.bounds(values).map {
       Axis(
-        "test accuracy, %", over: max($0.lowerBound, 0)...min(max($0.upperBound, 0), 100), floor: 0,
+        title, over: max($0.lowerBound, 0)...min(max($0.upperBound, 0), 100), floor: 0,
         ceiling: 100)
     }
   }
@@ -102,13 +106,11 @@ struct Figures {
     return low...high
   }
 
-  /// A figure with its legend; a sentence in its place where nothing was measured.
+  /// A figure with its legend; nil where nothing was measured.
   private func figure(
     _ title: String, _ caption: String, x: Axis?, y: Axis?, marks: [Plot.Mark]
-  ) -> HTML {
-    guard let x, let y, !marks.isEmpty else {
-      return "<figure><figcaption>\(title)<span>Nothing was measured.</span></figcaption></figure>"
-    }
+  ) -> HTML? {
+    guard let x, let y, !marks.isEmpty else { return nil }
     let names = Format.list(result.arms.map(\.name))
     let plot = Plot(
       x: x, y: y, summary: "\(title): \(y.title) against \(x.title) for \(names).", marks: marks)
@@ -158,7 +160,7 @@ private struct Curve {
       .map { step, values in
         Point(
           step: Double(step), seconds: Statistics.mean(values.map(\.seconds)),
-          accuracy: values.compactMap { $0.testAccuracy.map { $0 * 100 } }.filter(\.isFinite),
+          accuracy: values.compactMap { $0.validationAccuracy.map { $0 * 100 } }.filter(\.isFinite),
           loss: values.compactMap(\.trainingLoss).filter(\.isFinite))
       }
   }
@@ -175,15 +177,17 @@ private struct Curve {
     _ measure: KeyPath<Point, [Double]>, against x: KeyPath<Point, Double>, withBand: Bool = true
   ) -> [Plot.Mark] {
     let measured = points.filter { !$0[keyPath: measure].isEmpty }
+    if measured.isEmpty { return [] }
     let line = measured.map { ($0[keyPath: x], Statistics.mean($0[keyPath: measure])) }
     let band = measured.map { point in
       let values = point[keyPath: measure]
       return (x: point[keyPath: x], low: values.min() ?? 0, high: values.max() ?? 0)
     }
     let hasBand = withBand && measured.contains { $0[keyPath: measure].count > 1 }
-    // A mark at the end tells lines apart where colour does not.
+    // A mark at the end tells lines apart where colour does not, and a line of one point is only that.
     let end =
-      withBand ? line.last.map { Plot.Mark.point($0, xError: nil, yError: nil, arm: arm) } : nil
+      withBand || line.count == 1
+      ? line.last.map { Plot.Mark.point($0, xError: nil, yError: nil, arm: arm) } : nil
     return (hasBand ? [.band(band, arm: arm)] : []) + [.line(line, arm: arm)]
       + [end].compactMap { $0 }
   }

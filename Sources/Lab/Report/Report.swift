@@ -48,10 +48,7 @@ public struct Report {
       </div>
       <h2>Results</h2>
       \(table)
-      <h2>Learning and cost</h2>
-      <div class="figures">
-      \(Figures(result).all)
-      </div>
+      \(figures)
       <h2>What this does not show</h2>
       \(limits.map { "<p>\($0)</p>" as HTML })
       <h2>Repeat it</h2>
@@ -66,6 +63,17 @@ public struct Report {
       </body>
       </html>
 
+      """
+  }
+
+  private var figures: HTML {
+    let figures = Figures(result).all
+    if figures.isEmpty { return "" }
+    return """
+      <h2>Learning and cost</h2>
+      <div class="figures">
+      \(figures)
+      </div>
       """
   }
 
@@ -93,7 +101,8 @@ public struct Report {
     return "\(result.arms.count) \(result.arms.count == 1 ? "arm" : "arms"),"
       + " \(seeds) \(seeds == 1 ? "seed" : "seeds") each, \(Format.count(budget.steps)) steps of"
       + " \(Format.count(budget.batchSize)) images. Trained on \(Format.count(task.trainingImages))"
-      + " images of \(task.classes) classes, tested on \(Format.count(task.testImages))."
+      + " images of \(task.classes) classes, watched on \(Format.count(task.validationImages)) held out,"
+      + " tested on \(Format.count(task.testImages))."
   }
 
   private var intervals: HTML {

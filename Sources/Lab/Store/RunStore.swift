@@ -10,7 +10,9 @@ public final class RunStore: Sendable {
 
   /// Where runs are kept unless somebody says otherwise: `CALLOSUM_STORE`, or `callosum/runs.sqlite` in the
   /// user's data folder.
-  public static func defaultPath(_ environment: [String: String] = ProcessInfo.processInfo.environment) -> String {
+  public static func defaultPath(
+    _ environment: [String: String] = ProcessInfo.processInfo.environment
+  ) -> String {
     if let path = environment["CALLOSUM_STORE"], !path.isEmpty { return path }
     // The XDG specification wants relative paths ignored.
     let given = environment["XDG_DATA_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
@@ -113,8 +115,16 @@ public final class RunStore: Sendable {
   }
 
   /// Deletes runs with all that belongs to them, their parts too.
+  /// - Throws: `Mistake`, and deletes none, if one of them does not exist or is still running.
   public func delete(_ ids: [Int64]) throws {
-    for id in ids { _ = try run(id) }
+    for id in ids {
+      let parts = try runs(RunFilter(.partOf(id)))
+      for run in [try run(id)] + parts {
+        try expect(run.status != .running, "run \(run.id) is still running; stop it first")
+      }
+      for part in parts { removeCheckpoint(of: part.id) }
+      removeCheckpoint(of: id)
+    }
     try write { db in
       for id in ids { try db.execute(sql: "DELETE FROM runs WHERE id = ?", arguments: [id]) }
     }
@@ -146,6 +156,27 @@ public final class RunStore: Sendable {
   }
 }
 
+// MARK: Checkpoints
+
+extension RunStore {
+  /// They lie in a folder beside the store.
+  private var checkpoints: String { path + ".checkpoints" }
+
+  /// Where a run keeps its checkpoint; its folder exists.
+  package func checkpointPath(of run: Int64) -> String {
+    try? FileManager.default.createDirectory(atPath: checkpoints, withIntermediateDirectories: true)
+    return "\(checkpoints)/\(run).safetensors"
+  }
+
+  /// Takes away the checkpoint of a run, and half-written ones that a killed process left.
+  package func removeCheckpoint(of run: Int64) {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
+    for name in names where name.hasPrefix("\(run).safetensors") {
+      unlink("\(checkpoints)/\(name)")
+    }
+  }
+}
+
 /// JSON as the store keeps it.
 enum Text {
   static func of(_ value: some Encodable) throws -> String {
@@ -157,6 +188,9 @@ enum Text {
   }
 
   static func value<Value: Decodable>(_ text: String, as type: Value.Type = Value.self) throws -> Value {
-    try JSONDecoder().decode(type, from: Data(text.utf8))
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return try decoder.decode(type, from: Data(text.utf8))
   }
 }

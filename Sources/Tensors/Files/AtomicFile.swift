@@ -106,7 +106,7 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
   }
 
   /// With the reason that the system just gave in `errno`.
-  init(path: String) {
+  package init(path: String) {
     let code = errno
     let reason: String
     switch code {

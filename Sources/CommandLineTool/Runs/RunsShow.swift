@@ -1,0 +1,112 @@
+import ArgumentParser
+import Callosum
+import CallosumLab
+import Foundation
+
+struct RunsShow: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show", abstract: "Show one run: settings, machine, results, parts.",
+    discussion: "--report writes the report of a comparison anew, from what was kept.")
+
+  @Argument(help: "Number of the run.") var id: Int64
+  @Option(help: "Where to write the report of a comparison.") var report: String?
+  @OptionGroup var place: StoreOption
+  @OptionGroup var output: JSONOption
+
+  func run() throws {
+    let store = try place.holdingRuns()
+    let record = try store.run(id)
+    if let report { try Report(try Comparison(run: id, in: store)).write(to: report) }
+    let document = try RunDocument(record, in: store)
+    if output.json { return try output.print(try document.json()) }
+    var table = Table([("", .left), ("", .left)])
+    for (name, value) in rows(document) where !value.isEmpty { table.add([name, value]) }
+    print(table.text)
+    if !document.results.isEmpty {
+      var results = Table([("result", .left), ("value", .right)])
+      for (metric, value) in document.results.sorted(by: { $0.key < $1.key }) {
+        results.add([metric, Format.significant(value)])
+      }
+      print("\n" + results.text)
+    }
+    if record.kind == .comparison, !document.parts.isEmpty || record.parent == nil {
+      print("\n" + (try Comparison(run: id, in: store)).table.text)
+    } else if !document.parts.isEmpty {
+      print("\n" + (try RunTable([id], in: store)).text)
+    }
+    if let report { print("\nReport: \(report)") }
+  }
+
+  private func rows(_ document: RunDocument) -> [(String, String)] {
+    let run = document.run
+    return [
+      ("Run", "\(run.id)" + (run.parent.map { ", part of \($0)" } ?? "")),
+      ("Kind", run.kind.rawValue), ("Subject", run.subject), ("Arm", run.arm ?? ""),
+      ("Seed", run.seed.map { "\($0)" } ?? ""), ("Budget", run.budget),
+      ("Status", run.status.rawValue + (run.message.map { ": \($0)" } ?? "")),
+      ("Started", RunsList.minute(run.started)), ("Finished", run.finished.map(RunsList.minute) ?? ""),
+      ("Parameters", document.sizes.map { Format.count($0.parameters) } ?? ""),
+      ("Parts", document.parts.map { "\($0.id)" }.joined(separator: " ")),
+      ("Points", document.points.isEmpty ? "" : Format.count(document.points.count)),
+      ("Command", run.command),
+    ] + run.machine.rows
+  }
+}
+
+struct RunsCompare: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "compare", abstract: "Put runs side by side: results and the settings they differ in.",
+    discussion: "A run with parts has a row for each arm, with means and 95 % intervals over its seeds.")
+
+  @Argument(help: "Numbers of runs.") var runs: [Int64]
+  @OptionGroup var place: StoreOption
+  @OptionGroup var output: JSONOption
+
+  func run() throws {
+    let table = try RunTable(runs, in: try place.holdingRuns())
+    if output.json { return try output.print(table.json) }
+    print(table.text)
+  }
+}
+
+struct RunsDelete: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "delete",
+    abstract: "Delete runs with their parts, curves, pictures and checkpoints. Verdicts stay.")
+
+  @Argument(help: "Numbers of runs.") var runs: [Int64]
+  @OptionGroup var place: StoreOption
+
+  func run() throws {
+    try place.holdingRuns().delete(runs)
+    print("Deleted \(Format.list(runs.map { "\($0)" })).")
+  }
+}
+
+struct RunsExport: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export", abstract: "Write runs and their parts with all points as CSV, or with --json.",
+    discussion: """
+      CSV has a line for each point and, with step and seconds empty, one for each result. Without numbers \
+      all runs are written.
+      """)
+
+  @Argument(help: "Numbers of runs.") var runs: [Int64] = []
+  @Option(help: "Where to write; else to standard output.") var to: String?
+  @OptionGroup var place: StoreOption
+  @OptionGroup var output: JSONOption
+
+  func run() throws {
+    let store = try place.holdingRuns()
+    let chosen =
+      try runs.isEmpty
+      ? store.runs() : runs.flatMap { [try store.run($0)] + (try store.runs(RunFilter(.partOf($0)))) }
+    let documents = try chosen.map { try RunDocument($0, in: store) }
+    let text =
+      output.json
+      ? try JSONValue.array(documents.map { try $0.json() }).text() + "\n"
+      : RunDocument.csvHeading + documents.map(\.csv).joined()
+    if let to { return try AtomicFile.write(text, to: to) }
+    print(text, terminator: "")
+  }
+}

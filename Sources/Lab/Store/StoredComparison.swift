@@ -1,0 +1,69 @@
+import CallosumContracts
+import Foundation
+
+/// A comparison in the store: a run of kind `comparison` about a task, with the whole comparison but its
+/// runs as an attachment, and a part for each arm and seed.
+enum StoredComparison {
+  /// Notes that a comparison starts; its runs are still to come.
+  static func begin(_ comparison: Comparison, in store: RunStore) throws -> RunWriter {
+    let budget = comparison.budget
+    let whole = try store.begin(
+      RunRecord(
+        kind: .comparison, subject: comparison.task.id,
+        budget: "\(budget.steps) steps of \(budget.batchSize)", configuration: comparison.configuration,
+        machine: comparison.machine, command: comparison.command))
+    try whole.attach(
+      Attachment(name: "comparison", mediaType: "application/json", text: try comparison.json()))
+    return whole
+  }
+
+  /// What a run ends with, complete or not.
+  static func results(_ outcome: Trainer.Outcome) -> [String: Double] {
+    var results = ["training seconds": outcome.seconds, "examples per second": outcome.examplesPerSecond]
+    results["accuracy"] = outcome.score
+    return results
+  }
+}
+
+extension Comparison {
+  /// The comparison that the store keeps as run `id`, as far as it came.
+  /// - Throws: `Mistake` if that run is something else.
+  public init(run id: Int64, in store: RunStore) throws {
+    let record = try store.run(id)
+    let text = try store.attachments(of: id).first { $0.name == "comparison" }?.text
+    guard record.kind == .comparison, let text else {
+      throw Mistake("run \(id) is no comparison; see 'callosum runs list --kind comparison'")
+    }
+    self = try Comparison(json: text)
+    wasInterrupted = record.status != .complete
+    let parts = try store.runs(RunFilter(.partOf(id)))
+    for index in arms.indices {
+      let own = parts.filter { $0.arm == arms[index].partID }
+      arms[index].runs = try own.map { try Run($0, in: store, batchSize: budget.batchSize) }
+    }
+  }
+}
+
+extension Comparison.Run {
+  fileprivate init(_ record: RunRecord, in store: RunStore, batchSize: Int) throws {
+    var curve: [Int: Comparison.CurvePoint] = [:]
+    for point in try store.points(of: record.id) {
+      let new = Comparison.CurvePoint(
+        step: point.step, seconds: point.seconds ?? 0, trainingLoss: nil, validationAccuracy: nil)
+      switch point.metric {
+      case "loss": curve[point.step, default: new].trainingLoss = point.value
+      case "validation accuracy": curve[point.step, default: new].validationAccuracy = point.value
+      default: break
+      }
+    }
+    let points = curve.values.sorted { $0.step < $1.step }
+    let results = try store.results(of: record.id)
+    // A process that was killed left no results; then what is known is where its curve ends.
+    let seconds = results["training seconds"] ?? points.last?.seconds ?? 0
+    let images = Double((points.last?.step ?? 0) * batchSize)
+    self.init(
+      seed: record.seed ?? 0, curve: points,
+      testAccuracy: record.status == .complete ? results["accuracy"] : nil, trainingSeconds: seconds,
+      imagesPerSecond: results["examples per second"] ?? (seconds > 0 ? images / seconds : 0))
+  }
+}

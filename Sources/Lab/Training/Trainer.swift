@@ -1,0 +1,151 @@
+import CallosumContracts
+import CallosumNetworks
+import CallosumTensors
+
+/// Trains one network on one task. What is looked at on the way is the validation split; the judged one is
+/// used once, at the end.
+package struct Trainer {
+  private let settings: TrainingSettings
+  private let task: any LearningTask
+
+  /// What a training tells while it goes on.
+  package enum Event {
+    /// So many more examples were learned from.
+    case examples(Int)
+    /// Metrics `loss`, the mean over the batches since the point before, and `validation ` and the name of
+    /// the objective's metric, if the task has examples for it.
+    case points([RunPoint])
+  }
+
+  /// What a training came to.
+  package struct Outcome: Equatable {
+    /// On the judged examples, in the objective's metric; nil if the training was stopped before its end.
+    package let score: Double?
+    package let steps: Int
+    /// Of training, evaluation left out.
+    package let seconds: Double
+    package let examplesPerSecond: Double
+    package let points: [RunPoint]
+  }
+
+  /// - Throws: `Mistake` for settings that do not suit the task.
+  package init(settings: TrainingSettings, task: any LearningTask) throws {
+    try settings.validate()
+    try expect(task.count(.training) != 0, "\(task.name) has no examples to learn from")
+    try expect(task.count(.judged) != 0, "\(task.name) has no examples to be judged on")
+    try expect(
+      !settings.mirror || task.input.shape.count == 3, "mirror suits images only, not \(task.name)")
+    self.settings = settings
+    self.task = task
+  }
+
+  /// The name of the metric that judges.
+  package var metric: String { task.objective.metric }
+
+  /// One run. The seed decides the order of the examples, dropout and mirroring. With a place for
+  /// checkpoints, goes on from the one that is there. Stops early, without a score but with a checkpoint,
+  /// when `isCancelled` says so.
+  package func train(
+    _ learner: any Learner, seed: UInt64, checkpoints: CheckpointPlace? = nil,
+    heard: (Event) throws -> Void = { _ in }, isCancelled: () -> Bool = { false }
+  ) throws -> Outcome {
+    let random = RandomGenerator(seed: seed)
+    var order = BatchOrder(count: task.count(.training), generator: random.stream("order"))
+    var at = Checkpoint.Progress(
+      order: order.place, dropout: random.stream("dropout"), mirrors: random.stream("mirrors"))
+    let identity = try identity(seed)
+    if let checkpoints, let stored = try Checkpoint.read(from: checkpoints.path) {
+      try expect(
+        stored.identity == identity,
+        "\(checkpoints.path) is a checkpoint of another training; move it away or name another place")
+      try learner.module.load(weights: stored.weights)
+      try learner.restore(stored.learner)
+      at = stored.progress
+      order.restore(at.order, remaining: stored.order)
+      try heard(.examples(at.step * settings.batchSize))
+      try heard(.points(at.points))
+    }
+    func save() throws {
+      at.order = order.place
+      guard let checkpoints else { return }
+      try Checkpoint(
+        identity: identity, weights: learner.module.weights(), learner: learner.state,
+        order: order.remaining, progress: at
+      ).write(to: checkpoints.path)
+    }
+
+    let clock = ContinuousClock()
+    var saved = clock.now
+    let every = max(settings.steps / max(settings.evaluations, 1), 1)
+    while at.step < settings.steps && !isCancelled() {
+      let start = clock.now
+      var batch = task.batch(.training, order.next(settings.batchSize))
+      if settings.mirror { batch = mirrored(batch, using: &at.mirrors) }
+      learner.rateFactor = settings.schedule.factor(step: at.step, of: settings.steps)
+      at.losses.append(try learner.learn(batch, task.objective, using: &at.dropout))
+      let end = clock.now
+      at.seconds += (end - start) / .seconds(1)
+      at.step += 1
+      try heard(.examples(settings.batchSize))
+      if at.step % every == 0 || at.step == settings.steps {
+        let points = try measure(learner, &at)
+        at.points += points
+        try heard(.points(points))
+      }
+      if let checkpoints, end - saved >= .seconds(checkpoints.seconds) {
+        try save()
+        saved = clock.now
+      }
+    }
+    // A run whose last step was done is complete, whoever asks to stop now.
+    let isComplete = at.step == settings.steps
+    if !isComplete { try save() }
+    return Outcome(
+      score: isComplete ? try score(learner, .judged) : nil, steps: at.step, seconds: at.seconds,
+      examplesPerSecond: at.seconds > 0 ? Double(at.step * settings.batchSize) / at.seconds : 0,
+      points: at.points)
+  }
+
+  /// Task, settings and seed in a line.
+  private func identity(_ seed: UInt64) throws -> String {
+    "\(task.id), seed \(seed), \(try Text.of(settings))"
+  }
+
+  /// Images [batch, height, width, channels], each mirrored left to right with probability 1/2.
+  private func mirrored(_ batch: Batch, using generator: inout RandomGenerator) -> Batch {
+    let images = batch.inputs
+    let isMirrored = generator.bernoulli([images.dim(0), 1, 1, 1], probability: 0.5)
+    return Batch(
+      inputs: which(isMirrored, images.flipped(axes: [2]), images), targets: batch.targets,
+      mask: batch.mask)
+  }
+
+  private func measure(
+    _ learner: any Learner, _ at: inout Checkpoint.Progress
+  ) throws -> [RunPoint] {
+    let loss = Statistics.mean(at.losses)
+    at.losses = []
+    var found = [RunPoint(step: at.step, seconds: at.seconds, metric: "loss", value: loss)]
+    if settings.evaluations > 0, task.count(.validation) != 0 {
+      found.append(
+        RunPoint(
+          step: at.step, seconds: at.seconds, metric: "validation \(metric)",
+          value: try score(learner, .validation)))
+    }
+    return found
+  }
+
+  /// The mean score on a split: on all judged examples, or on as many as the settings say where there is no
+  /// end to them or it is the validation split.
+  package func score(_ learner: any Learner, _ split: Split) throws -> Double {
+    let wanted = split == .judged ? settings.judgedExamples : settings.evaluationExamples
+    let count = task.count(split).map { split == .judged ? $0 : min($0, wanted) } ?? wanted
+    var score = Objective.Score()
+    let size = min(500, 4 * settings.batchSize)
+    for start in stride(from: 0, to: count, by: size) {
+      let batch = task.batch(split, Array(start..<min(start + size, count)))
+      score += task.objective.score(try learner.predict(batch.inputs), batch)
+    }
+    return score.mean
+  }
+}

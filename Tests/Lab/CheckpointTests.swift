@@ -1,0 +1,139 @@
+import CallosumContracts
+import CallosumLab
+import CallosumTensors
+import CallosumTestSupport
+import Foundation
+import Testing
+
+@Suite(.serialized) struct CheckpointTests {
+  private static let settings: TrainingSettings = {
+    var settings = TrainerTests.settings(steps: 60)
+    settings.mirror = true
+    return settings
+  }()
+
+  private static func train(
+    seed: UInt64 = 1, checkpoint: CheckpointPlace? = nil, stopAfter last: Int = .max
+  ) throws -> (outcome: Trainer.Outcome, weights: [String: [Float]], steps: Int) {
+    var steps = 0
+    let learner = TrainerTests.learner(settings)
+    let outcome = try Trainer(settings: settings, task: Quarters()).train(
+      learner, seed: seed, checkpoints: checkpoint,
+      heard: { if case .examples(let count) = $0 { steps += count / settings.batchSize } },
+      isCancelled: { steps >= last })
+    return (outcome, learner.module.weights().mapValues(\.floats), steps)
+  }
+
+  /// Stopped at several places, within a pass over the data and between points, a training comes to the
+  /// same bits as one that was not: weights, running statistics, losses, scores.
+  @Test(arguments: [[1], [7, 8, 29], [12, 24, 36, 48], [59]]) func resumesToTheSameBits(_ stops: [Int]) throws
+  {
+    try inTemporaryFolder { folder in
+      try Setting().run {
+        let whole = try Self.train()
+        let place = CheckpointPlace(path: folder + "/c.safetensors")
+        for stop in stops {
+          let part = try Self.train(checkpoint: place, stopAfter: stop)
+          #expect(part.outcome.score == nil && part.outcome.steps == stop)
+        }
+        let resumed = try Self.train(checkpoint: place)
+        #expect(resumed.weights == whole.weights)
+        #expect(resumed.outcome.score == whole.outcome.score && resumed.steps == 60)
+        #expect(resumed.outcome.points.map(\.value) == whole.outcome.points.map(\.value))
+        #expect(resumed.outcome.points.map(\.step) == whole.outcome.points.map(\.step))
+      }
+    }
+  }
+
+  @Test func refusesTheCheckpointOfAnotherTraining() throws {
+    try inTemporaryFolder { folder in
+      let place = CheckpointPlace(path: folder + "/c.safetensors")
+      _ = try Self.train(checkpoint: place, stopAfter: 3)
+      let error = #expect(throws: Mistake.self) { try Self.train(seed: 2, checkpoint: place) }
+      #expect(error?.description.contains("of another training") == true)
+      // Cut off, as no checkpoint ever should be.
+      let bytes = try Data(contentsOf: URL(fileURLWithPath: place.path))
+      try bytes.dropLast(5).write(to: URL(fileURLWithPath: place.path))
+      let damage = #expect(throws: SafetensorsError.self) { try Self.train(checkpoint: place) }
+      #expect(damage?.description.contains("c.safetensors") == true)
+    }
+  }
+
+  /// Killed at random moments while it writes checkpoint after checkpoint, and taken up each time, a
+  /// training comes to the same bits. `CALLOSUM_KILLS` says how often.
+  @Test func survivesBeingKilled() async throws {
+    let kills = ProcessInfo.processInfo.environment["CALLOSUM_KILLS"].flatMap(Int.init) ?? 10
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("callosum-\(UUID())").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let path = folder + "/c.safetensors"
+    var reached: Set<Int> = []
+    for kill in 0..<kills {
+      // Early kills come in the middle of training, whatever the machine's speed.
+      let after = 1 + kill * 59 / kills
+      let microseconds = UInt32.random(in: 0...3000)
+      await #expect(processExitsWith: .signal(SIGKILL)) {
+        [path = path as String, after = after as Int, microseconds = microseconds as UInt32] in
+        var hasStarted = false
+        var steps = 0
+        _ = try Trainer(settings: CheckpointTests.settings, task: Quarters()).train(
+          TrainerTests.learner(CheckpointTests.settings), seed: 1,
+          checkpoints: CheckpointPlace(path: path, every: 0),
+          heard: { event in
+            if case .examples(let count) = event { steps += count / 40 }
+            guard steps >= after, !hasStarted else { return }
+            hasStarted = true
+            Thread.detachNewThread {
+              usleep(microseconds)
+              Foundation.kill(getpid(), SIGKILL)
+            }
+          })
+        // Trained to the end before it was killed.
+        while true { usleep(1000) }
+      }
+      if FileManager.default.fileExists(atPath: path) {
+        let progress = try #require(try Safetensors.load(path).metadata["progress"])
+        let json = try JSONSerialization.jsonObject(with: Data(progress.utf8)) as? [String: Any]
+        reached.insert(try #require(json?["step"] as? Int))
+      }
+    }
+    #expect(reached.count > 2)
+    try Setting().run {
+      let place = CheckpointPlace(path: path)
+      let resumed = try Self.train(checkpoint: place), whole = try Self.train()
+      #expect(resumed.weights == whole.weights)
+      #expect(resumed.outcome.score == whole.outcome.score)
+      #expect(resumed.outcome.points.map(\.value) == whole.outcome.points.map(\.value))
+    }
+  }
+
+  /// A disk that is full, or a file that may not grow, is one clear line.
+  @Test func noRoomForAStoreOrACheckpoint() async {
+    await #expect(processExitsWith: .success) {
+      try inTemporaryFolder { folder in
+        let store = try RunStore(path: folder + "/runs.sqlite")
+        let run = try store.begin(
+          RunRecord(kind: .training, subject: "task", machine: SampleComparison.make().machine))
+        var limit = rlimit(rlim_cur: 256 * 1024, rlim_max: 256 * 1024)
+        setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+        var complaint = ""
+        do {
+          for step in 0..<100_000 {
+            try run.note("loss", 1, step: step)
+            if step % 1000 == 0 { try run.flush() }
+          }
+        } catch { complaint = "\(error)" }
+        #expect(complaint.hasPrefix("the store \(folder)/runs.sqlite cannot be"))
+        #expect(!complaint.contains("\n"))
+        var random = RandomGenerator(seed: 1)
+        do {
+          try Safetensors.save(["x": random.normal([100_000])], to: folder + "/x.safetensors")
+          Issue.record("a file that may not grow has grown")
+        } catch {
+          #expect("\(error)".hasPrefix("cannot write \(folder)/x.safetensors: "))
+        }
+        #expect(!FileManager.default.fileExists(atPath: folder + "/x.safetensors"))
+      }
+    }
+  }
+}

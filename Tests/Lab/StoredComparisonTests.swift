@@ -1,0 +1,91 @@
+import CallosumContracts
+import CallosumLab
+import CallosumMixers
+import CallosumTestSupport
+import Foundation
+import Testing
+
+@Suite struct StoredComparisonTests {
+  private static let catalogue = Catalogue(mixers)
+
+  private func plan(steps: Int = 6) throws -> ComparisonPlan {
+    var settings = ComparisonPlan.Settings()
+    (settings.network.width, settings.network.depth, settings.network.patch) = (8, 1, 2)
+    (settings.training.steps, settings.training.batchSize, settings.training.evaluations) = (steps, 10, 2)
+    return try ComparisonPlan(
+      task: Quarters(),
+      parts: ["average-pooling", "spatial-mlp"].map { try Self.catalogue.part($0) }, settings: settings,
+      partSettings: ["average-pooling": .object(["window": .integer(1)])], seeds: 2)
+  }
+
+  @Test func isRebuiltFromTheStore() throws {
+    try inTemporaryFolder { folder in
+      let path = folder + "/runs.sqlite"
+      let (id, result) = try plan().run(in: RunStore(path: path), command: "callosum compare")
+      #expect(result.arms.map(\.partID) == ["average-pooling", "spatial-mlp"])
+      #expect(result.arms.allSatisfy { $0.runs.map(\.seed) == [1, 2] && $0.parameters > 0 })
+      let runs = result.arms.flatMap(\.runs)
+      #expect(runs.allSatisfy { $0.testAccuracy != nil && $0.trainingSeconds > 0 && $0.imagesPerSecond > 0 })
+      #expect(runs.allSatisfy { $0.curve.map(\.step) == [3, 6] })
+      let points = runs.flatMap(\.curve)
+      #expect(points.allSatisfy { $0.trainingLoss != nil && $0.validationAccuracy != nil })
+      #expect(!result.wasInterrupted && result.task.validationImages == 100)
+      // Another process would see the same, in the table and in the report.
+      let again = try Comparison(run: id, in: RunStore(path: path))
+      #expect(again == result)
+      #expect(again.table.text == result.table.text && Report(again).text == Report(result).text)
+      let store = try RunStore(path: path)
+      #expect(try store.runs().map(\.status) == Array(repeating: .complete, count: 5))
+      #expect(throws: Mistake.self) { try Comparison(run: id + 1, in: store) }
+    }
+  }
+
+  /// Stopped in the middle of a run and resumed by a plan that was made from the store alone, a comparison
+  /// comes to the same curves and accuracies.
+  @Test(arguments: [3, 8, 14, 21]) func resumesToTheSameFigures(_ stop: Int) throws {
+    try inTemporaryFolder { folder in
+      try Setting().run {
+        let store = try RunStore(path: folder + "/runs.sqlite")
+        let whole = try plan().run(in: store, command: "").comparison
+        var batches = 0
+        let (id, part) = try plan().run(
+          in: store, command: "", progress: { _ in batches += 1 }, isCancelled: { batches >= stop })
+        #expect(part.wasInterrupted)
+        #expect(try store.run(id).status == .interrupted)
+        let again = try ComparisonPlan(
+          of: id, in: store, task: { _ in Quarters() }, catalogue: Self.catalogue)
+        let resumed = try again.run(in: store, command: "", resuming: id).comparison
+        func figures(_ comparison: Comparison) -> [[Double?]] {
+          comparison.arms.flatMap(\.runs).map { run in
+            [run.testAccuracy] + run.curve.flatMap { [$0.trainingLoss, $0.validationAccuracy] }
+          }
+        }
+        #expect(figures(resumed) == figures(whole))
+        #expect(!resumed.wasInterrupted)
+        #expect(resumed.configuration == whole.configuration)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: store.path + ".checkpoints").isEmpty)
+        #expect(throws: Mistake.self) { try again.run(in: store, command: "", resuming: id) }
+      }
+    }
+  }
+
+  @Test func tableAndExport() throws {
+    try inTemporaryFolder { folder in
+      let store = try RunStore(path: folder + "/runs.sqlite")
+      let a = try plan().run(in: store, command: "").id
+      let b = try plan(steps: 4).run(in: store, command: "").id
+      let table = try RunTable([a, b], in: store)
+      #expect(table.rows.map(\.arm) == ["average-pooling", "spatial-mlp", "average-pooling", "spatial-mlp"])
+      #expect(table.rows.allSatisfy { $0.count == 2 && $0.results["accuracy"]?.count == 2 })
+      #expect(table.differences.map(\.setting) == ["budget", "training.steps"])
+      #expect(table.differences.map(\.values) == [["6 steps of 10", "4 steps of 10"], ["6", "4"]])
+      let document = try RunDocument(try store.run(a + 1), in: store)
+      let lines = document.csv.split(separator: "\n")
+      #expect(lines.count == 4 + 3)
+      #expect(lines[0].hasPrefix("\(a + 1),\(a),comparison,quarters,average-pooling,1,complete,loss,3,"))
+      #expect(lines[4].hasPrefix("\(a + 1),\(a),comparison,quarters,average-pooling,1,complete,accuracy,,,"))
+      let columns = RunDocument.csvHeading.count { $0 == "," }
+      #expect(lines.allSatisfy { $0.count { $0 == "," } == columns })
+    }
+  }
+}
