@@ -58,6 +58,8 @@ let package = Package(
       path: "Sources/CommandLineTool"),
     .executableTarget(
       name: "FirstNetwork", dependencies: ["Callosum"], path: "Examples/FirstNetwork"),
+    .executableTarget(
+      name: "TwoHemispheres", dependencies: ["Callosum"], path: "Examples/TwoHemispheres"),
 
     .target(
       name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors"],
@@ -66,6 +68,9 @@ let package = Package(
     tests("Networks", see: ["Tensors", "Networks", "Contracts", "Mixers", "TestSupport"]),
     tests("Contracts", see: ["Tensors", "Networks", "Contracts"]),
     tests("Catalogue", see: ["Tensors", "Networks", "Contracts", "TestSupport"], and: ["Callosum"]),
+    tests("Learning", see: ["Learning", "Tensors", "Networks", "Contracts", "TestSupport"]),
+    tests("Memory", see: ["Memory", "Tensors", "Networks", "Contracts", "TestSupport"]),
+    tests("Modularity", see: ["TestSupport"], and: ["Callosum"]),
     tests("Tasks", see: ["Tasks", "Zlib", "Tensors", "Contracts", "TestSupport"]),
     tests("Lab", see: ["Lab", "Contracts", "Networks", "Tensors", "TestSupport"]),
     tests("CommandLine", see: ["TestSupport"]),
