@@ -13,7 +13,8 @@ private func wrong(_ a: Tensor, _ b: Tensor, _ relative: Double = 1e-5) -> Strin
       names == [
         "regions.focus.part.up.weight", "regions.focus.part.up.bias", "regions.focus.part.down.weight",
         "regions.focus.part.down.bias", "regions.left.part.bias", "regions.motor.part.weight",
-        "regions.motor.part.bias", "regions.right.part.weight", "regions.store.part.key.weight",
+        "regions.motor.part.bias", "regions.right.part.convolution.weight",
+        "regions.right.part.convolution.bias", "regions.store.part.key.weight",
         "regions.store.part.query.weight", "regions.store.part.value.weight",
         "regions.store.part.output.weight", "regions.store.part.strength.weight",
         "regions.store.part.strength.bias", "tracts.eye-left+right.route.weight",

@@ -35,7 +35,7 @@ private func rectangles(_ svg: String) -> [Rectangle] {
     }
     for from in 0..<8 {
       crowded.tracts.append(Tract("eye", to: "r\(from)"))
-      for to in 0..<8 where (from * 3 + to) % 2 == 0 {
+      for to in 0..<8 where (from * 3 + to) % 2 == 0 || to == 7 {
         crowded.tracts.append(
           Tract("r\(from)", to: "r\(to)", delay: to > from ? 2 : 0, learnable: to % 3 > 0))
       }
