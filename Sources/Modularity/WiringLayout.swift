@@ -130,7 +130,8 @@ struct WiringLayout {
       boxes[region].x = left[column]
       boxes[region].y = (middle[column][.region(region)] ?? 0) - boxes[region].height / 2 + shift
     }
-    let bottom = boxes.map(\.bottom).max() ?? 0
+    let lowest = middle.flatMap { column in column.map { $0.value + height($0.key) / 2 } }
+    let bottom = (lowest.max() ?? 0) + shift
     size = Point(x: x + side + WiringLayout.margin, y: bottom + WiringLayout.margin)
 
     // Where lines meet a box, in the order of where they come from and go to; loops lowest.

@@ -84,6 +84,23 @@ private func retina(rule: Choice?, optimiser: Choice? = nil) -> BrainPlan {
     #expect(zip(delta, start).contains { ($0 - $1).magnitude > 1e-4 })
   }
 
+  /// Without anything that learns by gradients there is still a loss, and the local region learns.
+  @Test func aBrainMayLearnByLocalRulesAlone() throws {
+    let plan = BrainPlan(output: "retina") {
+      Region("eye", part: "input")
+      Region("retina", part: Choice("linear", ["bias": false]), rule: "soft-hebb")
+      Tract("eye", to: "retina", through: "direct")
+    }
+    let brain = try Brain(plan, task)
+    let learner = try BrainLearner(brain)
+    let before = brain.weight("regions.retina.part.weight").floats
+    let batch = task.batch(.training, Array(0..<8))
+    let expected = task.objective.loss(brain(batch.inputs), batch).item
+    var random = RandomGenerator(seed: 1)
+    #expect(try learner.learn(batch, task.objective, using: &random) == expected)
+    #expect(brain.weight("regions.retina.part.weight").floats != before)
+  }
+
   @Test func frozenTractsStay() throws {
     var plan = retina(rule: nil)
     plan.tracts[1].learnable = false
