@@ -59,6 +59,8 @@ let package = Package(
         name: "CallosumTool", dependencies: ["Callosum", argumentParser], path: "Sources/CommandLineTool"),
       .executableTarget(
         name: "FirstNetwork", dependencies: ["Callosum"], path: "Examples/FirstNetwork"),
+      .executableTarget(
+        name: "TwoHemispheres", dependencies: ["Callosum"], path: "Examples/TwoHemispheres"),
 
       .target(
         name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors", "CallosumNetworks"],
@@ -70,4 +72,6 @@ let package = Package(
       tests("Tasks", see: ["Tasks", "Zlib", "Tensors", "Contracts", "TestSupport"]),
       tests("Lab", see: foundation + ["Mixers", "Lab", "TestSupport"]),
       tests("CommandLine", see: ["TestSupport"]),
-    ] + ["Learning", "Memory"].map { tests($0, see: foundation + [$0, "TestSupport"]) })
+    ] + ["Learning", "Memory", "Modularity"].map {
+      tests($0, see: foundation + [$0, "TestSupport"], and: ["Callosum"])
+    })

@@ -45,6 +45,9 @@ public final class Brain: Layer {
     using generator: inout RandomGenerator
   ) throws {
     let random = RandomGenerator(seed: generator.next())
+    for (index, tract) in plan.tracts.enumerated() {
+      try located(.tract(index), "tract '\(tract.name)'") { try tract.requireKnownWay(parts) }
+    }
     var views: [Int: InputView] = [:]
     for (index, region) in plan.regions.enumerated() where region.builtIn == .input {
       var own = random.stream("regions.\(region.name)")

@@ -53,6 +53,15 @@ extension Choice {
 }
 
 extension Tract {
+  /// - Throws: ``Mistake`` if nobody knows what it passes through.
+  func requireKnownWay(_ parts: Catalogue) throws {
+    let names = parts.parts.map(\.card.id) + Way.allCases.map(\.rawValue)
+    try expect(through.name != "delay", "a delay is a word of its own, such as delay: 3")
+    guard names.contains(through.name) else {
+      throw unknownName("way for a tract", through.name, in: names)
+    }
+  }
+
   /// What it passes through; nil where activity passes as it is.
   /// - Parameter targetWidth: Numbers per token that the (first) target puts out.
   func module(
@@ -82,11 +91,6 @@ extension Tract {
         .decoded(from: through.json, for: "router"), sourceWidth: source.width,
         inputs: targets.map(\.width), weights: weights, gain: gain, using: &generator)
     case nil:
-      let names = parts.parts.map(\.card.id) + Way.allCases.map(\.rawValue)
-      try expect(through.name != "delay", "a delay is a word of its own, such as delay: 3")
-      guard names.contains(through.name) else {
-        throw unknownName("way for a tract", through.name, in: names)
-      }
       return try parts.part(through.name).unit(
         through.json, in: Slot(width: source.width, tokens: source.tokens, grid: source.grid),
         using: &generator)

@@ -30,11 +30,12 @@ public final class Router: Module, Mechanism {
       + "differences")
 
   public static var trials: [Trial<Settings>] {
+    // Enough tokens that every target gets some.
     var two = Settings()
     two.k = 2
     return [
-      Trial(two, in: Slot(width: 5, outputWidth: 3, tokens: 2)),
-      Trial(Settings(), in: Slot(width: 2, outputWidth: 4, tokens: 1)),
+      Trial(two, in: Slot(width: 5, outputWidth: 3, tokens: 12)),
+      Trial(Settings(), in: Slot(width: 2, outputWidth: 4, tokens: 31)),
     ]
   }
 

@@ -215,7 +215,8 @@ public struct Wiring: Sendable {
         }
         grid = Slot.Grid(rows: given[0], columns: given[1])
       }
-      let input = keptWidth ?? width
+      // Units take what they put out; other parts say themselves what they can do with other widths.
+      let input = region.builtIn == .units ? width : keptWidth ?? width
       arrivals[index] = Field(tokens: tokens, width: input, grid: grid)
       known[index] = Field(tokens: tokens, width: width, grid: grid)
     }

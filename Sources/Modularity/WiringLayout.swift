@@ -130,7 +130,8 @@ struct WiringLayout {
       boxes[region].x = left[column]
       boxes[region].y = (middle[column][.region(region)] ?? 0) - boxes[region].height / 2 + shift
     }
-    let bottom = boxes.map(\.bottom).max() ?? 0
+    let lowest = middle.flatMap { column in column.map { $0.value + height($0.key) / 2 } }
+    let bottom = (lowest.max() ?? 0) + shift
     size = Point(x: x + side + WiringLayout.margin, y: bottom + WiringLayout.margin)
 
     // Where lines meet a box, in the order of where they come from and go to; loops lowest.
@@ -200,30 +201,30 @@ struct WiringLayout {
     }
   }
 
-  /// The column of each region, and which tracts lead back. A tract with a delay leads on where it can.
+  /// The column of each region, and which tracts lead back. One with a delay leads on unless it is part of
+  /// a loop.
   private static func columns(_ wiring: Wiring) -> (columns: [Int], isLoop: [Bool]) {
     var edges = wiring.ends.indices.filter { wiring.lags[$0] == 0 }
     var isLoop = wiring.lags.map { $0 > 0 }
-    func depths(_ edges: [Int]) -> [Int]? {
-      var depth = [Int](repeating: 0, count: wiring.plan.regions.count)
-      for _ in 0...depth.count {
-        var isSettled = true
-        for edge in edges {
-          for target in wiring.ends[edge].to where depth[target] <= depth[wiring.ends[edge].from] {
-            depth[target] = depth[wiring.ends[edge].from] + 1
-            isSettled = false
-          }
-        }
-        if isSettled { return depth }
+    for (tract, ends) in wiring.ends.enumerated() where wiring.lags[tract] > 0 {
+      var seen: Set<Int> = [], open = ends.to
+      while let region = open.popLast() {
+        guard seen.insert(region).inserted else { continue }
+        open += wiring.ends.filter { $0.from == region }.flatMap(\.to)
       }
-      return nil
-    }
-    for tract in wiring.ends.indices where wiring.lags[tract] > 0 {
-      if depths(edges + [tract]) != nil {
+      if !seen.contains(ends.from) {
         edges.append(tract)
         isLoop[tract] = false
       }
     }
-    return (depths(edges) ?? [Int](repeating: 0, count: wiring.plan.regions.count), isLoop)
+    // The edges left make no loop, so this settles.
+    var depth = [Int](repeating: 0, count: wiring.plan.regions.count)
+    for _ in depth.indices {
+      for edge in edges {
+        let (from, to) = wiring.ends[edge]
+        for target in to { depth[target] = max(depth[target], depth[from] + 1) }
+      }
+    }
+    return (depth, isLoop)
   }
 }

@@ -180,17 +180,10 @@ extension RunStore {
 /// JSON as the store keeps it.
 enum Text {
   static func of(_ value: some Encodable) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    return String(decoding: try encoder.encode(value), as: UTF8.self)
+    String(decoding: try ResultCoding.encoder(pretty: false).encode(value), as: UTF8.self)
   }
 
   static func value<Value: Decodable>(_ text: String, as type: Value.Type = Value.self) throws -> Value {
-    let decoder = JSONDecoder()
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    return try decoder.decode(type, from: Data(text.utf8))
+    try ResultCoding.decoder.decode(type, from: Data(text.utf8))
   }
 }

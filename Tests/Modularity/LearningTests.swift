@@ -1,0 +1,219 @@
+import Callosum
+import CallosumTestSupport
+import Testing
+
+/// A retina with a rule of its own before a cortex that learns by gradients.
+private func plan(rule: Choice?, passes: Bool? = nil, optimiser: Choice? = nil) -> BrainPlan {
+  BrainPlan(output: "motor") {
+    Region("eye", part: "input")
+    Region("lens", part: "linear", width: 6)
+    Region(
+      "retina", part: Choice("linear", ["bias": false]), width: 4, rule: rule, optimiser: optimiser,
+      passesGradient: passes)
+    Region("motor", part: "units")
+    Tract("eye", to: "lens", through: "direct")
+    Tract("lens", to: "retina", through: "direct")
+    Tract("retina", to: "motor")
+  }
+}
+
+private func retina(rule: Choice?, optimiser: Choice? = nil) -> BrainPlan {
+  BrainPlan(output: "motor") {
+    Region("eye", part: "input")
+    Region("retina", part: Choice("linear", ["bias": false]), width: 4, rule: rule, optimiser: optimiser)
+    Region("motor", part: "units")
+    Tract("eye", to: "retina", through: "direct")
+    Tract("retina", to: "motor")
+  }
+}
+
+@Suite struct BrainLearnerTests {
+  private let task = Numbers()
+
+  /// A local region moves by its rule alone, whatever the loss.
+  @Test func aLocalRegionFollowsItsRule() throws {
+    let brain = try Brain(retina(rule: "oja", optimiser: Choice("sgd", ["learningRate": 0.1])), task)
+    let learner = try BrainLearner(brain)
+    let before = brain.weight("regions.retina.part.weight")
+    let x = task.batch(.training, Array(0..<8)).inputs
+    let y = linear(x, weight: before)
+    let yT = y.swappedAxes(0, 1)
+    let change = (matmul(yT, x) - matmul(matmul(yT, y), before)) * (1.0 / 8)
+    try learner.learn(x) { ($0 * 1000).sum() }
+    let expected = before + change * 0.1
+    let problem = CallosumTestSupport.Comparison(
+      brain.weight("regions.retina.part.weight"), expected, within: Tolerance(relative: 1e-5, ofLargest: 1e-6)
+    ).problem
+    #expect(problem == nil)
+  }
+
+  /// Below a local region nothing learns by gradients, unless it lets them pass.
+  @Test func gradientsPassOnlyWhereTheyMay() throws {
+    #expect(
+      problem(plan(rule: "oja"), task)
+        == "region 'lens' cannot learn: no derivative of the answer of 'motor' reaches it; a tract that leads"
+        + " there, or a rule that needs none, would do")
+    let brain = try Brain(plan(rule: "oja", passes: true), task)
+    let learner = try BrainLearner(brain)
+    let lens = brain.weight("regions.lens.part.weight").floats
+    let batch = task.batch(.training, Array(0..<8))
+    var random = RandomGenerator(seed: 1)
+    try learner.learn(batch, task.objective, using: &random)
+    #expect(brain.weight("regions.lens.part.weight").floats != lens)
+  }
+
+  /// The delta rule is told its output's error, over all steps, and gives what backpropagation does.
+  @Test func theDeltaRuleEqualsBackpropagation() throws {
+    func learned(_ rule: Choice?) throws -> [Float] {
+      var plan = retina(rule: rule, optimiser: Choice("sgd", ["learningRate": 0.1]))
+      plan.steps = 3
+      plan.tracts[1] = Tract("retina", to: "motor", weights: .orthogonal)
+      plan.tracts.append(Tract("motor", to: "motor"))
+      let brain = try Brain(plan, task)
+      let learner = try BrainLearner(brain)
+      learner.clipNorm = 0
+      let batch = task.batch(.training, Array(0..<8))
+      var random = RandomGenerator(seed: 1)
+      try learner.learn(batch, task.objective, using: &random)
+      return brain.weight("regions.retina.part.weight").floats
+    }
+    let start = try Brain(retina(rule: nil), task).weight("regions.retina.part.weight").floats
+    let (delta, gradient) = (try learned("delta-rule"), try learned("backpropagation"))
+    for (a, b) in zip(delta, gradient) { #expect((a - b).magnitude < 1e-6) }
+    #expect(try learned(nil) == gradient)
+    #expect(zip(delta, start).contains { ($0 - $1).magnitude > 1e-4 })
+  }
+
+  /// Without anything that learns by gradients there is still a loss, and the local region learns.
+  @Test func aBrainMayLearnByLocalRulesAlone() throws {
+    let plan = BrainPlan(output: "retina") {
+      Region("eye", part: "input")
+      Region("retina", part: Choice("linear", ["bias": false]), rule: "soft-hebb")
+      Tract("eye", to: "retina", through: "direct")
+    }
+    let brain = try Brain(plan, task)
+    let learner = try BrainLearner(brain)
+    let before = brain.weight("regions.retina.part.weight").floats
+    let batch = task.batch(.training, Array(0..<8))
+    let expected = task.objective.loss(brain(batch.inputs), batch).item
+    var random = RandomGenerator(seed: 1)
+    #expect(try learner.learn(batch, task.objective, using: &random) == expected)
+    #expect(brain.weight("regions.retina.part.weight").floats != before)
+  }
+
+  @Test func frozenTractsStay() throws {
+    var plan = retina(rule: nil)
+    plan.tracts[1].learnable = false
+    let brain = try Brain(plan, task)
+    let before = brain.weights().mapValues(\.floats)
+    let learner = try BrainLearner(brain)
+    var random = RandomGenerator(seed: 1)
+    for _ in 0..<3 { try learner.learn(task.batch(.training, [1, 2]), task.objective, using: &random) }
+    for (name, value) in brain.weights() {
+      #expect((value.floats == before[name]) == (name == "tracts.retina-motor.weight"), "\(name)")
+    }
+  }
+
+  /// Each region's own optimiser and rate; the plan's for the others.
+  @Test func optimisersAreEachRegionsOwn() throws {
+    var plan = retina(rule: nil, optimiser: Choice("sgd", ["learningRate": 0.5]))
+    plan.optimiser = Choice("sgd", ["learningRate": 0.25])
+    let brain = try Brain(plan, task)
+    let learner = try BrainLearner(brain)
+    learner.clipNorm = 0
+    learner.rateFactor = 0.5
+    let batch = task.batch(.training, Array(0..<8))
+    let parameters = brain.parameters()
+    let before = parameters.map(\.value)
+    let (_, gradients) = valueAndGradient(by: parameters) {
+      task.objective.loss(brain(batch.inputs), batch)
+    }
+    var random = RandomGenerator(seed: 1)
+    try learner.learn(batch, task.objective, using: &random)
+    for (index, parameter) in parameters.enumerated() {
+      let rate = parameter.name.hasPrefix("regions.retina.") ? 0.25 : 0.125
+      let expected = before[index] - gradients[index] * rate
+      let problem = CallosumTestSupport.Comparison(
+        parameter.value, expected, within: Tolerance(relative: 1e-5, ofLargest: 1e-6)
+      ).problem
+      #expect(problem == nil, "\(parameter.name)")
+    }
+    plan.regions[1].optimiser = Choice("sgd", ["rate": 1])
+    let wrong = try Brain(plan, task)
+    let error = #expect(throws: BrainError.self) { try BrainLearner(wrong) }
+    #expect(error?.place == .region(1))
+    #expect(error?.description.contains("unknown key 'rate'") == true)
+  }
+
+  /// In one run or in two with a file between: the same bits.
+  @Test func resumedTrainingHasTheSameBits() throws {
+    try inTemporaryFolder { folder in
+      try Setting().run {
+        var plan = retina(rule: Choice("soft-hebb", ["temperature": 0.5]))
+        plan.regions[1].optimiser = Choice("sgd", ["momentum": 0.9])
+        var settings = BrainTraining.Settings()
+        settings.steps = 12
+        settings.batchSize = 8
+        func fresh(seed: UInt64 = 5) throws -> BrainTraining {
+          try BrainTraining(plan, on: task, parts: .all, settings: settings, seed: seed)
+        }
+        let whole = try fresh(), first = try fresh(), second = try fresh()
+        while !whole.isDone { try whole.advance() }
+        for _ in 0..<5 { try first.advance() }
+        try first.save(to: folder + "/half")
+        try second.resume(from: folder + "/half")
+        while !second.isDone { try second.advance() }
+        #expect(second.losses == whole.losses)
+        #expect(second.brain.weights().mapValues(\.floats) == whole.brain.weights().mapValues(\.floats))
+        #expect(whole.score()?.count == 60)
+        let other = try fresh(seed: 6)
+        let error = #expect(throws: Mistake.self) { try other.resume(from: folder + "/half") }
+        #expect(error?.description == "\(folder)/half is of another training: its seed differs")
+      }
+    }
+  }
+}
+
+@Suite struct ExampleTests {
+  /// What each learns in a small run on Fashion-MNIST; chance is 0.1.
+  @Test(arguments: [
+    ("two-hemispheres", 120, 0.72), ("one-hemisphere", 120, 0.72), ("local-eye", 200, 0.5),
+    ("memory-loop", 160, 0.45),
+  ]) func composedNetworksLearn(_ name: String, _ steps: Int, _ accuracy: Double) throws {
+    let plan = try BrainFile(path: exampleFile(name)).plan
+    var settings = BrainTraining.Settings()
+    settings.steps = steps
+    let training = try BrainTraining(
+      plan, on: try FashionMNISTTask(), parts: .all, settings: settings, seed: 1)
+    while !training.isDone { try training.advance() }
+    let score = try #require(training.score(limit: 1000)?.mean)
+    #expect(score > accuracy, "\(score)")
+  }
+
+  /// The hemispheres that are compared have the same size.
+  @Test func hemispheresAreOfEqualSize() throws {
+    let task = try FashionMNISTTask()
+    let counts = try ["two-hemispheres", "one-hemisphere"].map {
+      Double(try Brain(try BrainFile(path: exampleFile($0)).plan, task).parameterCount)
+    }
+    #expect((counts[0] / counts[1] - 1).magnitude < 0.01, "\(counts)")
+  }
+
+  /// The retina finds the components of the image patches that it sees.
+  @Test func theLocalRetinaFindsComponents() throws {
+    let plan = try BrainFile(path: exampleFile("local-eye")).plan
+    let task = try FashionMNISTTask()
+    var settings = BrainTraining.Settings()
+    settings.steps = 200
+    settings.schedule = .constant
+    let training = try BrainTraining(plan, on: task, parts: .all, settings: settings, seed: 1)
+    while !training.isDone { try training.advance() }
+    let images = task.batch(.training, Array(0..<500)).inputs
+    let patches = images.reshaped(500, 7, 4, 7, 4).transposed(0, 1, 3, 2, 4).reshaped(-1, 16)
+    let (_, vectors) = eigh(matmul(patches.swappedAxes(0, 1), patches))
+    let first = vectors.swappedAxes(0, 1).sliced(axis: 0, from: 15)
+    let w = training.brain.weight("regions.retina.part.weight").sliced(axis: 0, to: 1)
+    let cosine = (w * first).sum().item / sqrt(square(w).sum()).item
+    #expect(cosine.magnitude > 0.99, "\(cosine)")
+  }
+}
