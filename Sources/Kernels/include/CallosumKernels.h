@@ -139,6 +139,34 @@ typedef struct {
   size_t pad_y, pad_x;
 } callosum_window;
 
+/// The part of a pooling window along one axis that lies within the data: `count` elements from
+/// `place` on. `divisor` is what an average counts.
+typedef struct {
+  size_t place, count, divisor;
+} callosum_span;
+
+/// Windows over channels-last data [batch, depth, height, width, channels], which are the product of
+/// the spans of three axes; spans[axis] has output[axis] entries.
+typedef struct {
+  size_t batch, channels;
+  size_t size[3], output[3], dilation[3];
+  const callosum_span *spans[3];
+} callosum_pooling;
+
+enum callosum_interpolation { callosum_nearest, callosum_linear, callosum_cubic };
+enum callosum_border { callosum_border_zeros, callosum_border_reflect, callosum_border_replicate };
+
+/// Sampling of channels-last data [batch, spatial..., channels] at `places` coordinates per batch row.
+typedef struct {
+  size_t batch, places, channels;
+  int axes;
+  size_t size[3];
+  enum callosum_interpolation interpolation;
+  enum callosum_border border;
+  /// Whether -1 and 1 are the centres of the border elements, or their outer edges.
+  bool align_corners;
+} callosum_grid;
+
 /// Leaky integrate-and-fire neurons: `lanes` of them, of which lane l uses leak[l % leaks].
 typedef struct {
   size_t time, lanes, leaks;
