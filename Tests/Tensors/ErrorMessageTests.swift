@@ -6,7 +6,8 @@ import Testing
 enum Mistake: String, CaseIterable, Codable, Sendable {
   case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask,
     outside, recurrence, spikes, cell
-  case transposedConvolution, outputPadding, kernelSpan, unfolding, folding, shuffle, pooling, bins, grid, resize
+  case transposedConvolution, outputPadding, kernelSpan, unfolding, folding, shuffle, pooling, bins, grid
+  case resize
   case notSquare, singular, notPositive, notFinite, rank, triangle
 
   func make() {
@@ -89,7 +90,8 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
       "convolutionTransposed: output padding [2] must be less than stride [2] or dilation [1] per axis"
     case .kernelSpan:
       "convolution: the kernel spans 5 along axis 1, more than input [1, 4, 3] and padding"
-    case .unfolding: "unfold: kernel [3], stride [1], padding [(before: 0, after: 0)] and dilation [1] do not suit"
+    case .unfolding:
+      "unfold: kernel [3], stride [1], padding [(before: 0, after: 0)] and dilation [1] do not suit"
     case .folding: "fold: size [5, 5] has [3, 3] windows of [3, 3], got [2, 4, 4, 27]"
     case .shuffle:
       "pixelShuffle: [2, 3, 3, 6] needs channels in blocks of factor 2 along each of 2 axes"

@@ -98,13 +98,19 @@ struct FusedCall: Sendable, CustomTestStringConvertible {
       conv2d($0[0], weight: $0[1], bias: $0[2], padding: (1, 1), groups: 67)
     },
     FusedCall("depthwise 3x3 with stride", [3, 28, 27, 131], [131, 3, 3, 1], [131]) {
-      conv2d($0[0], weight: $0[1], bias: $0[2], stride: (2, 3), padding: (1, 0), dilation: (1, 2), groups: 131)
+      conv2d(
+        $0[0], weight: $0[1], bias: $0[2], stride: (2, 3), padding: (1, 0), dilation: (1, 2), groups: 131)
     },
     FusedCall("depthwise over lines", [3, 67, 33], [33, 4, 1]) {
       conv1d($0[0], weight: $0[1], padding: 3, groups: 33)
     },
     FusedCall("depthwise, one window wide", [2, 9, 3, 65], [65, 3, 3, 1]) {
       conv2d($0[0], weight: $0[1], stride: (4, 4), padding: (2, 1), groups: 65)
+    },
+    FusedCall("depthwise over volumes", [2, 6, 9, 7, 19], [19, 2, 3, 3, 1], [19]) {
+      conv3d(
+        $0[0], weight: $0[1], bias: $0[2], stride: (2, 1, 2), padding: (1, 1, 0), dilation: (1, 2, 1),
+        groups: 19)
     },
     FusedCall("transposed convolution", [2, 9, 11, 35], [33, 4, 3, 35], [33]) {
       convTransposed2d(
@@ -119,6 +125,7 @@ struct FusedCall: Sendable, CustomTestStringConvertible {
     FusedCall("gridSample, reflected", [2, 7, 8, 9, 3], [2, 131, 3]) {
       gridSample($0[0], at: $0[1] * 2, mode: .reflect, alignCorners: true)
     },
+    FusedCall("gridSample, five channels", [2, 13, 5], [2, 67, 1]) { gridSample($0[0], at: $0[1]) },
     FusedCall("gridSample, cubic", [2, 13, 9, 19], [2, 67, 2]) {
       gridSample($0[0], at: $0[1], by: .cubic, mode: .replicate)
     },

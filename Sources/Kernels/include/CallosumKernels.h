@@ -131,12 +131,13 @@ typedef struct {
   size_t mask_batch, mask_head, mask_query, mask_key;
 } callosum_attention_job;
 
-/// A window over two spatial axes of a channels-last image [batch, height, width, channels].
+/// A window over three spatial axes of channels-last data [batch, depth, height, width, channels].
 typedef struct {
-  size_t batch, height, width, channels, out_height, out_width;
-  size_t kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x;
-  /// Zero padding before the first row and column (what follows is implied by the output size).
-  size_t pad_y, pad_x;
+  size_t batch, depth, height, width, channels, out_depth, out_height, out_width;
+  size_t kernel_z, kernel_y, kernel_x, stride_z, stride_y, stride_x;
+  size_t dilation_z, dilation_y, dilation_x;
+  /// Zero padding before the first plane, row and column (what follows is implied by the output size).
+  size_t pad_z, pad_y, pad_x;
 } callosum_window;
 
 /// The part of a pooling window along one axis that lies within the data: `count` elements from

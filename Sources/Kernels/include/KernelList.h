@@ -177,7 +177,8 @@ KERNEL(attention, (const callosum_attention_job *job, float *y, float *lse), (jo
 KERNEL(attention_backward, (const callosum_attention_job *job, const float *y, const float *lse, const float *gy, float *gq, float *gk, float *gv),
        (job, y, lse, gy, gq, gk, gv))
 
-// MARK: Depthwise convolution (vector/DepthwiseConvolution.h), weights [kernel_y, kernel_x, channels]
+// MARK: Depthwise convolution (vector/DepthwiseConvolution.h), weights
+// [kernel_z, kernel_y, kernel_x, channels]
 // bias may be NULL.
 KERNEL(depthwise, (const callosum_window *window, const float *x, const float *w, const float *bias, float *y), (window, x, w, bias, y))
 KERNEL(depthwise_backward_input, (const callosum_window *window, const float *w, const float *gy, float *gx), (window, w, gy, gx))

@@ -1,11 +1,12 @@
 // Depthwise convolution, channels last: every channel has its own small kernel. Nothing is copied
-// (but see DepthwisePacked.h for large kernels): a few neighbouring outputs at a time are sums of pixels at fixed distances times weights, for one
-// vector of channels after the other. The derivative for the input is the same job over the
-// gradient, where only every stride-th tap meets a pixel: which ones repeats with the stride.
+// (but see DepthwisePacked.h for large kernels): a few neighbouring outputs at a time are sums of
+// pixels at fixed distances times weights, for one vector of channels after the other. The
+// derivative for the input is the same job over the gradient, where only every stride-th tap meets
+// a pixel: which ones repeats with the stride.
 
-// Along one axis, output o = period * m + r sums the taps t of class r, those of `first[r]` to before
-// `first[r + 1]`: weight `tap[t]` times the pixel at m * step + `offset[t]`. From m = `low[r]` to
-// before `high[r]` all of these lie within the source.
+// Along one axis, output o = period * m + r sums the taps t of class r, those of `first[r]` to
+// before `first[r + 1]`: weight `tap[t]` times the pixel at m * step + `offset[t]`. From m = `low[r]`
+// to before `high[r]` all of these lie within the source.
 struct depthwise_axis {
   size_t size, outputs, kernel, period, step;
   size_t *first, *tap, *low, *high;
@@ -16,7 +17,7 @@ struct depthwise_job {
   const float *source, *w, *bias, *gy;
   float *out, *sums;
   size_t batch, channels;
-  struct depthwise_axis y, x;
+  struct depthwise_axis z, y, x;
   size_t parts;
 };
 
@@ -74,26 +75,32 @@ struct depthwise_terms {
 };
 
 static struct depthwise_terms begin_terms(const struct depthwise_job *job) {
-  size_t taps = job->y.kernel * job->x.kernel;
+  size_t taps = job->z.kernel * job->y.kernel * job->x.kernel;
   size_t *tap = depthwise_scratch(2 * taps * sizeof(size_t));
   return (struct depthwise_terms){0, tap, tap + taps};
 }
 static void end_terms(const struct depthwise_job *job, struct depthwise_terms terms) {
-  callosum_free(terms.tap, 2 * job->y.kernel * job->x.kernel * sizeof(size_t));
+  callosum_free(terms.tap, 2 * job->z.kernel * job->y.kernel * job->x.kernel * sizeof(size_t));
 }
 
 // The terms of output (row, period * m + r) of an image that lie within it.
 static void find_terms(const struct depthwise_job *job, size_t row, size_t r, size_t m,
                        struct depthwise_terms *terms) {
-  const struct depthwise_axis *y = &job->y, *x = &job->x;
-  size_t ry = row % y->period, my = row / y->period, line, column;
+  const struct depthwise_axis *z = &job->z, *y = &job->y, *x = &job->x;
+  size_t out_z = row / y->outputs, out_y = row % y->outputs, plane, line, column;
+  size_t rz = out_z % z->period, ry = out_y % y->period;
   terms->count = 0;
-  for (size_t ty = y->first[ry]; ty < y->first[ry + 1]; ty++) {
-    if (!tap_place(y, ty, my, &line)) continue;
-    for (size_t tx = x->first[r]; tx < x->first[r + 1]; tx++) {
-      if (!tap_place(x, tx, m, &column)) continue;
-      terms->tap[terms->count] = (y->tap[ty] * x->kernel + x->tap[tx]) * job->channels;
-      terms->place[terms->count++] = (line * x->size + column) * job->channels;
+  for (size_t tz = z->first[rz]; tz < z->first[rz + 1]; tz++) {
+    if (!tap_place(z, tz, out_z / z->period, &plane)) continue;
+    for (size_t ty = y->first[ry]; ty < y->first[ry + 1]; ty++) {
+      if (!tap_place(y, ty, out_y / y->period, &line)) continue;
+      size_t taps = (z->tap[tz] * y->kernel + y->tap[ty]) * x->kernel;
+      size_t pixels = (plane * y->size + line) * x->size;
+      for (size_t tx = x->first[r]; tx < x->first[r + 1]; tx++) {
+        if (!tap_place(x, tx, m, &column)) continue;
+        terms->tap[terms->count] = (taps + x->tap[tx]) * job->channels;
+        terms->place[terms->count++] = (pixels + column) * job->channels;
+      }
     }
   }
 }
@@ -120,7 +127,8 @@ INLINE void depthwise_output(int count, const struct depthwise_terms *terms, con
   for (int j = 0; j < count; j++) sum[j] = bias ? load(bias + j * LANES) : splat(0);
   for (size_t t = 0; t < terms->count; t++)
     for (int j = 0; j < count; j++)
-      sum[j] = fma_(load(x + terms->place[t] + j * LANES), load(w + terms->tap[t] + j * LANES), sum[j]);
+      sum[j] = fma_(load(x + terms->place[t] + j * LANES), load(w + terms->tap[t] + j * LANES),
+                    sum[j]);
   for (int j = 0; j < count; j++) store(y + j * LANES, sum[j]);
 }
 
@@ -139,13 +147,18 @@ INLINE void depthwise_pixels(int count, const struct depthwise_job *job,
                       job->bias ? load_part(job->bias + c, left) : splat(0), y + c, apart);
 }
 
+// Rows of outputs, and numbers in the source, of one image.
+INLINE size_t rows_of(const struct depthwise_job *job) { return job->z.outputs * job->y.outputs; }
+INLINE size_t image_size(const struct depthwise_job *job) {
+  return job->z.size * job->y.size * job->x.size * job->channels;
+}
+
 static void depthwise_rows(void *context, size_t begin, size_t end) {
   const struct depthwise_job *job = context;
   const struct depthwise_axis *x = &job->x;
   struct depthwise_terms terms = begin_terms(job);
   for (size_t row = begin; row < end; row++) {
-    size_t image_size = job->y.size * x->size * job->channels;
-    const float *image = job->source + row / job->y.outputs * image_size;
+    const float *image = job->source + row / rows_of(job) * image_size(job);
     float *y = job->out + row * x->outputs * job->channels;
     for (size_t r = 0; r < x->period; r++) {
       size_t all = (x->outputs + x->period - 1 - r) / x->period;
@@ -153,7 +166,7 @@ static void depthwise_rows(void *context, size_t begin, size_t end) {
         // Outputs at the borders stand alone; those between have the same terms, in equal groups.
         size_t inner = m >= x->low[r] && m < x->high[r] ? x->high[r] - m : 1;
         count = inner / ((inner + depthwise_block - 1) / depthwise_block);
-        find_terms(job, row % job->y.outputs, r, m, &terms);
+        find_terms(job, row % rows_of(job), r, m, &terms);
         float *q = y + (x->period * m + r) * job->channels;
         WITH_CONSTANT(count, depthwise_pixels(N, job, &terms, image, q))
       }
@@ -164,32 +177,45 @@ static void depthwise_rows(void *context, size_t begin, size_t end) {
 
 // Rows worth a thread of their own: about 10 microseconds of multiplications.
 static size_t depthwise_grain(const struct depthwise_job *job) {
-  size_t per_row = job->x.outputs * (job->channels / LANES + 1) * job->y.kernel * job->x.kernel;
-  return 20000 / per_row + 1;
+  size_t taps = job->z.kernel * job->y.kernel * job->x.kernel;
+  return 20000 / (job->x.outputs * (job->channels / LANES + 1) * taps) + 1;
 }
 
-static void run_depthwise(struct depthwise_job *job) {
-  callosum_parallel(job->batch * job->y.outputs, depthwise_grain(job), depthwise_rows, job);
+static void end_axes(struct depthwise_job *job) {
+  end_axis(&job->z);
   end_axis(&job->y);
   end_axis(&job->x);
 }
 
+static void run_depthwise(struct depthwise_job *job) {
+  callosum_parallel(job->batch * rows_of(job), depthwise_grain(job), depthwise_rows, job);
+  end_axes(job);
+}
+
+static struct depthwise_axis depthwise_axis(size_t size, size_t outputs, size_t kernel,
+                                            size_t stride, size_t dilation, size_t pad,
+                                            bool reversed) {
+  struct depthwise_axis a = {.size = size, .outputs = outputs, .kernel = kernel};
+  if (reversed) a.size = outputs, a.outputs = size;
+  plan_axis(&a, stride, dilation, pad, reversed);
+  return a;
+}
+
 static struct depthwise_job depthwise_job(const callosum_window *c, bool reversed) {
   struct depthwise_job job = {.batch = c->batch, .channels = c->channels};
-  job.y = (struct depthwise_axis){.size = c->height, .outputs = c->out_height, .kernel = c->kernel_y};
-  job.x = (struct depthwise_axis){.size = c->width, .outputs = c->out_width, .kernel = c->kernel_x};
-  if (reversed) {
-    job.y.size = c->out_height, job.y.outputs = c->height;
-    job.x.size = c->out_width, job.x.outputs = c->width;
-  }
-  plan_axis(&job.y, c->stride_y, c->dilation_y, c->pad_y, reversed);
-  plan_axis(&job.x, c->stride_x, c->dilation_x, c->pad_x, reversed);
+  job.z = depthwise_axis(c->depth, c->out_depth, c->kernel_z, c->stride_z, c->dilation_z, c->pad_z,
+                         reversed);
+  job.y = depthwise_axis(c->height, c->out_height, c->kernel_y, c->stride_y, c->dilation_y,
+                         c->pad_y, reversed);
+  job.x = depthwise_axis(c->width, c->out_width, c->kernel_x, c->stride_x, c->dilation_x, c->pad_x,
+                         reversed);
   return job;
 }
 
 // Many taps per output pay for a copy of the pixels.
 static bool packs(const callosum_window *c) {
-  return c->kernel_y * c->kernel_x > 9 && c->stride_y == 1 && c->stride_x == 1;
+  return c->depth == 1 && c->kernel_z == 1 && c->kernel_y * c->kernel_x > 9 && c->stride_y == 1 &&
+         c->stride_x == 1;
 }
 
 static void depthwise(const callosum_window *c, const float *x, const float *w, const float *bias,
@@ -233,10 +259,10 @@ static void depthwise_weight_rows(const struct depthwise_job *job, size_t row, f
                                   struct depthwise_terms *terms) {
   const struct depthwise_axis *x = &job->x;
   size_t channels = job->channels, step = x->step * channels;
-  const float *image = job->source + row / job->y.outputs * job->y.size * x->size * channels;
+  const float *image = job->source + row / rows_of(job) * image_size(job);
   for (size_t m = 0, count; m < x->outputs; m += count) {
     count = m >= x->low[0] && m < x->high[0] ? x->high[0] - m : 1;
-    find_terms(job, row % job->y.outputs, 0, m, terms);
+    find_terms(job, row % rows_of(job), 0, m, terms);
     const float *gy = job->gy + (row * x->outputs + m) * channels;
     size_t groups = (terms->count + depthwise_block - 1) / depthwise_block;
     for (size_t c = 0; c < channels; c += LANES) {
@@ -259,7 +285,8 @@ static void depthwise_weight_rows(const struct depthwise_job *job, size_t row, f
 
 static void depthwise_weight_parts(void *context, size_t begin, size_t end) {
   const struct depthwise_job *job = context;
-  size_t rows = job->batch * job->y.outputs, length = padded(job->y.kernel * job->x.kernel * job->channels);
+  size_t rows = job->batch * rows_of(job), taps = job->z.kernel * job->y.kernel * job->x.kernel;
+  size_t length = padded(taps * job->channels);
   struct depthwise_terms terms = begin_terms(job);
   for (size_t part = begin; part < end; part++) {
     size_t stop = part_begin(rows, job->parts, part + 1);
@@ -277,12 +304,11 @@ static void depthwise_backward_weights(const callosum_window *c, const float *x,
   }
   struct depthwise_job job = depthwise_job(c, false);
   job.source = x, job.gy = gy;
-  size_t count = c->kernel_y * c->kernel_x * c->channels, length = padded(count);
-  job.parts = callosum_part_count(job.batch * job.y.outputs, depthwise_grain(&job));
+  size_t count = c->kernel_z * c->kernel_y * c->kernel_x * c->channels, length = padded(count);
+  job.parts = callosum_part_count(job.batch * rows_of(&job), depthwise_grain(&job));
   job.sums = begin_sums(job.parts, length);
   callosum_parallel(job.parts, 1, depthwise_weight_parts, &job);
   add_parts(job.sums, job.parts, length, 0, gw, count);
   end_sums(job.sums, job.parts, length);
-  end_axis(&job.y);
-  end_axis(&job.x);
+  end_axes(&job);
 }

@@ -1,8 +1,8 @@
-// Depthwise convolution with a large kernel and stride 1 (the rest is in DepthwiseConvolution.h). A job
-// item is one vector of channels of one image (of a band of its rows, if it is large). Its pixels are
-// first packed side by side into a buffer with the padding written out; then the loops know no
-// borders, and neighbouring pixels share no cache set, which pays where each is read many times. The
-// derivative for the input is the same job with gradient and flipped kernel.
+// Depthwise convolution with a large kernel and stride 1 (the rest is in DepthwiseConvolution.h). A
+// job item is one vector of channels of one image (of a band of its rows, if it is large). Its
+// pixels are first packed side by side into a buffer with the padding written out; then the loops
+// know no borders, and neighbouring pixels share no cache set, which pays where each is read many
+// times. The derivative for the input is the same job with gradient and flipped kernel.
 
 enum {
   depthwise_block = 10,       // sums kept in registers

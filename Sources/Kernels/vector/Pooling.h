@@ -11,7 +11,9 @@ struct pooling_job {
 
 INLINE void store_indices(int32_t *p, vi x, size_t left) { store_some((float *)p, (vf)x, left); }
 
-INLINE size_t image_pixels(const callosum_pooling *w) { return w->size[0] * w->size[1] * w->size[2]; }
+INLINE size_t image_pixels(const callosum_pooling *w) {
+  return w->size[0] * w->size[1] * w->size[2];
+}
 INLINE size_t image_rows(const callosum_pooling *w) { return w->output[0] * w->output[1]; }
 
 // What the windows of one row of outputs share.

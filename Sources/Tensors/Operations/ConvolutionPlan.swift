@@ -43,7 +43,7 @@ struct ConvolutionPlan {
   }
 
   /// One kernel per channel: a kernel of our own, because the library is slow at it.
-  private var isDepthwise: Bool { windows.axes <= 2 && groups == inputs && groups == outputs }
+  private var isDepthwise: Bool { groups == inputs && groups == outputs && groups > 1 }
 
   var multiplyAccumulates: Int { yShape.elementCount * depth }
 
@@ -141,18 +141,21 @@ struct ConvolutionPlan {
 
   // MARK: Depthwise
 
-  /// A signal is an image of one row.
+  /// A signal is an image of one row, an image a volume of one plane.
   private var window: callosum_window {
-    func pair(_ values: [Int], _ missing: Int) -> (y: Int, x: Int) {
-      values.count == 1 ? (missing, values[0]) : (values[0], values[1])
+    func triple(_ values: [Int], _ missing: Int) -> (z: Int, y: Int, x: Int) {
+      let v = [Int](repeating: missing, count: 3 - values.count) + values
+      return (v[0], v[1], v[2])
     }
-    let (size, output) = (pair(windows.spatial, 1), pair(windows.output, 1))
-    let (kernel, stride) = (pair(windows.kernel, 1), pair(windows.stride, 1))
-    let (dilation, pad) = (pair(windows.dilation, 1), pair(windows.before, 0))
+    let (size, output) = (triple(windows.spatial, 1), triple(windows.output, 1))
+    let (kernel, stride) = (triple(windows.kernel, 1), triple(windows.stride, 1))
+    let (dilation, pad) = (triple(windows.dilation, 1), triple(windows.before, 0))
     return callosum_window(
-      batch: batch, height: size.y, width: size.x, channels: inputs, out_height: output.y,
-      out_width: output.x, kernel_y: kernel.y, kernel_x: kernel.x, stride_y: stride.y, stride_x: stride.x,
-      dilation_y: dilation.y, dilation_x: dilation.x, pad_y: pad.y, pad_x: pad.x)
+      batch: batch, depth: size.z, height: size.y, width: size.x, channels: inputs, out_depth: output.z,
+      out_height: output.y, out_width: output.x, kernel_z: kernel.z, kernel_y: kernel.y,
+      kernel_x: kernel.x, stride_z: stride.z, stride_y: stride.y, stride_x: stride.x,
+      dilation_z: dilation.z, dilation_y: dilation.y, dilation_x: dilation.x, pad_z: pad.z, pad_y: pad.y,
+      pad_x: pad.x)
   }
 
   private func taps(of w: Tensor) -> Tensor { w.reshaped([inputs, windows.taps]).transposed().packed }

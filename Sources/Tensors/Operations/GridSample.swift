@@ -92,7 +92,9 @@ private struct Grid {
       taps(flat.sliced(axis: 2, from: axis, to: axis + 1).squeezed(axis: 2), sizes[axis])
     }
     let elements = x.reshaped([batch * sizes.elementCount, channels])
-    var terms = [(index: Tensor.arange(batch).reshaped([batch, 1]), weight: Tensor.ones([1], dtype: x.dtype))]
+    var terms = [
+      (index: Tensor.arange(batch).reshaped([batch, 1]), weight: Tensor.ones([1], dtype: x.dtype))
+    ]
     for (axis, size) in sizes.enumerated() {
       terms = terms.flatMap { term in
         found[axis].map { at, weight in
@@ -152,6 +154,7 @@ private struct Grid {
   }
 
   private func value(_ coefficients: [Double], _ t: Tensor) -> Tensor {
-    coefficients.dropLast().reversed().reduce(t.constant(coefficients[coefficients.count - 1])) { $0 * t + $1 }
+    let highest = t.constant(coefficients[coefficients.count - 1])
+    return coefficients.dropLast().reversed().reduce(highest) { $0 * t + $1 }
   }
 }

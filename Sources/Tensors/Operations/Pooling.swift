@@ -127,7 +127,8 @@ private func pooledByMaximum(_ name: StaticString, _ x: Tensor, _ plan: PoolingP
       let y = Tensor(uninitialized: plan.yShape, .float32)
       let winner = Tensor(uninitialized: plan.yShape, .int32)
       plan.run {
-        callosum_max_pool($0, x.pointer(as: Float.self), y.pointer(as: Float.self), winner.pointer(as: Int32.self))
+        callosum_max_pool(
+          $0, x.pointer(as: Float.self), y.pointer(as: Float.self), winner.pointer(as: Int32.self))
       }
       return (
         y,
@@ -235,7 +236,8 @@ private struct PoolingPlan {
     (all + spans.joined()).withUnsafeBufferPointer { start in
       guard let first = start.baseAddress else { return }
       var pooling = callosum_pooling(
-        batch: xShape[0], channels: yShape[yShape.count - 1], size: triple(Array(xShape[1..<(xShape.count - 1)])),
+        batch: xShape[0], channels: yShape[yShape.count - 1],
+        size: triple(Array(xShape[1..<(xShape.count - 1)])),
         output: output, dilation: triple(dilation),
         spans: (first, first + output.0, first + output.0 + output.1))
       body(&pooling)

@@ -1,3 +1,5 @@
+import CallosumKernels
+
 // Windows over the spatial axes of channels-last data: what convolution, its transpose, pooling,
 // unfolding and folding share.
 
@@ -59,7 +61,8 @@ struct Windows {
     _ padding: [(before: Int, after: Int)], _ dilation: [Int]
   ) {
     let axes = shape.count - 2
-    require((1...3).contains(axes), name, "needs [batch, spatial..., channels] with 1 to 3 axes, got \(shape)")
+    require(
+      (1...3).contains(axes), name, "needs [batch, spatial..., channels] with 1 to 3 axes, got \(shape)")
     require(
       kernel.count == axes && stride.count == axes && padding.count == axes && dilation.count == axes
         && (kernel + stride + dilation).allSatisfy { $0 > 0 }
@@ -81,28 +84,43 @@ struct Windows {
   /// x [batch, spatial..., channels] as [batch, output..., kernel..., channels].
   func columns(of x: Tensor) -> Tensor {
     let widths = zip(before, after).map { (before: $0, after: max($1, 0)) }
-    var y = x.padded([(0, 0)] + widths + [(0, 0)])
-    for axis in 0..<axes {
-      y = y.sliced(axis: axis + 1, to: reach[axis])
-        .slidingWindows(axis: axis + 1, size: kernel[axis], step: stride[axis], dilation: dilation[axis])
-    }
-    return y.movedAxis(source: axes + 1, destination: -1)
+    let wide = x.padded([(0, 0)] + widths + [(0, 0)])
+    return spread(wide.sliced([0..<x.shape[0]] + reach.map { 0..<$0 } + [0..<x.shape[axes + 1]]))
   }
 
   /// The adjoint of `columns`: windows added up where they overlap.
   func image(from columns: Tensor) -> Tensor {
-    var x = columns.movedAxis(source: -1, destination: axes + 1)
-    for axis in (0..<axes).reversed() {
-      var target = Array(x.shape.dropLast())
-      target[axis + 1] = reach[axis]
-      x = x.overlapAdded(to: target, axis: axis + 1, step: stride[axis], dilation: dilation[axis])
-    }
-    for axis in 0..<axes {
+    let wide = gathered(columns)
+    let kept = (0..<axes).map { axis in
       let end = min(reach[axis], before[axis] + spatial[axis])
-      x = x.sliced(axis: axis + 1, from: min(before[axis], end), to: end)
+      return min(before[axis], end)..<end
     }
-    let missing = zip(spatial, x.shape[1...]).map { (before: 0, after: $0 - $1) }
-    return x.padded([(0, 0)] + missing + [(0, 0)])
+    let missing = zip(spatial, kept).map { (before: 0, after: $0 - $1.count) }
+    return wide.sliced([0..<wide.shape[0]] + kept + [0..<wide.shape[axes + 1]])
+      .padded([(0, 0)] + missing + [(0, 0)])
+  }
+
+  /// x [batch, reach..., channels] seen as [batch, output..., kernel..., channels].
+  private func spread(_ x: Tensor) -> Tensor {
+    let (batch, channels) = (x.shape[0], x.shape[axes + 1])
+    return x.view([batch] + output + kernel + [channels], strides: steps(x.strides), offset: x.offset)
+      .recorded("windows", from: x) { gathered($0) }
+  }
+
+  /// The adjoint of `spread`, one pass over the columns.
+  private func gathered(_ columns: Tensor) -> Tensor {
+    let (batch, channels) = (columns.shape[0], columns.shape[columns.ndim - 1])
+    let result = Tensor.zeros([batch] + reach + [channels], dtype: columns.dtype)
+    let source = columns.packed
+    callosum_accumulate_into(
+      columns.dtype.kernel, Int32(columns.ndim), columns.shape, source.pointer, result.pointer,
+      steps(result.strides))
+    return result.recorded("windowsAdded", from: columns) { spread($0) }
+  }
+
+  private func steps(_ strides: [Int]) -> [Int] {
+    let along = strides[1...axes]
+    return [strides[0]] + zip(along, stride).map(*) + zip(along, dilation).map(*) + [strides[axes + 1]]
   }
 }
 
