@@ -5,8 +5,8 @@
 // a pixel: which ones repeats with the stride.
 
 // Along one axis, output o = period * m + r sums the taps t of class r, those of `first[r]` to
-// before `first[r + 1]`: weight `tap[t]` times the pixel at m * step + `offset[t]`. From m = `low[r]`
-// to before `high[r]` all of these lie within the source.
+// before `first[r + 1]`: weight `tap[t]` times the pixel at m * step + `offset[t]`. From m =
+// `low[r]` to before `high[r]` all of these lie within the source.
 struct depthwise_axis {
   size_t size, outputs, kernel, period, step;
   size_t *first, *tap, *low, *high;

@@ -116,8 +116,8 @@ static void pack_weights(const struct packed_job *job, struct packed_item item,
   }
 }
 
-// `count` neighbouring outputs of one row, x being the first pixel of the first window. `next` is the
-// distance of taps, `line` that of taps' rows.
+// `count` neighbouring outputs of one row, x being the first pixel of the first window. `next` is
+// the distance of taps, `line` that of taps' rows.
 INLINE void packed_outputs(const struct packed_job *job, int count, size_t next, size_t line,
                            const float *x, const float *w, vf start, float *y, size_t left) {
   vf sum[depthwise_block];
@@ -187,8 +187,8 @@ static void depthwise_packed_backward_input(const callosum_window *c, const floa
   callosum_parallel(job.items, packed_grain(&job), packed_items, &job);
 }
 
-// Adds `rows` rows of gy times x to `count` taps, whose pixels lie at `offsets` from x. `line` is the
-// distance of rows of x.
+// Adds `rows` rows of gy times x to `count` taps, whose pixels lie at `offsets` from x. `line` is
+// the distance of rows of x.
 INLINE void packed_taps(int count, const float *x, size_t line, const size_t *offsets,
                         const float *gy, size_t rows, size_t width, float *sums, size_t apart) {
   vf sum[depthwise_block];

@@ -192,6 +192,35 @@ INLINE size_t grid_block(const callosum_grid *g, size_t point, size_t end) {
   return count < LANES ? count : LANES;
 }
 
+INLINE void grid_point(const struct grid_job *job, const struct grid_cells *cells, size_t lane,
+                       const float *image, float *y) {
+  size_t channels = job->grid->channels;
+  for (size_t c = 0; c < channels; c += LANES) {
+    size_t left = channels - c;
+    vf sum = splat(0);
+    for (size_t i = 0; i < cells->count; i++) {
+      int32_t place = cells->place[i][lane];
+      if (place < 0) continue;
+      const float *x = image + (size_t)place * channels + c;
+      sum = fma_(load_some(x, left), splat(cells->weight[i][lane]), sum);
+    }
+    store_some(y + c, sum, left);
+  }
+}
+
+// For few channels number by number: a vector would be mostly empty.
+INLINE void grid_point_few(int channels, const struct grid_cells *cells, size_t lane,
+                           const float *image, float *y) {
+  float sum[4] = {0};
+  for (size_t i = 0; i < cells->count; i++) {
+    int32_t place = cells->place[i][lane];
+    if (place < 0) continue;
+    const float *x = image + (size_t)place * (size_t)channels;
+    for (int k = 0; k < channels; k++) sum[k] += x[k] * cells->weight[i][lane];
+  }
+  for (int k = 0; k < channels; k++) y[k] = sum[k];
+}
+
 static void grid_points(void *context, size_t begin, size_t end) {
   const struct grid_job *job = context;
   const callosum_grid *g = job->grid;
@@ -202,16 +231,12 @@ static void grid_points(void *context, size_t begin, size_t end) {
     const float *image = job->x + point / g->places * grid_image_size(g);
     for (size_t lane = 0; lane < count; lane++) {
       float *y = job->y + (point + lane) * g->channels;
-      for (size_t c = 0; c < g->channels; c += LANES) {
-        size_t left = g->channels - c;
-        vf sum = splat(0);
-        for (size_t i = 0; i < cells.count; i++) {
-          int32_t place = cells.place[i][lane];
-          if (place < 0) continue;
-          const float *x = image + (size_t)place * g->channels + c;
-          sum = fma_(load_some(x, left), splat(cells.weight[i][lane]), sum);
-        }
-        store_some(y + c, sum, left);
+      switch (g->channels) {
+        case 1: grid_point_few(1, &cells, lane, image, y); break;
+        case 2: grid_point_few(2, &cells, lane, image, y); break;
+        case 3: grid_point_few(3, &cells, lane, image, y); break;
+        case 4: grid_point_few(4, &cells, lane, image, y); break;
+        default: grid_point(job, &cells, lane, image, y);
       }
     }
   }
@@ -261,7 +286,7 @@ INLINE void grid_point_backward(int axes, const struct grid_job *job,
   }
 }
 
-// The same for few channels, number by number: a vector would be mostly empty.
+// The same for few channels.
 INLINE void grid_point_backward_few(int channels, int axes, const struct grid_job *job,
                                     const struct grid_cells *cells, size_t lane, size_t image,
                                     const float *gy, float *gcoordinates) {
@@ -271,11 +296,14 @@ INLINE void grid_point_backward_few(int channels, int axes, const struct grid_jo
     int32_t place = cells->place[i][lane];
     if (place < 0) continue;
     size_t at = image + (size_t)place * (size_t)channels;
-    float weight = cells->weight[i][lane], dot = 0;
-    for (int k = 0; k < channels; k++) {
-      if (job->gx) job->gx[at + (size_t)k] += g[k] * weight;
-      if (gcoordinates) dot += job->x[at + (size_t)k] * g[k];
+    if (job->gx) {
+      float *gx = job->gx + at, weight = cells->weight[i][lane];
+      for (int k = 0; k < channels; k++) gx[k] += g[k] * weight;
     }
+    if (!gcoordinates) continue;
+    const float *x = job->x + at;
+    float dot = 0;
+    for (int k = 0; k < channels; k++) dot += x[k] * g[k];
     for (int axis = 0; axis < axes; axis++) sum[axis] += dot * cells->slope[axis][i][lane];
   }
   for (int axis = 0; gcoordinates && axis < axes; axis++) gcoordinates[axis] = sum[axis];
@@ -303,8 +331,9 @@ static void grid_images_backward(void *context, size_t begin, size_t end) {
       const float *gy = job->gy + at * g->channels;
       float *gcoordinates = job->gcoordinates ? job->gcoordinates + at * axes : NULL;
       size_t image = at / g->places * size;
-#define FEW(C) \
-  WITH_CONSTANT_AXES(axes, grid_point_backward_few(C, N, job, &cells, lane, image, gy, gcoordinates))
+#define FEW(C)                                                                                \
+  WITH_CONSTANT_AXES(                                                                         \
+      axes, grid_point_backward_few(C, N, job, &cells, lane, image, gy, gcoordinates))
       switch (g->channels) {
         case 1: FEW(1) break;
         case 2: FEW(2) break;

@@ -91,21 +91,23 @@ private struct Grid {
     let found = sizes.indices.map { axis in
       taps(flat.sliced(axis: 2, from: axis, to: axis + 1).squeezed(axis: 2), sizes[axis])
     }
-    let elements = x.reshaped([batch * sizes.elementCount, channels])
-    var terms = [
-      (index: Tensor.arange(batch).reshaped([batch, 1]), weight: Tensor.ones([1], dtype: x.dtype))
-    ]
+    // The row after the last stands for all that lies outside.
+    let count = batch * sizes.elementCount
+    let elements = x.reshaped([count, channels]).padded([(0, 1), (0, 0)])
+    let first = Tensor.arange(batch).reshaped([batch, 1])
+    var terms = [(index: first, weight: Tensor.ones([1], dtype: x.dtype), inside: first .>= 0)]
     for (axis, size) in sizes.enumerated() {
       terms = terms.flatMap { term in
         found[axis].map { at, weight in
           let inside = (at .>= 0) .&& (at .<= Double(size - 1))
           let held = which(inside, at, at.constant(0)).asType(.int32)
-          return (term.index * Double(size) + held, term.weight * weight * inside.asType(x.dtype))
+          return (term.index * Double(size) + held, term.weight * weight, term.inside .&& inside)
         }
       }
     }
     return terms.reduce(Tensor.zeros([batch, places, channels], dtype: x.dtype)) { sum, term in
-      sum + elements.take(term.index) * term.weight.expandedDimensions(axis: 2)
+      let index = which(term.inside, term.index, term.index.constant(Double(count)))
+      return sum + elements.take(index) * term.weight.expandedDimensions(axis: 2)
     }
   }
 
