@@ -47,6 +47,18 @@ NEEDS = {
     "depthwise7x7_fwd_bwd": Need(
         5, 3 * 2 * 32 * 64 * 784 * 49 / 1e9, 5 * 4 * 32 * 64 * 784 / 1e6,
         "arithmetic without reuse between channels: fused multiply-adds fed from the first cache"),
+    "depthwise3x3_stride2_fwd_bwd": Need(
+        15, 3 * 2 * 32 * 64 * 196 * 9 / 1e9, 4 * 32 * 64 * (3 * 784 + 3 * 196) / 1e6,
+        "bytes: x in twice, its gradient out; y out, its cotangent in twice"),
+    "conv3d_fwd_bwd": Need(
+        5, 3 * 2 * 4 * 4096 * 27 * 16 * 32 / 1e9, 4 * 4 * 4096 * (3 * 16 + 3 * 32) / 1e6,
+        "arithmetic: three products over 432 x 32 (both sides may run oneDNN here)"),
+    "conv_transposed_fwd_bwd": Need(
+        5, 3 * 2 * 16 * 256 * 16 * 64 * 32 / 1e9, 4 * 16 * (3 * 256 * 64 + 3 * 1024 * 32) / 1e6,
+        "arithmetic: three products over 512 x 64 (both sides may run oneDNN here)"),
+    "grid_sample_fwd_bwd": Need(
+        10, 10 * 2 * 8 * 4096 * 32 / 1e9, 4 * 8 * 4096 * (3 * 32 + 2 * 32) / 1e6,
+        "finding the four neighbours of each place, each way, and spreading gradients over them"),
     "fft_conv_fwd_bwd": Need(
         10, 1472 * 5 * 4096 * 12 / 1e9, 4 * 5 * 8 * 64 * 2048 / 1e6,
         "arithmetic: 1472 complex transforms of 4096, two real rows in each"),

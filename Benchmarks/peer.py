@@ -156,6 +156,17 @@ class CharacterModel(nn.Module):
         return self.head(self.norm(self.blocks(self.embed(characters) + self.positions)))
 
 
+class Sampling(nn.Module):
+    """Bilinear sampling at places that are learned."""
+
+    def __init__(self, places):
+        super().__init__()
+        self.places = nn.Parameter(places)
+
+    def forward(self, x):
+        return F.grid_sample(x, self.places, align_corners=False)
+
+
 class LongConvolution(nn.Module):
     """A causal convolution of each channel with a kernel as long as the sequence."""
 
@@ -304,6 +315,18 @@ WORKLOADS = {
     "depthwise7x7_fwd_bwd": lambda: forward_backward(
         nn.Conv2d(64, 64, 7, padding=3, groups=64), torch.randn(32, 64, 28, 28),
         torch.randn(32, 64, 28, 28)),
+    "depthwise3x3_stride2_fwd_bwd": lambda: forward_backward(
+        nn.Conv2d(64, 64, 3, stride=2, padding=1, groups=64), torch.randn(32, 64, 28, 28),
+        torch.randn(32, 64, 14, 14)),
+    "conv3d_fwd_bwd": lambda: forward_backward(
+        nn.Conv3d(16, 32, 3, padding=1), torch.randn(4, 16, 16, 16, 16),
+        torch.randn(4, 32, 16, 16, 16)),
+    "conv_transposed_fwd_bwd": lambda: forward_backward(
+        nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1), torch.randn(16, 64, 16, 16),
+        torch.randn(16, 32, 32, 32)),
+    "grid_sample_fwd_bwd": lambda: forward_backward(
+        Sampling(torch.rand(8, 64, 64, 2) * 2 - 1), torch.randn(8, 32, 64, 64),
+        torch.randn(8, 32, 64, 64)),
     "fft_conv_fwd_bwd": lambda: forward_backward(
         LongConvolution(64, 2048), torch.randn(8, 64, 2048), torch.randn(8, 64, 2048)),
     "svd_128": lambda: forward_only(

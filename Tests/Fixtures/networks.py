@@ -109,6 +109,42 @@ def convolutions(layers):
                 {"x": normal(1, 13, 6)}, {"weight": (3, 4, 2)})
 
 
+def windows(layers):
+    """After the others, whose numbers stay as they are. The modules of PyTorch, with our weights."""
+    def module(made, x, weight, bias=None):
+        made = made.double()
+        # Ours is [outputs, kernel..., inputs / groups]; a transposed one there begins with inputs.
+        if isinstance(made, nn.modules.conv._ConvTransposeNd):
+            groups, outputs = made.groups, made.out_channels
+            weight = weight.reshape(groups, outputs // groups, *weight.shape[1:]).movedim(-1, 1)
+            weight = weight.reshape(made.weight.shape)
+        else:
+            weight = weight.movedim(-1, 1)
+        values = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
+        return torch.func.functional_call(made, values, x.movedim(-1, 1)).movedim(1, -1)
+
+    def case(name, made, x, weight, bias=True):
+        parameters = {"weight": weight, **({"bias": (weight[0],)} if bias else {})}
+        layers.case(name, lambda *a: module(made, *a), {"x": layers.numbers.normal(*x)}, parameters)
+
+    case("conv3d", nn.Conv3d(3, 4, (2, 3, 2)), (2, 4, 5, 3, 3), (4, 2, 3, 2, 3))
+    case("conv3d, options", nn.Conv3d(4, 6, (3, 2, 3), (1, 2, 1), (1, 0, 2), (1, 2, 1), groups=2, bias=False),
+         (1, 4, 5, 6, 4), (6, 3, 2, 3, 2), False)
+    case("conv1d, circular", nn.Conv1d(3, 5, 4, padding=2, padding_mode="circular"), (2, 7, 3), (5, 4, 3))
+    case("conv2d, reflect", nn.Conv2d(2, 3, (3, 5), (2, 1), (1, 2), padding_mode="reflect"), (2, 5, 6, 2),
+         (3, 3, 5, 2))
+    case("conv3d, replicate", nn.Conv3d(2, 3, 3, padding=(1, 2, 1), padding_mode="replicate"),
+         (1, 3, 2, 4, 2), (3, 3, 3, 3, 2))
+    case("convTransposed1d", nn.ConvTranspose1d(6, 4, 4, 3, 1, 2, groups=2), (2, 5, 6), (4, 4, 3))
+    case("convTransposed2d", nn.ConvTranspose2d(3, 5, (3, 2), (2, 1), (1, 0), dilation=(1, 2)),
+         (2, 4, 3, 3), (5, 3, 2, 3))
+    case("convTransposed2d, options",
+         nn.ConvTranspose2d(4, 4, (3, 3), (2, 2), (1, 1), (1, 1), groups=4, bias=False), (2, 4, 5, 4),
+         (4, 3, 3, 1), False)
+    case("convTransposed3d", nn.ConvTranspose3d(2, 3, (2, 3, 2), (2, 1, 2), (0, 1, 1), (1, 0, 0)),
+         (1, 2, 3, 3, 2), (3, 2, 3, 2, 2))
+
+
 def others(layers):
     normal = layers.numbers.normal
     layers.case("embedding", F.embedding, {"indices": layers.numbers.integers(4, 3, 5)},
@@ -304,7 +340,7 @@ def main():
     torch.set_num_threads(1)
     FOLDER.mkdir(exist_ok=True)
     layers = Layers()
-    for describe in (attention, convolutions, others):
+    for describe in (attention, convolutions, others, windows):
         describe(layers)
     files = {"layers": layers.tensors, "batchNorm": batch_norm(), "optimisers": optimisers(),
              "clipping": clipping(), "sharpnessAware": sharpness_aware()}

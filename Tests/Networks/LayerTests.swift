@@ -45,6 +45,38 @@ struct LayerCase: Sendable, CustomStringConvertible {
     LayerCase("conv1d, options") {
       Conv1d(6, 3, kernel: 4, stride: 2, padding: 3, dilation: 2, groups: 3, bias: false, using: &$0)
     },
+    LayerCase("conv3d") { Conv3d(3, 4, kernel: (2, 3, 2), using: &$0) },
+    LayerCase("conv3d, options") {
+      Conv3d(
+        4, 6, kernel: (3, 2, 3), stride: (1, 2, 1), padding: (1, 0, 2), dilation: (1, 2, 1), groups: 2,
+        bias: false, using: &$0)
+    },
+    LayerCase("conv1d, circular") {
+      Conv1d(3, 5, kernel: 4, padding: 2, paddingMode: .circular, using: &$0)
+    },
+    LayerCase("conv2d, reflect") {
+      Conv2d(
+        2, 3, kernel: (3, 5), stride: (2, 1), padding: (1, 2), paddingMode: .reflect, using: &$0)
+    },
+    LayerCase("conv3d, replicate") {
+      Conv3d(2, 3, kernel: (3, 3, 3), padding: (1, 2, 1), paddingMode: .replicate, using: &$0)
+    },
+    LayerCase("convTransposed1d") {
+      ConvTransposed1d(6, 4, kernel: 4, stride: 3, padding: 1, outputPadding: 2, groups: 2, using: &$0)
+    },
+    LayerCase("convTransposed2d") {
+      ConvTransposed2d(
+        3, 5, kernel: (3, 2), stride: (2, 1), padding: (1, 0), dilation: (1, 2), using: &$0)
+    },
+    LayerCase("convTransposed2d, options") {
+      ConvTransposed2d(
+        4, 4, kernel: (3, 3), stride: (2, 2), padding: (1, 1), outputPadding: (1, 1), groups: 4,
+        bias: false, using: &$0)
+    },
+    LayerCase("convTransposed3d") {
+      ConvTransposed3d(
+        2, 3, kernel: (2, 3, 2), stride: (2, 1, 2), padding: (0, 1, 1), outputPadding: (1, 0, 0), using: &$0)
+    },
     LayerCase("embedding") {
       Embedding(7, 3, using: &$0)
     } call: { embedding, inputs, none in

@@ -7,6 +7,8 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
   case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask,
     outside, recurrence, spikes, cell, decay, beta, steps, groups
   case jacobian, batchJacobian, tangent, hessian, sets
+  case transposedConvolution, outputPadding, kernelSpan, unfolding, folding, shuffle, pooling, bins, grid
+  case resize
   case notSquare, singular, notPositive, notFinite, rank, triangle
 
   func make() {
@@ -52,6 +54,17 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .tangent: _ = valueAndTangent(at: [x], along: [y]) { $0 }
     case .hessian: _ = hessianVectorProduct(at: x, y) { $0.sum() }
     case .sets: _ = CallosumTensors.linear(x, weight: .zeros([4, 5, 3]))
+    case .transposedConvolution: _ = convTransposed2d(.zeros([1, 4, 4, 3]), weight: .zeros([6, 3, 3, 4]))
+    case .outputPadding:
+      _ = convTransposed1d(.zeros([1, 4, 3]), weight: .zeros([6, 3, 3]), stride: 2, outputPadding: 2)
+    case .kernelSpan: _ = conv1d(.zeros([1, 4, 3]), weight: .zeros([6, 3, 3]), dilation: 2)
+    case .unfolding: _ = unfold(.zeros([2, 5, 5, 3]), kernel: [3])
+    case .folding: _ = fold(.zeros([2, 4, 4, 27]), to: [5, 5], kernel: [3, 3])
+    case .shuffle: _ = pixelShuffle(.zeros([2, 3, 3, 6]), factor: 2)
+    case .pooling: _ = maxPool2d(.zeros([2, 5, 5, 3]), kernel: (2, 2), padding: (2, 2))
+    case .bins: _ = adaptiveAveragePool(.zeros([2, 5, 5, 3]), to: [2])
+    case .grid: _ = gridSample(.zeros([2, 5, 5, 3]), at: .zeros([2, 7, 3]))
+    case .resize: _ = resized(.zeros([2, 5, 5, 3]), axes: [1], to: [0])
     case .notSquare: _ = inverse(x)
     case .singular: _ = CallosumTensors.solve(stacked([.eye(3), .ones([3, 3])]), Tensor.ones([3]))
     case .notPositive: _ = cholesky(-Tensor.eye(2).broadcast(to: [2, 1, 2, 2]))
@@ -94,6 +107,22 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .tangent: "valueAndTangent: inputs of shapes [[2, 3]] do not fit tangents of shapes [[4, 5]]"
     case .hessian: "hessianVectorProduct: the vector has shape [4, 5], but x has [2, 3]"
     case .sets: "linear: input [2, 3] must have 4 slices, one for each set of weights [4, 5, 3]"
+    case .transposedConvolution:
+      "convolutionTransposed: axis channels must be 4 with 1 groups, is 3; input [1, 4, 4, 3], weight [6, 3, 3"
+    case .outputPadding:
+      "convolutionTransposed: output padding [2] must be less than stride [2] or dilation [1] per axis"
+    case .kernelSpan:
+      "convolution: the kernel spans 5 along axis 1, more than input [1, 4, 3] and padding"
+    case .unfolding:
+      "unfold: kernel [3], stride [1], padding [(before: 0, after: 0)] and dilation [1] do not suit"
+    case .folding: "fold: size [5, 5] has [3, 3] windows of [3, 3], got [2, 4, 4, 27]"
+    case .shuffle:
+      "pixelShuffle: [2, 3, 3, 6] needs channels in blocks of factor 2 along each of 2 axes"
+    case .pooling: "maxPool: padding [2, 2] must be at most half the kernel [2, 2]"
+    case .bins: "adaptiveAveragePool: [2, 5, 5, 3] does not divide into [2] bins"
+    case .grid:
+      "gridSample: x float32 [2, 5, 5, 3] needs coordinates [2, ..., 2], got float32 [2, 7, 3]"
+    case .resize: "resized: axis 1 of size 5 cannot become 0"
     case .notSquare: "inverse: needs square matrices, got shape [2, 3]"
     case .singular: "solve: matrix [1] of the batch [2] is singular: pivot 1 is 0"
     case .notPositive:

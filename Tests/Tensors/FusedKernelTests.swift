@@ -114,6 +114,46 @@ struct FusedCall: Sendable, CustomTestStringConvertible {
     FusedCall("depthwise", [3, 28, 27, 67], [67, 7, 7, 1], [67]) {
       conv2d($0[0], weight: $0[1], bias: $0[2], padding: (3, 3), groups: 67)
     },
+    FusedCall("depthwise 3x3", [3, 28, 27, 67], [67, 3, 3, 1], [67]) {
+      conv2d($0[0], weight: $0[1], bias: $0[2], padding: (1, 1), groups: 67)
+    },
+    FusedCall("depthwise 3x3 with stride", [3, 28, 27, 131], [131, 3, 3, 1], [131]) {
+      conv2d(
+        $0[0], weight: $0[1], bias: $0[2], stride: (2, 3), padding: (1, 0), dilation: (1, 2), groups: 131)
+    },
+    FusedCall("depthwise over lines", [3, 67, 33], [33, 4, 1]) {
+      conv1d($0[0], weight: $0[1], padding: 3, groups: 33)
+    },
+    FusedCall("depthwise, one window wide", [2, 9, 3, 65], [65, 3, 3, 1]) {
+      conv2d($0[0], weight: $0[1], stride: (4, 4), padding: (2, 1), groups: 65)
+    },
+    FusedCall("depthwise over volumes", [2, 6, 9, 7, 19], [19, 2, 3, 3, 1], [19]) {
+      conv3d(
+        $0[0], weight: $0[1], bias: $0[2], stride: (2, 1, 2), padding: (1, 1, 0), dilation: (1, 2, 1),
+        groups: 19)
+    },
+    FusedCall("transposed convolution", [2, 9, 11, 35], [33, 4, 3, 35], [33]) {
+      convTransposed2d(
+        $0[0], weight: $0[1], bias: $0[2], stride: (2, 2), padding: (1, 1), outputPadding: (0, 1))
+    },
+    FusedCall("transposed convolution over three axes", [2, 4, 5, 3, 6], [8, 3, 2, 3, 3], [8]) {
+      convTransposed3d(
+        $0[0], weight: $0[1], bias: $0[2], stride: (2, 1, 2), padding: (1, 0, 1), dilation: (1, 2, 1),
+        groups: 2)
+    },
+    FusedCall("gridSample", [3, 17, 19, 35], [3, 67, 2]) { gridSample($0[0], at: $0[1]) },
+    FusedCall("gridSample, reflected", [2, 7, 8, 9, 3], [2, 131, 3]) {
+      gridSample($0[0], at: $0[1] * 2, mode: .reflect, alignCorners: true)
+    },
+    FusedCall("gridSample, five channels", [2, 13, 5], [2, 67, 1]) { gridSample($0[0], at: $0[1]) },
+    FusedCall("gridSample, cubic", [2, 13, 9, 19], [2, 67, 2]) {
+      gridSample($0[0], at: $0[1], by: .cubic, mode: .replicate)
+    },
+    FusedCall("resized", [3, 17, 19, 35]) { resized($0[0], axes: [1, 2], to: [40, 11]) },
+    FusedCall("maxPool3d", [2, 9, 11, 7, 35]) {
+      maxPool3d($0[0], kernel: (3, 3, 2), stride: (2, 2, 1), padding: (1, 1, 0))
+    },
+    FusedCall("adaptiveAveragePool", [3, 31, 29, 35]) { adaptiveAveragePool($0[0], to: [4, 7]) },
     FusedCall("maxPool2d", [2, 31, 29, 35]) {
       maxPool2d($0[0], kernel: (3, 3), stride: (2, 2), padding: (1, 1))
     },

@@ -6,7 +6,7 @@ import CallosumTestSupport
 extension Operation {
   static let all: [Operation] =
     functions + arithmetic + reductions + products + movement + indexing + normalisation
-    + ordering + sampling + recurrences + linearAttentions + linearAlgebra + fourier
+    + ordering + windows + sampling + recurrences + linearAttentions + linearAlgebra + fourier
 
   /// Golden files whose operations live in the room Networks, and are checked there.
   static let elsewhere: Set<String> = [
@@ -115,15 +115,6 @@ extension Operation {
       conv2d(
         x["x"], weight: x["weight"], bias: x[optional: "bias"], stride: a.pair("stride"),
         padding: a.pair("padding"), dilation: a.pair("dilation"), groups: a.int("groups"))
-    },
-    Operation("maxPool2d", kinks: ["all negative"]) { x, a in
-      maxPool2d(
-        x["x"], kernel: a.pair("window"), stride: a.pair("stride"), padding: a.pair("padding"))
-    },
-    Operation("averagePool2d") { x, a in
-      averagePool2d(
-        x["x"], kernel: a.pair("window"), stride: a.pair("stride"), padding: a.pair("padding"),
-        countPadding: a.bool("countsPadding"))
     },
     Operation(
       "scaledDotProductAttention", constants: ["mask"],

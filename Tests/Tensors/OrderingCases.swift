@@ -34,9 +34,14 @@ extension Operation {
         x["x"], axes: Array(1...sizes.count), to: sizes,
         by: Interpolation(rawValue: a.string("mode")) ?? .linear, alignCorners: a.bool("alignCorners"))
     },
-    Operation("gridSample", tolerance: Tolerance(relative: 1e-5, ofLargest: 1e-5)) { x, a in
+    Operation(
+      "gridSample",
+      kinks: ["on the elements, zeros", "on the elements, border", "on the elements, reflect"],
+      tolerance: Tolerance(relative: 1e-5, ofLargest: 1e-5)
+    ) { x, a in
       gridSample(
-        x["x"], at: x["coordinates"], mode: PaddingMode(rawValue: a.string("mode")) ?? .zeros,
+        x["x"], at: x["coordinates"], by: Interpolation(rawValue: a.string("interpolation")) ?? .linear,
+        mode: PaddingMode(rawValue: a.string("mode")) ?? .zeros,
         alignCorners: a.bool("alignCorners"))
     },
     Operation("einsum") { x, a in einsum(a.string("formula"), x.numbered) },

@@ -40,6 +40,32 @@ let operations: [Workload] = [
       conv2d($0[0], weight: $0[1], bias: $0[2], padding: (3, 3), groups: 64)
     }
   },
+  Workload(name: "depthwise3x3_stride2_fwd_bwd") {
+    var random = generator()
+    let inputs = [random.normal([32, 28, 28, 64]), random.normal([64, 3, 3, 1]), random.normal([64])]
+    return forwardBackward(inputs) {
+      conv2d($0[0], weight: $0[1], bias: $0[2], stride: (2, 2), padding: (1, 1), groups: 64)
+    }
+  },
+  Workload(name: "conv3d_fwd_bwd") {
+    var random = generator()
+    let inputs = [
+      random.normal([4, 16, 16, 16, 16]), random.normal([32, 3, 3, 3, 16]), random.normal([32]),
+    ]
+    return forwardBackward(inputs) { conv3d($0[0], weight: $0[1], bias: $0[2], padding: (1, 1, 1)) }
+  },
+  Workload(name: "conv_transposed_fwd_bwd") {
+    var random = generator()
+    let inputs = [random.normal([16, 16, 16, 64]), random.normal([32, 4, 4, 64]), random.normal([32])]
+    return forwardBackward(inputs) {
+      convTransposed2d($0[0], weight: $0[1], bias: $0[2], stride: (2, 2), padding: (1, 1))
+    }
+  },
+  Workload(name: "grid_sample_fwd_bwd") {
+    var random = generator()
+    let inputs = [random.normal([8, 64, 64, 32]), random.uniform([8, 64, 64, 2], low: -1, high: 1)]
+    return forwardBackward(inputs) { gridSample($0[0], at: $0[1]) }
+  },
   Workload(name: "fft_conv_fwd_bwd") {
     var random = generator()
     let inputs = [random.normal([8, 64, 2048]), random.normal([64, 2048])]

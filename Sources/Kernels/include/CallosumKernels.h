@@ -153,13 +153,42 @@ typedef struct {
   size_t kept_every;
 } callosum_linear_attention_job;
 
-/// A window over two spatial axes of a channels-last image [batch, height, width, channels].
+/// A window over three spatial axes of channels-last data [batch, depth, height, width, channels].
 typedef struct {
-  size_t batch, height, width, channels, out_height, out_width;
-  size_t kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x;
-  /// Zero padding before the first row and column (what follows is implied by the output size).
-  size_t pad_y, pad_x;
+  size_t batch, depth, height, width, channels, out_depth, out_height, out_width;
+  size_t kernel_z, kernel_y, kernel_x, stride_z, stride_y, stride_x;
+  size_t dilation_z, dilation_y, dilation_x;
+  /// Zero padding before the first plane, row and column (what follows is implied by the output size).
+  size_t pad_z, pad_y, pad_x;
 } callosum_window;
+
+/// The part of a pooling window along one axis that lies within the data: `count` elements from
+/// `place` on. `divisor` is what an average counts.
+typedef struct {
+  size_t place, count, divisor;
+} callosum_span;
+
+/// Windows over channels-last data [batch, depth, height, width, channels], which are the product of
+/// the spans of three axes; spans[axis] has output[axis] entries.
+typedef struct {
+  size_t batch, channels;
+  size_t size[3], output[3], dilation[3];
+  const callosum_span *spans[3];
+} callosum_pooling;
+
+enum callosum_interpolation { callosum_nearest, callosum_linear, callosum_cubic };
+enum callosum_border { callosum_border_zeros, callosum_border_reflect, callosum_border_replicate };
+
+/// Sampling of channels-last data [batch, spatial..., channels] at `places` coordinates per batch row.
+typedef struct {
+  size_t batch, places, channels;
+  int axes;
+  size_t size[3];
+  enum callosum_interpolation interpolation;
+  enum callosum_border border;
+  /// Whether -1 and 1 are the centres of the border elements, or their outer edges.
+  bool align_corners;
+} callosum_grid;
 
 /// Leaky integrate-and-fire neurons: `lanes` of them, of which lane l uses leak[l % leaks].
 typedef struct {

@@ -189,20 +189,31 @@ KERNEL(linear_attention, (const callosum_linear_attention_job *job, float *y, fl
 KERNEL(linear_attention_backward, (const callosum_linear_attention_job *job, const float *residuals, const float *kept, const float *gy, const float *glast, float *gq, float *gk, float *gv, float *gdecay, float *gbeta, float *ginitial),
        (job, residuals, kept, gy, glast, gq, gk, gv, gdecay, gbeta, ginitial))
 
-// MARK: Depthwise convolution (vector/DepthwiseConvolution.h), weights [kernel_y, kernel_x, channels]
+// MARK: Depthwise convolution (vector/DepthwiseConvolution.h), weights
+// [kernel_z, kernel_y, kernel_x, channels]
 // bias may be NULL.
 KERNEL(depthwise, (const callosum_window *window, const float *x, const float *w, const float *bias, float *y), (window, x, w, bias, y))
 KERNEL(depthwise_backward_input, (const callosum_window *window, const float *w, const float *gy, float *gx), (window, w, gy, gx))
 KERNEL(depthwise_backward_weights, (const callosum_window *window, const float *x, const float *gy, float *gw), (window, x, gy, gw))
 
 // MARK: Pooling (vector/Pooling.h)
-// Largest value of each window, ignoring padding; index is the position (row * width + column) in
-// the image of the first largest value.
-KERNEL(max_pool, (const callosum_window *window, const float *x, float *y, int32_t *index), (window, x, y, index))
-KERNEL(max_pool_backward, (const callosum_window *window, const float *gy, const int32_t *index, float *gx), (window, gy, index, gx))
-// Mean of each window; counts padding in the divisor when asked.
-KERNEL(average_pool, (const callosum_window *window, bool count_padding, const float *x, float *y), (window, count_padding, x, y))
-KERNEL(average_pool_backward, (const callosum_window *window, bool count_padding, const float *gy, float *gx), (window, count_padding, gy, gx))
+// Largest value of each window; index is the place in the image of the first largest value.
+KERNEL(max_pool, (const callosum_pooling *windows, const float *x, float *y, int32_t *index), (windows, x, y, index))
+KERNEL(max_pool_backward, (const callosum_pooling *windows, const float *gy, const int32_t *index, float *gx), (windows, gy, index, gx))
+// Sum of each window over the product of its divisors.
+KERNEL(average_pool, (const callosum_pooling *windows, const float *x, float *y), (windows, x, y))
+KERNEL(average_pool_backward, (const callosum_pooling *windows, const float *gy, float *gx), (windows, gy, gx))
+
+// MARK: Sampling (vector/Sampling.h)
+// y[o, i, :] = sum over t in starts[i]..<starts[i + 1] of weight[t] x[o, index[t], :] (float and
+// double); x is [outer, from, inner], y [outer, to, inner].
+KERNEL(resample, (int type, size_t outer, size_t from, size_t to, size_t inner, const int32_t *starts, const int32_t *index, const void *weight, const void *x, void *y),
+       (type, outer, from, to, inner, starts, index, weight, x, y))
+// y [batch, places, channels] = x [batch, spatial..., channels] at coordinates [batch, places, axes].
+KERNEL(grid_sample, (const callosum_grid *grid, const float *x, const float *coordinates, float *y), (grid, x, coordinates, y))
+// gx or gcoordinates may be NULL when not wanted.
+KERNEL(grid_sample_backward, (const callosum_grid *grid, const float *x, const float *coordinates, const float *gy, float *gx, float *gcoordinates),
+       (grid, x, coordinates, gy, gx, gcoordinates))
 
 // MARK: Fourier transforms (vector/Fourier.h)
 KERNEL(fourier, (const callosum_fourier_job *job, const void *x, void *y), (job, x, y))

@@ -1,282 +1,314 @@
-// Depthwise convolution, channels last: every channel has its own small kernel. A job item is one
-// vector of channels of one image (of a band of its rows, if it is large). Its pixels are first
-// packed side by side into a buffer with the padding written out; then the loops know no borders,
-// and neighbouring pixels share no cache set. The derivative for the input is the same job with
-// gradient and flipped kernel: strides become zeros between the gradient's pixels.
+// Depthwise convolution, channels last: every channel has its own small kernel. Nothing is copied
+// (but see DepthwisePacked.h for large kernels): a few neighbouring outputs at a time are sums of
+// pixels at fixed distances times weights, for one vector of channels after the other. The
+// derivative for the input is the same job over the gradient, where only every stride-th tap meets
+// a pixel: which ones repeats with the stride.
 
-enum {
-  depthwise_block = 10,          // sums kept in registers
-  depthwise_rows = 4,            // rows of gy that pass by before the sums for the weights change
-  depthwise_buffer = 64 * 1024,  // floats in the buffer
+// Along one axis, output o = period * m + r sums the taps t of class r, those of `first[r]` to
+// before `first[r + 1]`: weight `tap[t]` times the pixel at m * step + `offset[t]`. From m =
+// `low[r]` to before `high[r]` all of these lie within the source.
+struct depthwise_axis {
+  size_t size, outputs, kernel, period, step;
+  size_t *first, *tap, *low, *high;
+  ptrdiff_t *offset;
 };
 
 struct depthwise_job {
-  // What is packed: rows and columns of `source`, the first at low, the next `spread` further.
-  const float *source;
-  size_t height, width;
-  ptrdiff_t low_y, low_x;
-  size_t spread_y, spread_x;
-  // What is computed: `out` (or read, for the weights' gradient: gy).
-  float *out;
-  const float *gy, *w, *bias;
-  float *sums;
-  bool flip;
-  size_t out_height, out_width, stride_y, stride_x;
-  size_t channels, kernel_y, kernel_x, dilation_y, dilation_x;
-  // How it is cut.
-  size_t buffer_width, band, bands, blocks, items, parts;
+  const float *source, *w, *bias, *gy;
+  float *out, *sums;
+  size_t batch, channels;
+  struct depthwise_axis z, y, x;
+  size_t parts;
 };
 
-static void plan_depthwise(struct depthwise_job *job, size_t batch) {
-  job->buffer_width =
-      (job->out_width - 1) * job->stride_x + (job->kernel_x - 1) * job->dilation_x + 1;
-  size_t rows = depthwise_buffer / (job->buffer_width * LANES);
-  size_t halo = (job->kernel_y - 1) * job->dilation_y + 1;
-  job->band = rows > halo ? (rows - halo) / job->stride_y + 1 : 1;
-  job->bands = (job->out_height + job->band - 1) / job->band;
-  job->blocks = (job->channels + LANES - 1) / LANES;
-  job->items = batch * job->blocks * job->bands;
+static size_t axis_bytes(const struct depthwise_axis *a) {
+  return (3 * a->period + 1 + 2 * a->kernel) * sizeof(size_t);
 }
 
-// Items worth a thread of their own: about 10 microseconds of multiplications.
-static size_t depthwise_grain(const struct depthwise_job *job) {
-  size_t band = job->band < job->out_height ? job->band : job->out_height;
-  return 20000 / (band * job->out_width * job->kernel_y * job->kernel_x) + 1;
-}
-
-struct depthwise_item {
-  size_t image, channel, left, row, rows;  // `left` channels remain from `channel` on
-};
-
-// Items of one image follow each other, so that it is read from memory once.
-static struct depthwise_item depthwise_item(const struct depthwise_job *job, size_t item) {
-  size_t block = item % job->blocks, band = item / job->blocks % job->bands;
-  size_t row = band * job->band, rows = job->out_height - row;
-  return (struct depthwise_item){item / job->blocks / job->bands, block * LANES,
-                                 job->channels - block * LANES, row,
-                                 rows < job->band ? rows : job->band};
-}
-
-static size_t buffer_rows(const struct depthwise_job *job, size_t rows) {
-  return (rows - 1) * job->stride_y + (job->kernel_y - 1) * job->dilation_y + 1;
-}
-
-static float *depthwise_scratch(size_t bytes) {
-  float *scratch = callosum_allocate(bytes);
-  if (!scratch) abort();
-  return scratch;
-}
-
-// The first source index whose place low + index * spread is not negative, and the first whose
-// place is beyond `count`.
-static size_t index_from(ptrdiff_t place, ptrdiff_t low, size_t spread) {
-  return place <= low ? 0 : (size_t)(place - low + (ptrdiff_t)spread - 1) / spread;
-}
-
-// Rows `from` to before `end` of the item's buffer, each shortly before it is needed.
-static void pack_image_rows(const struct depthwise_job *job, struct depthwise_item item, float *buffer,
-                      size_t from, size_t end) {
-  size_t line = job->buffer_width * LANES, spread = job->spread_x * LANES;
-  size_t first = index_from(0, job->low_x, job->spread_x);
-  size_t last = index_from((ptrdiff_t)job->buffer_width, job->low_x, job->spread_x);
-  if (last > job->width) last = job->width;
-  for (size_t r = from; r < end; r++) {
-    float *to = buffer + r * line;
-    ptrdiff_t place = (ptrdiff_t)(item.row * job->stride_y + r) - job->low_y;
-    ptrdiff_t row = place / (ptrdiff_t)job->spread_y;
-    bool inside = place >= 0 && row * (ptrdiff_t)job->spread_y == place &&
-                  row < (ptrdiff_t)job->height && first < last;
-    if (!inside || job->spread_x > 1) memset(to, 0, line * sizeof(float));
-    if (!inside) continue;
-    size_t pixel = (item.image * job->height + (size_t)row) * job->width + first;
-    const float *x = job->source + pixel * job->channels + item.channel;
-    float *pixels = to + job->low_x * LANES + (ptrdiff_t)(first * spread);
-    memset(to, 0, (size_t)(pixels - to) * sizeof(float));
-    for (size_t i = first; i < last; i++, x += job->channels, pixels += spread)
-      store(pixels, load_some(x, item.left));
-    pixels -= spread - LANES;
-    memset(pixels, 0, (size_t)(to + line - pixels) * sizeof(float));
-  }
-}
-
-// The item's kernel, flipped for the derivative.
-static void pack_weights(const struct depthwise_job *job, struct depthwise_item item,
-                         float *weights) {
-  size_t taps = job->kernel_y * job->kernel_x;
-  for (size_t t = 0; t < taps; t++) {
-    size_t from = job->flip ? taps - 1 - t : t;
-    store(weights + t * LANES, load_some(job->w + from * job->channels + item.channel, item.left));
-  }
-}
-
-// `count` neighbouring outputs of one row, x being the first pixel of the first window. `step` is
-// the distance of neighbours, `next` that of taps, `line` that of taps' rows.
-INLINE void depthwise_outputs(const struct depthwise_job *job, int count, size_t step, size_t next,
-                              size_t line, const float *x, const float *w, vf start, float *y,
-                              size_t left) {
-  vf sum[depthwise_block];
-  for (int j = 0; j < count; j++) sum[j] = start;
-  for (size_t ky = 0; ky < job->kernel_y; ky++, x += line) {
-    const float *p = x;
-    for (size_t kx = 0; kx < job->kernel_x; kx++, p += next, w += LANES) {
-      vf tap = load(w);
-      for (int j = 0; j < count; j++) sum[j] = fma_(load(p + (size_t)j * step), tap, sum[j]);
+// Fills in classes and taps. `reversed` is the derivative for the input.
+static void plan_axis(struct depthwise_axis *a, size_t stride, size_t dilation, size_t pad,
+                      bool reversed) {
+  a->period = reversed ? stride : 1;
+  a->step = reversed ? 1 : stride;
+  a->first = depthwise_scratch(axis_bytes(a));
+  a->low = a->first + a->period + 1;
+  a->high = a->low + a->period;
+  a->tap = a->high + a->period;
+  a->offset = (ptrdiff_t *)(void *)(a->tap + a->kernel);
+  size_t count = 0;
+  for (size_t r = 0; r < a->period; r++) {
+    ptrdiff_t step = (ptrdiff_t)a->step, size = (ptrdiff_t)a->size;
+    ptrdiff_t low = 0, high = (ptrdiff_t)((a->outputs + a->period - 1 - r) / a->period);
+    a->first[r] = count;
+    for (size_t i = 0; i < a->kernel; i++) {
+      // Backwards, so that the derivative too reads pixels in order.
+      size_t k = reversed ? a->kernel - 1 - i : i;
+      ptrdiff_t offset = (ptrdiff_t)(k * dilation) - (ptrdiff_t)pad;
+      if (reversed) {
+        offset = (ptrdiff_t)r - offset;
+        if (offset % (ptrdiff_t)stride != 0) continue;
+        offset /= (ptrdiff_t)stride;
+      }
+      a->tap[count] = k;
+      a->offset[count++] = offset;
+      if (offset < 0 && low < (step - 1 - offset) / step) low = (step - 1 - offset) / step;
+      ptrdiff_t end = size > offset ? (size - 1 - offset) / step + 1 : 0;
+      if (high > end) high = end;
     }
+    a->low[r] = (size_t)low;
+    a->high[r] = (size_t)(high > low ? high : low);
   }
-  for (int j = 0; j < count; j++) store_some(y + (size_t)j * job->channels, sum[j], left);
+  a->first[a->period] = count;
 }
 
-// The compiler keeps the sums in registers only where it knows their number.
-#define WITH_CONSTANT(count, call)             \
-  switch (count) {                             \
-    case 1: { enum { N = 1 }; call; break; }   \
-    case 2: { enum { N = 2 }; call; break; }   \
-    case 3: { enum { N = 3 }; call; break; }   \
-    case 4: { enum { N = 4 }; call; break; }   \
-    case 5: { enum { N = 5 }; call; break; }   \
-    case 6: { enum { N = 6 }; call; break; }   \
-    case 7: { enum { N = 7 }; call; break; }   \
-    case 8: { enum { N = 8 }; call; break; }   \
-    case 9: { enum { N = 9 }; call; break; }   \
-    default: { enum { N = 10 }; call; break; } \
-  }
+static void end_axis(struct depthwise_axis *a) { callosum_free(a->first, axis_bytes(a)); }
 
-static void depthwise_items(void *context, size_t begin, size_t end) {
-  const struct depthwise_job *job = context;
-  size_t taps = job->kernel_y * job->kernel_x, line = job->buffer_width * LANES;
-  size_t size = (buffer_rows(job, job->band) * line + taps * LANES) * sizeof(float);
-  float *weights = depthwise_scratch(size), *buffer = weights + taps * LANES;
-  size_t step = job->stride_x * LANES, next = job->dilation_x * LANES;
-  size_t down = job->dilation_y * line;
-  size_t groups = (job->out_width + depthwise_block - 1) / depthwise_block;
-  for (size_t i = begin; i < end; i++) {
-    struct depthwise_item item = depthwise_item(job, i);
-    pack_weights(job, item, weights);
-    size_t packed = 0;
-    vf start = job->bias ? load_some(job->bias + item.channel, item.left) : splat(0);
-    for (size_t row = 0; row < item.rows; row++) {
-      size_t needed = buffer_rows(job, row + 1);
-      pack_image_rows(job, item, buffer, packed, needed);
-      packed = needed;
-      const float *x = buffer + row * job->stride_y * line;
-      float *y = job->out + item.channel +
-                 (item.image * job->out_height + item.row + row) * job->out_width * job->channels;
-      for (size_t group = 0; group < groups; group++) {
-        size_t from = job->out_width * group / groups;
-        size_t count = job->out_width * (group + 1) / groups - from;
-        const float *p = x + from * step;
-        float *q = y + from * job->channels;
-        if (step == LANES) {
-          WITH_CONSTANT(count, depthwise_outputs(job, N, LANES, next, down, p, weights, start, q,
-                                                 item.left))
-        } else {
-          WITH_CONSTANT(count, depthwise_outputs(job, N, step, next, down, p, weights, start, q,
-                                                 item.left))
-        }
+// Whether tap t of output period * m + r lies within the source; `place` is where.
+INLINE bool tap_place(const struct depthwise_axis *a, size_t t, size_t m, size_t *place) {
+  *place = (size_t)((ptrdiff_t)(m * a->step) + a->offset[t]);
+  return *place < a->size;
+}
+
+// The terms that outputs have in common: weight at w + tap[i], pixel at source + place[i].
+struct depthwise_terms {
+  size_t count, *tap, *place;
+};
+
+static struct depthwise_terms begin_terms(const struct depthwise_job *job) {
+  size_t taps = job->z.kernel * job->y.kernel * job->x.kernel;
+  size_t *tap = depthwise_scratch(2 * taps * sizeof(size_t));
+  return (struct depthwise_terms){0, tap, tap + taps};
+}
+static void end_terms(const struct depthwise_job *job, struct depthwise_terms terms) {
+  callosum_free(terms.tap, 2 * job->z.kernel * job->y.kernel * job->x.kernel * sizeof(size_t));
+}
+
+// The terms of output (row, period * m + r) of an image that lie within it.
+static void find_terms(const struct depthwise_job *job, size_t row, size_t r, size_t m,
+                       struct depthwise_terms *terms) {
+  const struct depthwise_axis *z = &job->z, *y = &job->y, *x = &job->x;
+  size_t out_z = row / y->outputs, out_y = row % y->outputs, plane, line, column;
+  size_t rz = out_z % z->period, ry = out_y % y->period;
+  terms->count = 0;
+  for (size_t tz = z->first[rz]; tz < z->first[rz + 1]; tz++) {
+    if (!tap_place(z, tz, out_z / z->period, &plane)) continue;
+    for (size_t ty = y->first[ry]; ty < y->first[ry + 1]; ty++) {
+      if (!tap_place(y, ty, out_y / y->period, &line)) continue;
+      size_t taps = (z->tap[tz] * y->kernel + y->tap[ty]) * x->kernel;
+      size_t pixels = (plane * y->size + line) * x->size;
+      for (size_t tx = x->first[r]; tx < x->first[r + 1]; tx++) {
+        if (!tap_place(x, tx, m, &column)) continue;
+        terms->tap[terms->count] = (taps + x->tap[tx]) * job->channels;
+        terms->place[terms->count++] = (pixels + column) * job->channels;
       }
     }
   }
-  callosum_free(weights, size);
+}
+
+// `count` outputs of a vector of channels, `apart` from each other, whose pixels are `step` apart.
+INLINE void depthwise_outputs(int count, size_t left, const struct depthwise_terms *terms,
+                              const float *x, size_t step, const float *w, vf start, float *y,
+                              size_t apart) {
+  vf sum[depthwise_block];
+  for (int j = 0; j < count; j++) sum[j] = start;
+  for (size_t t = 0; t < terms->count; t++) {
+    vf tap = load_some(w + terms->tap[t], left);
+    const float *p = x + terms->place[t];
+    for (int j = 0; j < count; j++)
+      sum[j] = fma_(load_some(p + (size_t)j * step, left), tap, sum[j]);
+  }
+  for (int j = 0; j < count; j++) store_some(y + (size_t)j * apart, sum[j], left);
+}
+
+// One output, of `count` vectors of channels: alone, each sum would wait for its last term.
+INLINE void depthwise_output(int count, const struct depthwise_terms *terms, const float *x,
+                             const float *w, const float *bias, float *y) {
+  vf sum[4];
+  for (int j = 0; j < count; j++) sum[j] = bias ? load(bias + j * LANES) : splat(0);
+  for (size_t t = 0; t < terms->count; t++)
+    for (int j = 0; j < count; j++)
+      sum[j] = fma_(load(x + terms->place[t] + j * LANES), load(w + terms->tap[t] + j * LANES),
+                    sum[j]);
+  for (int j = 0; j < count; j++) store(y + j * LANES, sum[j]);
+}
+
+INLINE void depthwise_pixels(int count, const struct depthwise_job *job,
+                             const struct depthwise_terms *terms, const float *image, float *y) {
+  size_t c = 0, step = job->x.step * job->channels, apart = job->x.period * job->channels;
+  if (count == 1)
+    for (; c + 4 * LANES <= job->channels; c += 4 * LANES)
+      depthwise_output(4, terms, image + c, job->w + c, job->bias ? job->bias + c : NULL, y + c);
+  for (; c + LANES <= job->channels; c += LANES)
+    depthwise_outputs(count, LANES, terms, image + c, step, job->w + c,
+                      job->bias ? load(job->bias + c) : splat(0), y + c, apart);
+  size_t left = job->channels - c;
+  if (left)
+    depthwise_outputs(count, left, terms, image + c, step, job->w + c,
+                      job->bias ? load_part(job->bias + c, left) : splat(0), y + c, apart);
+}
+
+// Rows of outputs, and numbers in the source, of one image.
+INLINE size_t rows_of(const struct depthwise_job *job) { return job->z.outputs * job->y.outputs; }
+INLINE size_t image_size(const struct depthwise_job *job) {
+  return job->z.size * job->y.size * job->x.size * job->channels;
+}
+
+static void depthwise_rows(void *context, size_t begin, size_t end) {
+  const struct depthwise_job *job = context;
+  const struct depthwise_axis *x = &job->x;
+  struct depthwise_terms terms = begin_terms(job);
+  for (size_t row = begin; row < end; row++) {
+    const float *image = job->source + row / rows_of(job) * image_size(job);
+    float *y = job->out + row * x->outputs * job->channels;
+    for (size_t r = 0; r < x->period; r++) {
+      size_t all = (x->outputs + x->period - 1 - r) / x->period;
+      for (size_t m = 0, count; m < all; m += count) {
+        // Outputs at the borders stand alone; those between have the same terms, in equal groups.
+        size_t inner = m >= x->low[r] && m < x->high[r] ? x->high[r] - m : 1;
+        count = inner / ((inner + depthwise_block - 1) / depthwise_block);
+        find_terms(job, row % rows_of(job), r, m, &terms);
+        float *q = y + (x->period * m + r) * job->channels;
+        WITH_CONSTANT(count, depthwise_pixels(N, job, &terms, image, q))
+      }
+    }
+  }
+  end_terms(job, terms);
+}
+
+// Rows worth a thread of their own: about 10 microseconds of multiplications.
+static size_t depthwise_grain(const struct depthwise_job *job) {
+  size_t taps = job->z.kernel * job->y.kernel * job->x.kernel;
+  return 20000 / (job->x.outputs * (job->channels / LANES + 1) * taps) + 1;
+}
+
+static void end_axes(struct depthwise_job *job) {
+  end_axis(&job->z);
+  end_axis(&job->y);
+  end_axis(&job->x);
+}
+
+static void run_depthwise(struct depthwise_job *job) {
+  callosum_parallel(job->batch * rows_of(job), depthwise_grain(job), depthwise_rows, job);
+  end_axes(job);
+}
+
+static struct depthwise_axis depthwise_axis(size_t size, size_t outputs, size_t kernel,
+                                            size_t stride, size_t dilation, size_t pad,
+                                            bool reversed) {
+  struct depthwise_axis a = {.size = size, .outputs = outputs, .kernel = kernel};
+  if (reversed) a.size = outputs, a.outputs = size;
+  plan_axis(&a, stride, dilation, pad, reversed);
+  return a;
+}
+
+static struct depthwise_job depthwise_job(const callosum_window *c, bool reversed) {
+  struct depthwise_job job = {.batch = c->batch, .channels = c->channels};
+  job.z = depthwise_axis(c->depth, c->out_depth, c->kernel_z, c->stride_z, c->dilation_z, c->pad_z,
+                         reversed);
+  job.y = depthwise_axis(c->height, c->out_height, c->kernel_y, c->stride_y, c->dilation_y,
+                         c->pad_y, reversed);
+  job.x = depthwise_axis(c->width, c->out_width, c->kernel_x, c->stride_x, c->dilation_x, c->pad_x,
+                         reversed);
+  return job;
+}
+
+// Many taps per output pay for a copy of the pixels.
+static bool packs(const callosum_window *c) {
+  return c->depth == 1 && c->kernel_z == 1 && c->kernel_y * c->kernel_x > 9 && c->stride_y == 1 &&
+         c->stride_x == 1;
 }
 
 static void depthwise(const callosum_window *c, const float *x, const float *w, const float *bias,
                       float *y) {
-  struct depthwise_job job = {
-      .source = x, .height = c->height, .width = c->width, .low_y = (ptrdiff_t)c->pad_y,
-      .low_x = (ptrdiff_t)c->pad_x, .spread_y = 1, .spread_x = 1, .out = y, .w = w, .bias = bias,
-      .out_height = c->out_height, .out_width = c->out_width, .stride_y = c->stride_y,
-      .stride_x = c->stride_x, .channels = c->channels, .kernel_y = c->kernel_y,
-      .kernel_x = c->kernel_x, .dilation_y = c->dilation_y, .dilation_x = c->dilation_x};
-  plan_depthwise(&job, c->batch);
-  callosum_parallel(job.items, depthwise_grain(&job), depthwise_items, &job);
+  if (packs(c)) {
+    depthwise_packed(c, x, w, bias, y);
+    return;
+  }
+  struct depthwise_job job = depthwise_job(c, false);
+  job.source = x, job.w = w, job.bias = bias, job.out = y;
+  run_depthwise(&job);
 }
 
 static void depthwise_backward_input(const callosum_window *c, const float *w, const float *gy,
                                      float *gx) {
-  struct depthwise_job job = {
-      .source = gy, .height = c->out_height, .width = c->out_width,
-      .low_y = (ptrdiff_t)((c->kernel_y - 1) * c->dilation_y) - (ptrdiff_t)c->pad_y,
-      .low_x = (ptrdiff_t)((c->kernel_x - 1) * c->dilation_x) - (ptrdiff_t)c->pad_x,
-      .spread_y = c->stride_y, .spread_x = c->stride_x, .out = gx, .w = w, .flip = true,
-      .out_height = c->height, .out_width = c->width, .stride_y = 1, .stride_x = 1,
-      .channels = c->channels, .kernel_y = c->kernel_y, .kernel_x = c->kernel_x,
-      .dilation_y = c->dilation_y, .dilation_x = c->dilation_x};
-  plan_depthwise(&job, c->batch);
-  callosum_parallel(job.items, depthwise_grain(&job), depthwise_items, &job);
-}
-
-// Adds `rows` rows of gy times x to `count` taps, whose pixels lie at `offsets` from x. `step` is
-// the distance of the pixels of neighbours in gy, `line` that of rows.
-INLINE void depthwise_taps(int count, const float *x, size_t step, size_t line,
-                           const size_t *offsets, const float *gy, size_t rows, size_t width,
-                           float *sums, size_t apart) {
-  vf sum[depthwise_block];
-  for (int t = 0; t < count; t++) sum[t] = load(sums + (size_t)t * apart);
-  for (size_t row = 0; row < rows; row++, x += line) {
-    const float *p = x;
-    for (size_t i = 0; i < width; i++, p += step, gy += LANES) {
-      vf g = load(gy);
-      for (int t = 0; t < count; t++) sum[t] = fma_(load(p + offsets[t]), g, sum[t]);
-    }
+  if (packs(c)) {
+    depthwise_packed_backward_input(c, w, gy, gx);
+    return;
   }
-  for (int t = 0; t < count; t++) store(sums + (size_t)t * apart, sum[t]);
+  struct depthwise_job job = depthwise_job(c, true);
+  job.source = gy, job.w = w, job.out = gx;
+  run_depthwise(&job);
 }
 
-static void depthwise_weight_parts(void *context, size_t begin, size_t end) {
-  const struct depthwise_job *job = context;
-  size_t taps = job->kernel_y * job->kernel_x, line = job->buffer_width * LANES;
-  size_t apart = padded(job->channels), step = job->stride_x * LANES;
-  size_t buffer_size = buffer_rows(job, job->band) * line * sizeof(float);
-  size_t row_size = depthwise_rows * job->out_width * LANES * sizeof(float);
-  size_t size = buffer_size + row_size + taps * sizeof(size_t);
-  float *buffer = depthwise_scratch(size), *gy_rows = buffer + buffer_size / sizeof(float);
-  size_t *offsets = (size_t *)(void *)((char *)gy_rows + row_size);
-  for (size_t t = 0; t < taps; t++)
-    offsets[t] = t / job->kernel_x * job->dilation_y * line +
-                 t % job->kernel_x * job->dilation_x * LANES;
-  size_t groups = (taps + depthwise_block - 1) / depthwise_block;
-  for (size_t part = begin; part < end; part++) {
-    size_t stop = part_begin(job->items, job->parts, part + 1);
-    for (size_t i = part_begin(job->items, job->parts, part); i < stop; i++) {
-      struct depthwise_item item = depthwise_item(job, i);
-      float *sums = job->sums + part * taps * apart + item.channel;
-      size_t packed = 0;
-      for (size_t row = 0, rows; row < item.rows; row += rows) {
-        rows = item.rows - row < depthwise_rows ? item.rows - row : depthwise_rows;
-        size_t needed = buffer_rows(job, row + rows);
-        pack_image_rows(job, item, buffer, packed, needed);
-        packed = needed;
-        size_t pixel = (item.image * job->out_height + item.row + row) * job->out_width;
-        const float *x = buffer + row * job->stride_y * line;
-        const float *gy = job->gy + pixel * job->channels + item.channel;
-        for (size_t j = 0; j < rows * job->out_width; j++)
-          store(gy_rows + j * LANES, load_some(gy + j * job->channels, item.left));
-        for (size_t group = 0; group < groups; group++) {
-          size_t from = taps * group / groups, count = taps * (group + 1) / groups - from;
-          WITH_CONSTANT(count,
-                        depthwise_taps(N, x, step, job->stride_y * line, offsets + from, gy_rows,
-                                       rows, job->out_width, sums + from * apart, apart))
+// MARK: The derivative for the weights
+
+// Adds `width` pixels of gy times those of x, at `place` from x, to the weights at `tap`.
+INLINE void depthwise_taps(int count, size_t left, const float *x, size_t step,
+                           const size_t *tap, const size_t *place, const float *gy, size_t apart,
+                           size_t width, float *sums) {
+  vf sum[depthwise_block];
+  for (int t = 0; t < count; t++) sum[t] = load_some(sums + tap[t], left);
+  for (size_t i = 0; i < width; i++, x += step, gy += apart) {
+    vf g = load_some(gy, left);
+    for (int t = 0; t < count; t++) sum[t] = fma_(load_some(x + place[t], left), g, sum[t]);
+  }
+  for (int t = 0; t < count; t++) store_some(sums + tap[t], sum[t], left);
+}
+
+static void depthwise_weight_rows(const struct depthwise_job *job, size_t row, float *sums,
+                                  struct depthwise_terms *terms) {
+  const struct depthwise_axis *x = &job->x;
+  size_t channels = job->channels, step = x->step * channels;
+  const float *image = job->source + row / rows_of(job) * image_size(job);
+  for (size_t m = 0, count; m < x->outputs; m += count) {
+    count = m >= x->low[0] && m < x->high[0] ? x->high[0] - m : 1;
+    find_terms(job, row % rows_of(job), 0, m, terms);
+    const float *gy = job->gy + (row * x->outputs + m) * channels;
+    size_t groups = (terms->count + depthwise_block - 1) / depthwise_block;
+    for (size_t c = 0; c < channels; c += LANES) {
+      size_t left = channels - c;
+      for (size_t group = 0; group < groups; group++) {
+        size_t from = terms->count * group / groups;
+        size_t taps = terms->count * (group + 1) / groups - from;
+        const size_t *tap = terms->tap + from, *place = terms->place + from;
+        if (left >= LANES) {
+          WITH_CONSTANT(taps, depthwise_taps(N, LANES, image + c, step, tap, place, gy + c,
+                                             channels, count, sums + c))
+        } else {
+          WITH_CONSTANT(taps, depthwise_taps(N, left, image + c, step, tap, place, gy + c,
+                                             channels, count, sums + c))
         }
       }
     }
   }
-  callosum_free(buffer, size);
+}
+
+static void depthwise_weight_parts(void *context, size_t begin, size_t end) {
+  const struct depthwise_job *job = context;
+  size_t rows = job->batch * rows_of(job), taps = job->z.kernel * job->y.kernel * job->x.kernel;
+  size_t length = padded(taps * job->channels);
+  struct depthwise_terms terms = begin_terms(job);
+  for (size_t part = begin; part < end; part++) {
+    size_t stop = part_begin(rows, job->parts, part + 1);
+    for (size_t row = part_begin(rows, job->parts, part); row < stop; row++)
+      depthwise_weight_rows(job, row, job->sums + part * length, &terms);
+  }
+  end_terms(job, terms);
 }
 
 static void depthwise_backward_weights(const callosum_window *c, const float *x, const float *gy,
                                        float *gw) {
-  struct depthwise_job job = {
-      .source = x, .height = c->height, .width = c->width, .low_y = (ptrdiff_t)c->pad_y,
-      .low_x = (ptrdiff_t)c->pad_x, .spread_y = 1, .spread_x = 1, .gy = gy,
-      .out_height = c->out_height, .out_width = c->out_width, .stride_y = c->stride_y,
-      .stride_x = c->stride_x, .channels = c->channels, .kernel_y = c->kernel_y,
-      .kernel_x = c->kernel_x, .dilation_y = c->dilation_y, .dilation_x = c->dilation_x};
-  plan_depthwise(&job, c->batch);
-  job.parts = callosum_part_count(job.items, depthwise_grain(&job));
-  size_t taps = c->kernel_y * c->kernel_x, apart = padded(c->channels);
-  job.sums = begin_sums(job.parts, taps * apart);
+  if (packs(c)) {
+    depthwise_packed_backward_weights(c, x, gy, gw);
+    return;
+  }
+  struct depthwise_job job = depthwise_job(c, false);
+  job.source = x, job.gy = gy;
+  size_t count = c->kernel_z * c->kernel_y * c->kernel_x * c->channels, length = padded(count);
+  job.parts = callosum_part_count(job.batch * rows_of(&job), depthwise_grain(&job));
+  job.sums = begin_sums(job.parts, length);
   callosum_parallel(job.parts, 1, depthwise_weight_parts, &job);
-  for (size_t t = 0; t < taps; t++)
-    add_parts(job.sums, job.parts, taps * apart, t * apart, gw + t * c->channels, c->channels);
-  end_sums(job.sums, job.parts, taps * apart);
+  add_parts(job.sums, job.parts, length, 0, gw, count);
+  end_sums(job.sums, job.parts, length);
+  end_axes(&job);
 }

@@ -1,108 +1,280 @@
 import CallosumKernels
 
-/// The largest value of each window of x [batch, height, width, channels]. Padding never wins; the
-/// first of equal values takes the gradient.
-public func maxPool2d(
-  _ x: Tensor, kernel: (Int, Int), stride: (Int, Int)? = nil, padding: (Int, Int) = (0, 0)
+// Pooling over windows of channels-last data [batch, spatial..., channels] with one to three spatial
+// axes. A window is the product of a span along each axis, whether the spans are regular or divide the
+// axis into a given number of bins.
+
+// MARK: Regular windows
+
+/// The largest value of each window. Padding never wins; the first of equal values takes the gradient.
+///
+/// - Parameters:
+///   - x: [batch, spatial..., channels].
+///   - kernel: size of a window, one number per spatial axis; so `stride` (nil: the kernel), `padding` on
+///     both sides (nil: 0, at most half the kernel) and `dilation` (nil: 1).
+public func maxPool(
+  _ x: Tensor, kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil, dilation: [Int]? = nil
 ) -> Tensor {
-  let plan = PoolingPlan("maxPool2d", x, kernel, stride ?? kernel, padding)
-  return fused(
-    "maxPool2d", [x],
+  let dilation = dilation ?? kernel.map { _ in 1 }
+  let plan = PoolingPlan("maxPool", x, kernel, stride ?? kernel, padding, dilation)
+  return pooledByMaximum("maxPool", x, plan)
+}
+
+/// The mean of each window; padding is zeros, which the divisor counts or not. See `maxPool`.
+public func averagePool(
+  _ x: Tensor, kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil, countPadding: Bool = true
+) -> Tensor {
+  let ones = kernel.map { _ in 1 }
+  let plan = PoolingPlan("averagePool", x, kernel, stride ?? kernel, padding, ones, countPadding)
+  return pooledByMean("averagePool", x, plan)
+}
+
+/// `maxPool` over [batch, length, channels].
+public func maxPool1d(
+  _ x: Tensor, kernel: Int, stride: Int? = nil, padding: Int = 0, dilation: Int = 1
+) -> Tensor {
+  maxPool(x, kernel: [kernel], stride: stride.map { [$0] }, padding: [padding], dilation: [dilation])
+}
+
+/// `maxPool` over [batch, height, width, channels].
+public func maxPool2d(
+  _ x: Tensor, kernel: (Int, Int), stride: (Int, Int)? = nil, padding: (Int, Int) = (0, 0),
+  dilation: (Int, Int) = (1, 1)
+) -> Tensor {
+  maxPool(
+    x, kernel: [kernel.0, kernel.1], stride: stride.map { [$0.0, $0.1] }, padding: [padding.0, padding.1],
+    dilation: [dilation.0, dilation.1])
+}
+
+/// `maxPool` over [batch, depth, height, width, channels].
+public func maxPool3d(
+  _ x: Tensor, kernel: (Int, Int, Int), stride: (Int, Int, Int)? = nil, padding: (Int, Int, Int) = (0, 0, 0),
+  dilation: (Int, Int, Int) = (1, 1, 1)
+) -> Tensor {
+  maxPool(
+    x, kernel: [kernel.0, kernel.1, kernel.2], stride: stride.map { [$0.0, $0.1, $0.2] },
+    padding: [padding.0, padding.1, padding.2], dilation: [dilation.0, dilation.1, dilation.2])
+}
+
+/// `averagePool` over [batch, length, channels].
+public func averagePool1d(
+  _ x: Tensor, kernel: Int, stride: Int? = nil, padding: Int = 0, countPadding: Bool = true
+) -> Tensor {
+  averagePool(
+    x, kernel: [kernel], stride: stride.map { [$0] }, padding: [padding], countPadding: countPadding)
+}
+
+/// `averagePool` over [batch, height, width, channels].
+public func averagePool2d(
+  _ x: Tensor, kernel: (Int, Int), stride: (Int, Int)? = nil, padding: (Int, Int) = (0, 0),
+  countPadding: Bool = true
+) -> Tensor {
+  averagePool(
+    x, kernel: [kernel.0, kernel.1], stride: stride.map { [$0.0, $0.1] }, padding: [padding.0, padding.1],
+    countPadding: countPadding)
+}
+
+/// `averagePool` over [batch, depth, height, width, channels].
+public func averagePool3d(
+  _ x: Tensor, kernel: (Int, Int, Int), stride: (Int, Int, Int)? = nil, padding: (Int, Int, Int) = (0, 0, 0),
+  countPadding: Bool = true
+) -> Tensor {
+  averagePool(
+    x, kernel: [kernel.0, kernel.1, kernel.2], stride: stride.map { [$0.0, $0.1, $0.2] },
+    padding: [padding.0, padding.1, padding.2], countPadding: countPadding)
+}
+
+// MARK: A given number of windows
+
+/// The largest value of each bin, when every spatial axis of x [batch, spatial..., channels] is divided
+/// into the given number: bin i of n reaches from floor(i size / n) to ceil((i + 1) size / n), so bins
+/// may overlap by one element.
+public func adaptiveMaxPool(_ x: Tensor, to sizes: [Int]) -> Tensor {
+  pooledByMaximum("adaptiveMaxPool", x, PoolingPlan("adaptiveMaxPool", x, bins: sizes))
+}
+
+/// The mean of each bin; see `adaptiveMaxPool`.
+public func adaptiveAveragePool(_ x: Tensor, to sizes: [Int]) -> Tensor {
+  pooledByMean("adaptiveAveragePool", x, PoolingPlan("adaptiveAveragePool", x, bins: sizes))
+}
+
+/// The largest value of each channel: [batch, spatial..., channels] -> [batch, channels].
+public func globalMaxPool(_ x: Tensor) -> Tensor {
+  let ones = [Int](repeating: 1, count: max(x.ndim - 2, 0))
+  let plan = PoolingPlan("globalMaxPool", x, bins: ones)
+  return pooledByMaximum("globalMaxPool", x, plan).reshaped([x.dim(0), x.dim(-1)])
+}
+
+/// The mean of each channel: [batch, spatial..., channels] -> [batch, channels].
+public func globalAveragePool(_ x: Tensor) -> Tensor {
+  require(x.ndim > 2, "globalAveragePool", "needs [batch, spatial..., channels], got \(x.shape)")
+  return x.mean(axes: Array(1..<(x.ndim - 1)))
+}
+
+// MARK: How
+
+private func pooledByMaximum(_ name: StaticString, _ x: Tensor, _ plan: PoolingPlan) -> Tensor {
+  fused(
+    name, [x],
     reference: { inputs in
-      let windows = plan.windows(inputs[0], padding: -.infinity)
+      let windows = plan.windows(inputs[0], outside: -.infinity)
       // The first largest value, by index, as the kernel chooses.
-      let winner = stopGradient(windows).argMax(axis: -1, keepDims: true)
-      return windows.takeAlong(winner, axis: -1).squeezed(axis: -1)
+      let winner = stopGradient(windows).argMax(axis: 2, keepDims: true)
+      return windows.takeAlong(winner, axis: 2).reshaped(plan.yShape)
     },
     fast: { inputs in
       let x = inputs[0].packed
       let y = Tensor(uninitialized: plan.yShape, .float32)
       let winner = Tensor(uninitialized: plan.yShape, .int32)
-      var window = plan.window
-      callosum_max_pool(
-        &window, x.pointer(as: Float.self), y.pointer(as: Float.self), winner.pointer(as: Int32.self))
+      plan.run {
+        callosum_max_pool(
+          $0, x.pointer(as: Float.self), y.pointer(as: Float.self), winner.pointer(as: Int32.self))
+      }
       return (
         y,
         { g, _ in
           let g = g.packed
-          let gx = Tensor(uninitialized: x.shape, .float32)
-          var window = plan.window
-          callosum_max_pool_backward(
-            &window, g.pointer(as: Float.self), winner.pointer(as: Int32.self),
-            gx.pointer(as: Float.self))
+          let gx = Tensor(uninitialized: plan.xShape, .float32)
+          plan.run {
+            callosum_max_pool_backward(
+              $0, g.pointer(as: Float.self), winner.pointer(as: Int32.self), gx.pointer(as: Float.self))
+          }
           return [gx]
         }
       )
     })
 }
 
-/// The mean of each window of x [batch, height, width, channels]; padding is zeros, which the
-/// divisor counts or not.
-public func averagePool2d(
-  _ x: Tensor, kernel: (Int, Int), stride: (Int, Int)? = nil, padding: (Int, Int) = (0, 0),
-  countPadding: Bool = true
-) -> Tensor {
-  let plan = PoolingPlan("averagePool2d", x, kernel, stride ?? kernel, padding)
-  return fused(
-    "averagePool2d", [x],
+private func pooledByMean(_ name: StaticString, _ x: Tensor, _ plan: PoolingPlan) -> Tensor {
+  fused(
+    name, [x],
     reference: { inputs in
-      let sums = plan.windows(inputs[0], padding: 0).sum(axis: -1)
-      if countPadding { return sums * (1 / Double(kernel.0 * kernel.1)) }
-      let inside = Tensor.ones([1] + Array(x.shape[1...2]) + [1], dtype: inputs[0].dtype)
-      return sums / plan.windows(inside, padding: 0).sum(axis: -1)
+      let sums = plan.windows(inputs[0], outside: 0).sum(axis: 2)
+      return (sums * plan.shares(inputs[0].dtype)).reshaped(plan.yShape)
     },
     fast: { inputs in
       let x = inputs[0].packed
       let y = Tensor(uninitialized: plan.yShape, .float32)
-      var window = plan.window
-      callosum_average_pool(&window, countPadding, x.pointer(as: Float.self), y.pointer(as: Float.self))
+      plan.run { callosum_average_pool($0, x.pointer(as: Float.self), y.pointer(as: Float.self)) }
       return (
         y,
         { g, _ in
           let g = g.packed
-          let gx = Tensor(uninitialized: x.shape, .float32)
-          var window = plan.window
-          callosum_average_pool_backward(
-            &window, countPadding, g.pointer(as: Float.self), gx.pointer(as: Float.self))
+          let gx = Tensor(uninitialized: plan.xShape, .float32)
+          plan.run {
+            callosum_average_pool_backward($0, g.pointer(as: Float.self), gx.pointer(as: Float.self))
+          }
           return [gx]
         }
       )
     })
 }
 
-/// The sizes of one pooling, checked once.
+/// The spans of one pooling along each axis, checked once.
 private struct PoolingPlan {
-  let kernel, stride, padding: (Int, Int)
-  let yShape: [Int]
-  let window: callosum_window
+  let xShape, yShape: [Int]
+  private let dilation: [Int]
+  private let spans: [[callosum_span]]
 
+  /// Regular windows.
   init(
-    _ name: StaticString, _ x: Tensor, _ kernel: (Int, Int), _ stride: (Int, Int), _ padding: (Int, Int)
+    _ name: StaticString, _ x: Tensor, _ kernel: [Int], _ stride: [Int], _ padding: [Int]?,
+    _ dilation: [Int], _ countPadding: Bool = true
   ) {
-    require(x.ndim == 4, name, "needs [batch, height, width, channels], got \(x.shape)")
-    require(x.dtype.isFloatingPoint, name, "needs float32 or float64, got \(x.dtype)")
+    let padding = padding ?? kernel.map { _ in 0 }
     require(
-      kernel.0 > 0 && kernel.1 > 0 && stride.0 > 0 && stride.1 > 0 && padding.0 >= 0 && padding.1 >= 0
-        && 2 * padding.0 <= kernel.0 && 2 * padding.1 <= kernel.1, name,
-      "kernel \(kernel) and stride \(stride) must be positive, padding \(padding) at most half the kernel")
-    let room = (x.dim(1) + 2 * padding.0 - kernel.0, x.dim(2) + 2 * padding.1 - kernel.1)
-    require(room.0 >= 0 && room.1 >= 0, name, "kernel \(kernel) is larger than padded input \(x.shape)")
-    (self.kernel, self.stride, self.padding) = (kernel, stride, padding)
-    let out = (room.0 / stride.0 + 1, room.1 / stride.1 + 1)
-    yShape = [x.dim(0), out.0, out.1, x.dim(3)]
-    window = callosum_window(
-      batch: x.dim(0), height: x.dim(1), width: x.dim(2), channels: x.dim(3),
-      out_height: out.0, out_width: out.1, kernel_y: kernel.0,
-      kernel_x: kernel.1, stride_y: stride.0, stride_x: stride.1, dilation_y: 1,
-      dilation_x: 1, pad_y: padding.0, pad_x: padding.1)
+      padding.count == kernel.count && zip(padding, kernel).allSatisfy { 2 * $0 <= $1 }, name,
+      "padding \(padding) must be at most half the kernel \(kernel)")
+    let windows = Windows(
+      name, over: x.shape, kernel: kernel, stride: stride, padding: padding.map { ($0, $0) },
+      dilation: dilation)
+    let spans = kernel.indices.map { axis in
+      (0..<windows.output[axis]).map { output -> callosum_span in
+        let places = (0..<kernel[axis]).map { output * stride[axis] - padding[axis] + $0 * dilation[axis] }
+        let inside = places.filter { $0 >= 0 && $0 < windows.spatial[axis] }
+        require(
+          !inside.isEmpty, name, "a window lies between the elements of axis \(axis + 1) of \(x.shape)")
+        return callosum_span(
+          place: inside[0], count: inside.count, divisor: countPadding ? kernel[axis] : inside.count)
+      }
+    }
+    self.init(name, x, spans, dilation)
   }
 
-  /// [batch, out height, out width, channels, kernel elements]
-  func windows(_ x: Tensor, padding value: Double) -> Tensor {
-    let both = [(0, 0), (padding.0, padding.0), (padding.1, padding.1), (0, 0)]
-    return x.padded(both.map { (before: $0.0, after: $0.1) }, value: value)
-      .slidingWindows(axis: 1, size: kernel.0, step: stride.0)
-      .slidingWindows(axis: 2, size: kernel.1, step: stride.1)
-      .flattened(start: 4, end: 5)
+  /// Bins.
+  init(_ name: StaticString, _ x: Tensor, bins: [Int]) {
+    require(
+      (1...3).contains(bins.count) && x.ndim == bins.count + 2 && bins.allSatisfy { $0 > 0 }
+        && x.shape[1..<(x.ndim - 1)].allSatisfy { $0 > 0 }, name,
+      "\(x.shape) does not divide into \(bins) bins; needs [batch, spatial..., channels]")
+    let spans = zip(bins, x.shape[1...]).map { count, size in
+      (0..<count).map { bin -> callosum_span in
+        let (start, end) = (bin * size / count, ((bin + 1) * size + count - 1) / count)
+        return callosum_span(place: start, count: end - start, divisor: end - start)
+      }
+    }
+    self.init(name, x, spans, bins.map { _ in 1 })
+  }
+
+  private init(_ name: StaticString, _ x: Tensor, _ spans: [[callosum_span]], _ dilation: [Int]) {
+    require(x.dtype.isFloatingPoint, name, "needs float32 or float64, got \(x.dtype)")
+    xShape = x.shape
+    yShape = [x.dim(0)] + spans.map(\.count) + [x.dim(-1)]
+    (self.spans, self.dilation) = (spans, dilation)
+  }
+
+  /// A signal is an image of one row, an image a volume of one plane.
+  func run(_ body: (UnsafePointer<callosum_pooling>) -> Void) {
+    if yShape.elementCount == 0 { return }
+    let missing = 3 - spans.count
+    func triple(_ values: [Int]) -> (Int, Int, Int) {
+      let v = [Int](repeating: 1, count: missing) + values
+      return (v[0], v[1], v[2])
+    }
+    let all = [callosum_span](repeating: callosum_span(place: 0, count: 1, divisor: 1), count: missing)
+    let output = triple(spans.map(\.count))
+    (all + spans.joined()).withUnsafeBufferPointer { start in
+      guard let first = start.baseAddress else { return }
+      var pooling = callosum_pooling(
+        batch: xShape[0], channels: yShape[yShape.count - 1],
+        size: triple(Array(xShape[1..<(xShape.count - 1)])),
+        output: output, dilation: triple(dilation),
+        spans: (first, first + output.0, first + output.0 + output.1))
+      body(&pooling)
+    }
+  }
+
+  // MARK: In ordinary operations
+
+  /// [batch, windows, elements of the largest window, channels], with a value where a window has less.
+  func windows(_ x: Tensor, outside value: Double) -> Tensor {
+    let (batch, channels) = (xShape[0], xShape[xShape.count - 1])
+    let count = xShape[1..<(xShape.count - 1)].reduce(1, *)
+    // The place after the last stands for all that lies outside.
+    var places: [[Int?]] = [[0]]
+    for (axis, ofAxis) in spans.enumerated() {
+      let longest = ofAxis.map(\.count).max() ?? 0
+      places = places.flatMap { before in
+        ofAxis.map { span in
+          before.flatMap { at in
+            (0..<longest).map { i in
+              at.flatMap { i < span.count ? $0 * xShape[axis + 1] + span.place + i * dilation[axis] : nil }
+            }
+          }
+        }
+      }
+    }
+    let taps = places.first?.count ?? 0
+    let index = Tensor(places.joined().map { Int32($0 ?? count) }).reshaped([places.count, taps])
+    return x.reshaped([batch, count, channels]).padded([(0, 0), (0, 1), (0, 0)], value: value)
+      .take(index, axis: 1)
+  }
+
+  /// 1 / divisor of each window, [windows, 1].
+  func shares(_ dtype: DType) -> Tensor {
+    let divisors = spans.reduce([1]) { before, ofAxis in
+      before.flatMap { product in ofAxis.map { product * $0.divisor } }
+    }
+    return Tensor(divisors.map { 1 / Double($0) }).asType(dtype).reshaped([divisors.count, 1])
   }
 }

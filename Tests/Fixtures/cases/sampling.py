@@ -67,29 +67,63 @@ def resize(g):
 @operation("gridSample")
 def grid_sample(g):
     names = {"zeros": "zeros", "reflect": "reflection", "replicate": "border"}
-    rows = [("inside", (2, 5, 7, 3), (4, 3), 0.9, "zeros", False),
-            ("beyond", (2, 5, 7, 2), (5, 4), 1.7, "zeros", False),
-            ("corners", (1, 6, 5, 2), (7,), 1.5, "zeros", True),
-            ("border", (2, 4, 6, 1), (3, 3), 2.5, "replicate", False),
-            ("border corners", (1, 4, 3, 2), (9,), 1.6, "replicate", True),
-            ("reflect", (2, 5, 4, 2), (6, 2), 2.7, "reflect", False),
-            ("reflect corners", (1, 5, 4, 3), (8,), 3.3, "reflect", True),
-            ("one element", (2, 1, 1, 2), (5,), 1.2, "zeros", False),
-            ("volume", (1, 3, 4, 5, 2), (4, 3), 1.3, "zeros", False),
-            ("large", (2, 9, 8, 4), (13, 11), 1.2, "zeros", False)]
-    for label, shape, places, reach, mode, corners in rows:
+    rows = [("inside", (2, 5, 7, 3), (4, 3), 0.9, "zeros", False, "linear"),
+            ("beyond", (2, 5, 7, 2), (5, 4), 1.7, "zeros", False, "linear"),
+            ("corners", (1, 6, 5, 2), (7,), 1.5, "zeros", True, "linear"),
+            ("border", (2, 4, 6, 1), (3, 3), 2.5, "replicate", False, "linear"),
+            ("border corners", (1, 4, 3, 2), (9,), 1.6, "replicate", True, "linear"),
+            ("reflect", (2, 5, 4, 2), (6, 2), 2.7, "reflect", False, "linear"),
+            ("reflect corners", (1, 5, 4, 3), (8,), 3.3, "reflect", True, "linear"),
+            ("one element", (2, 1, 1, 2), (5,), 1.2, "zeros", False, "linear"),
+            ("volume", (1, 3, 4, 5, 2), (4, 3), 1.3, "zeros", False, "linear"),
+            ("large", (2, 9, 8, 4), (13, 11), 1.2, "zeros", False, "linear"),
+            ("line", (2, 7, 3), (6,), 1.4, "zeros", False, "linear"),
+            ("line, border corners", (1, 5, 17), (3, 4), 2.2, "replicate", True, "linear"),
+            ("line, reflect", (3, 6, 1), (9,), 3.1, "reflect", False, "linear"),
+            ("volume, border", (2, 3, 2, 4, 1), (7,), 1.9, "replicate", False, "linear"),
+            ("volume, reflect corners", (1, 4, 3, 5, 19), (3, 2), 2.4, "reflect", True, "linear"),
+            ("volume, corners", (1, 2, 3, 3, 2), (2, 2, 3), 1.4, "zeros", True, "linear"),
+            ("nearest", (2, 5, 6, 3), (4, 5), 1.4, "zeros", False, "nearest"),
+            ("nearest, border corners", (1, 4, 7, 2), (11,), 1.8, "replicate", True, "nearest"),
+            ("nearest, reflect volume", (1, 3, 4, 2, 5), (9,), 2.3, "reflect", False, "nearest"),
+            ("nearest line", (2, 8, 2), (7,), 1.3, "zeros", True, "nearest"),
+            ("cubic", (2, 5, 6, 3), (4, 3), 1.4, "zeros", False, "cubic"),
+            ("cubic corners", (1, 6, 4, 17), (7,), 1.5, "zeros", True, "cubic"),
+            ("cubic border", (1, 4, 5, 2), (3, 4), 2.1, "replicate", False, "cubic"),
+            ("cubic reflect", (2, 5, 3, 2), (8,), 2.6, "reflect", False, "cubic"),
+            ("cubic reflect corners", (1, 4, 5, 1), (9,), 2.8, "reflect", True, "cubic"),
+            ("cubic line", (2, 7, 3), (5,), 1.3, "zeros", False, "cubic")]
+
+    def sample(shape, places, mode, corners, kind):
         axes = len(shape) - 2
 
         def function(x, coordinates):
+            if axes == 1:  # PyTorch has no sampling of lines: an image of one row, read in its middle.
+                x = x.unsqueeze(1)
+                coordinates = torch.stack([torch.zeros_like(coordinates), coordinates], -1).flatten(-2)
             # PyTorch wants (x, y[, z]), the last spatial axis first, and as many axes of places.
-            lead = (1,) * (axes - 1) + (-1,)
-            grid = coordinates.flip(-1).reshape(shape[0], *lead, axes)
-            y = F.grid_sample(x.movedim(-1, 1), grid, mode="bilinear", padding_mode=names[mode],
+            known = max(axes, 2)
+            lead = (1,) * (known - 1) + (-1,)
+            grid = coordinates.flip(-1).reshape(shape[0], *lead, known)
+            how = {"linear": "bilinear", "nearest": "nearest", "cubic": "bicubic"}[kind]
+            y = F.grid_sample(x.movedim(-1, 1), grid, mode=how, padding_mode=names[mode],
                               align_corners=corners)
             return y.movedim(1, -1).reshape(shape[0], *places, shape[-1])
-        g.case(label, function,
-               {"x": g.normal(*shape), "coordinates": g.uniform(-reach, reach, shape[0], *places, axes)},
-               {"mode": mode, "alignCorners": corners})
+        return function
+
+    for label, shape, places, reach, mode, corners, kind in rows:
+        g.case(label, sample(shape, places, mode, corners, kind),
+               {"x": g.normal(*shape),
+                "coordinates": g.uniform(-reach, reach, shape[0], *places, len(shape) - 2)},
+               {"mode": mode, "alignCorners": corners, "interpolation": kind})
+    # Exactly on the elements, the borders included, where derivatives are one-sided or none.
+    axis = torch.linspace(-1, 1, 5)
+    for label, mode in (("on the elements, zeros", "zeros"), ("on the elements, border", "replicate"),
+                        ("on the elements, reflect", "reflect")):
+        grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1)[None]
+        g.case(label, sample((1, 5, 5, 2), (5, 5), mode, True, "linear"),
+               {"x": g.normal(1, 5, 5, 2), "coordinates": grid},
+               {"mode": mode, "alignCorners": True, "interpolation": "linear"})
 
 
 @operation("einsum")
