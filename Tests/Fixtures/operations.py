@@ -16,7 +16,7 @@ import golden
 
 CASES = ["elementwise", "reductions", "products", "movement", "pooling", "normalisation",
          "attention", "losses", "sampling", "sorting", "scans", "recurrent", "algebra", "fourier",
-         "special"]
+         "special", "fields"]
 
 
 def main(names):

@@ -5,7 +5,7 @@ struct Workload: Sendable {
   let name: String
   let prepare: @Sendable () -> () -> Void
 
-  static let all: [Workload] = operations + networks + recurrent
+  static let all: [Workload] = operations + networks + recurrent + fields
 }
 
 /// Random numbers for data and weights; every workload starts its own.

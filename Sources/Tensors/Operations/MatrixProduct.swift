@@ -113,7 +113,7 @@ private func matrixOffsets(_ x: Tensor, _ batch: [Int]) -> [Int] {
 
 /// What follows a linear map in the same pass over the memory.
 public enum LinearActivation: String, Codable, Sendable {
-  case none, gelu
+  case none, relu, gelu
 }
 
 /// activation(x wᵀ + b), for x [..., inputs], w [outputs, inputs], b [outputs].
@@ -132,7 +132,11 @@ public func linear(
     reference: { inputs in
       let product = matmul(inputs[0], inputs[1].transposed())
       let y = inputs.count > 2 ? product + inputs[2] : product
-      return activation == .gelu ? gelu(y) : y
+      switch activation {
+      case .none: return y
+      case .relu: return relu(y)
+      case .gelu: return gelu(y)
+      }
     },
     fast: { inputs in
       let (outputs, width) = (inputs[1].dim(0), inputs[1].dim(1))
@@ -149,6 +153,11 @@ public func linear(
             sum.pointer(as: Float.self), bias.pointer(as: Float.self), sum.pointer(as: Float.self),
             count, columns)
         }
+      case .relu:
+        let bias = bias ?? .zeros([outputs])
+        callosum_bias_relu(
+          sum.pointer(as: Float.self), bias.pointer(as: Float.self), sum.pointer(as: Float.self),
+          count, columns)
       case .gelu:
         y = Tensor(uninitialized: sum.shape, .float32)
         let bias = bias ?? .zeros([outputs])
@@ -163,9 +172,11 @@ public func linear(
           var gb: Tensor?
           let wantsBias = inputs.count > 2 && wants[2]
           if wantsBias { gb = Tensor(uninitialized: [outputs], .float32) }
-          if activation == .gelu {
+          if activation != .none {
             let inner = Tensor(uninitialized: sum.shape, .float32)
-            callosum_bias_gelu_backward(
+            let backward =
+              activation == .gelu ? callosum_bias_gelu_backward : callosum_bias_relu_backward
+            backward(
               sum.pointer(as: Float.self), gradient.pointer(as: Float.self),
               inner.pointer(as: Float.self), gb?.pointer(as: Float.self), count, columns)
             gradient = inner
