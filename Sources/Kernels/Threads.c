@@ -30,8 +30,9 @@ static void run_share(void *data) {
 size_t callosum_part_count(size_t count, size_t grain) {
   grain /= grain_divisor;
   if (grain == 0) grain = 1;
-  size_t threads = (size_t)omp_get_max_threads();
   size_t useful = (count + grain - 1) / grain;
+  if (useful <= 1) return useful;
+  size_t threads = (size_t)omp_get_max_threads();
   return useful < threads ? useful : threads;
 }
 

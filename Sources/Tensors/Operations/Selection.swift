@@ -55,13 +55,9 @@ public func which(_ condition: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
     broadcastStrides(condition.shape, condition.strides, to: target), a.pointer,
     broadcastStrides(a.shape, a.strides, to: target), b.pointer,
     broadcastStrides(b.shape, b.strides, to: target), result.pointer)
-  return result.recorded("which", from: [a, b]) { g, wants in
-    let zero = g.constant(0)
-    return [
-      wants[0] ? which(condition, g, zero).summed(to: a.shape) : nil,
-      wants[1] ? which(condition, zero, g).summed(to: b.shape) : nil,
-    ]
-  }
+  return result.recorded(
+    "which", from: a, { which(condition, $0, $0.constant(0)) },
+    and: b, { which(condition, $0.constant(0), $0) })
 }
 
 /// `x` held between `low` and `high` (nil for no bound). At a bound the gradient passes.
