@@ -23,6 +23,8 @@ final class Tape {
     /// Several results in consecutive entries, of which the first holds the rule.
     case joint(count: Int, ([Tensor?], Wants) -> [Tensor?])
     case partOfJoint
+    /// The result has no derivative: a gradient that reaches it stops the program.
+    case absent
     case released
   }
 
@@ -102,6 +104,10 @@ final class Tape {
       let rule = releasing ? released(at) : entries[at].rule
       switch (rule, entries[at].inputs) {
       case (.partOfJoint, _): continue
+      case (.absent, _):
+        require(
+          gradients[at - start] == nil, entries[at].name,
+          "has no derivative, but one was asked for; use stopGradient around it where it is a constant")
       case (.released, _):
         fatalError("a derivative was asked for twice of \(entries[at].name), whose record was given up")
       case (.identity, .one(let input)):
