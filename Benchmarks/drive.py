@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 
+import curves
 from needs import NEEDS
 from report import floors, report, table
 
@@ -197,13 +198,17 @@ def arguments():
     parser.add_argument("--callosum", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--peer", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--only", default="", metavar="NAME,NAME",
-                        help="just these workloads; prints, and leaves the result files alone")
+                        help="just these workloads and curves; prints, and leaves the result "
+                        "files alone")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="default 5")
     options = parser.parse_args()
-    options.names = [name for name in options.only.split(",") if name] or list(NEEDS)
-    unknown = [name for name in options.names if name not in NEEDS]
+    known = list(NEEDS) + list(curves.CURVES)
+    chosen = [name for name in options.only.split(",") if name] or known
+    unknown = [name for name in chosen if name not in known]
     if unknown:
-        parser.error(f"no workload {', '.join(unknown)}; there are {', '.join(NEEDS)}")
+        parser.error(f"no workload {', '.join(unknown)}; there are {', '.join(known)}")
+    options.names = [name for name in chosen if name in NEEDS]
+    options.curves = [name for name in chosen if name in curves.CURVES]
     if options.rounds < 1:
         parser.error(f"--rounds must be at least 1, is {options.rounds}")
     return options
@@ -229,9 +234,12 @@ def main():
     if product is None and entries:
         product = statistics.median(workers["callosum"].ask(
             workload="matmul_1024", steps=LEAST_STEPS, warmup=WARMUP)["milliseconds"])
+    results["curves"] = [curves.measure(name, workers, options.rounds) for name in options.curves]
     for worker in workers.values():
         worker.close()
-    if entries:
+    if not entries:
+        print("\n".join(curves.section(results["curves"])))
+    else:
         results["product_gflops"] = round(NEEDS["matmul_1024"].gflop / product * 1e3, 1)
         results["copy_gb_per_s"] = round(copy_rate, 2)
         results["geometric_mean"] = round(statistics.geometric_mean(
@@ -244,6 +252,9 @@ def main():
         else:
             written(HERE / "results.json", json.dumps(results, indent=2) + "\n")
             written(HERE / "RESULTS.md", report(results))
+            (HERE / "curves").mkdir(exist_ok=True)
+            for entry in results["curves"]:
+                written(HERE / curves.picture_name(entry), curves.picture(entry))
             print("\n" + "\n".join(table(results)))
     if missing:
         sys.exit(f"not measured, so the result files stay as they are: {', '.join(missing)}")

@@ -4,6 +4,7 @@ Reads one JSON command per line on standard input and answers each with one JSON
 
     {"workload": "softmax", "mode": "eager"|"compile", "steps": 5, "warmup": 3}
     -> {"milliseconds": [of each step], "peak_mb": 812.5}    or    {"error": "..."}
+    {"workload": "lif_rate_curve", "at": 0.1, ...the same}    a point of a curve
     {"measure": "memory", ...the same}    adds "start_mb", the memory before the workload was made
     {"measure": "versions"}     -> {"versions": {...}}
     {"measure": "copy_rate"}    -> {"gigabytes_per_second": of reading and writing 64 MB tensors}
@@ -327,6 +328,10 @@ def labels(*shape, classes=10):
     return torch.randint(classes, shape)
 
 
+def spiking(rate):
+    return training(SpikingNetwork(), (torch.rand(100, 64, 784) < rate).float(), labels(64))
+
+
 WORKLOADS = {
     "matmul_1024": lambda: forward_only(
         torch.matmul, torch.randn(1024, 1024), torch.randn(1024, 1024)),
@@ -358,8 +363,7 @@ WORKLOADS = {
         Function(recurrence), torch.rand(2, 8, 2048, 128), torch.randn(8, 2048, 128)),
     "cumulative_sum_fwd_bwd": lambda: forward_backward(
         Function(lambda x: x.cumsum(1)), torch.randn(256, 16384), torch.randn(256, 16384)),
-    "lif_snn_step": lambda: training(
-        SpikingNetwork(), (torch.rand(100, 64, 784) < 0.1).float(), labels(64)),
+    "lif_snn_step": lambda: spiking(0.1),
     "kan_step": lambda: training(
         nn.Sequential(SplineLayer(64, 64), SplineLayer(64, 10)), torch.rand(256, 64) * 2 - 1,
         labels(256)),
@@ -370,6 +374,9 @@ WORKLOADS = {
     "hypernet_step": lambda: training(HyperNetwork(), torch.randn(16, 32, 64), labels(16, 32)),
     "gru_step": lambda: training(LastState(nn.GRU), torch.randn(32, 128, 64), labels(32)),
     "lstm_step": lambda: training(LastState(nn.LSTM), torch.randn(32, 128, 64), labels(32)),
+}
+CURVES = {
+    "lif_rate_curve": spiking,
 }
 MODES = {"eager": lambda function: function, "compile": torch.compile}
 
@@ -398,12 +405,13 @@ class Worker:
     def __init__(self):
         self.name, self.steps = None, {}
 
-    def step(self, name, mode):
-        if name != self.name:
-            self.name, self.steps = name, {}
+    def step(self, name, mode, at):
+        if (name, at) != self.name:
+            self.name, self.steps = (name, at), {}
         if mode not in self.steps:
             torch.manual_seed(0)
-            self.steps[mode] = WORKLOADS[name]()(MODES[mode])
+            make = WORKLOADS[name]() if at is None else CURVES[name](at)
+            self.steps[mode] = make(MODES[mode])
         return self.steps[mode]
 
     def answer(self, command):
@@ -413,7 +421,7 @@ class Worker:
         if measure == "copy_rate":
             return {"gigabytes_per_second": copy_rate()}
         start_mb = resident_peak()
-        step = self.step(command["workload"], command.get("mode", "eager"))
+        step = self.step(command["workload"], command.get("mode", "eager"), command.get("at"))
         for _ in range(command["warmup"]):
             step()
         milliseconds = []

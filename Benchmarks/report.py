@@ -1,5 +1,6 @@
 """RESULTS.md from the figures of a run."""
 
+from curves import section
 from needs import NEEDS
 
 SMALL_OPERATIONS = 200  # elementwise, in a step of `small_ops`
@@ -65,4 +66,6 @@ def report(results):
             f" ({one[f'{side}_start_mb']:.0f})" if f"{side}_start_mb" in one else "")
             for side in ("callosum", "peer")]
         lines.append(f"| `{one['name']}` | {ours} | {theirs} | {memory[0]} | {memory[1]} |")
+    if results["curves"]:
+        lines += ["", *section(results["curves"])]
     return "\n".join(lines) + "\n"

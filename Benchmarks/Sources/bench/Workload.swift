@@ -8,5 +8,13 @@ struct Workload: Sendable {
   static let all: [Workload] = operations + networks + recurrent + fields
 }
 
+/// A workload at many sizes: `prepare` makes that of size x. Benchmarks/curves.py says which x.
+struct Curve: Sendable {
+  let name: String
+  let prepare: @Sendable (_ x: Double) -> () -> Void
+
+  static let all: [Curve] = recurrentCurves
+}
+
 /// Random numbers for data and weights; every workload starts its own.
 func generator() -> RandomGenerator { RandomGenerator(seed: 1) }

@@ -5,6 +5,8 @@ import Foundation
 
 struct Command: Decodable {
   let workload: String
+  /// x of a curve.
+  let at: Double?
   let measure: String?
   let steps: Int?
   let warmup: Int?
@@ -22,14 +24,18 @@ func peakMegabytes() -> Double {
   return Double(usage.ru_maxrss) / 1024
 }
 
+func step(for command: Command) -> (() -> Void)? {
+  if let at = command.at { return Curve.all.first { $0.name == command.workload }?.prepare(at) }
+  return Workload.all.first { $0.name == command.workload }?.prepare()
+}
+
 func answer(_ line: String) -> Answer {
   guard let command = try? JSONDecoder().decode(Command.self, from: Data(line.utf8)) else {
     return Answer(error: "not a command: \(line)")
   }
-  guard let workload = Workload.all.first(where: { $0.name == command.workload }) else {
+  guard let step = step(for: command) else {
     return Answer(error: "no workload \(command.workload)")
   }
-  let step = workload.prepare()
   for _ in 0..<(command.warmup ?? 3) { step() }
   let clock = ContinuousClock()
   let times = (0..<(command.steps ?? 15)).map { _ in clock.measure(step) / .milliseconds(1) }
