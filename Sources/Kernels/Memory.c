@@ -1,7 +1,7 @@
-// Blocks for tensors, kept when freed in bins by size, because a training step asks for the same sizes
-// again and again. Small blocks are kept by each thread for itself, which costs a few nanoseconds
-// where aligned memory from malloc costs a hundred. Large ones are shared: a page that the system
-// hands out fresh costs more (fault, zeroing) than most kernels spend on it.
+// Blocks for tensors, kept when freed in bins by size, because a training step asks for the same
+// sizes again and again. Small blocks are kept by each thread for itself, which costs a few
+// nanoseconds where aligned memory from malloc costs a hundred. Large ones are shared: a page that
+// the system hands out fresh costs more (fault, zeroing) than most kernels spend on it.
 
 #if defined(__linux__)
 #include <malloc.h>

@@ -26,12 +26,13 @@ struct job {
 
 // MARK: Short waiting
 //
-// A thread that waits for the others spins, by default for milliseconds. On a machine whose cores are
-// busy with other work it takes the core from the very thread it waits for, and two threads are tens
-// of times slower than one. libgomp spins a three-hundredth of that before it sleeps once it manages
-// more threads than there are processors, which costs an idle machine 1 to 3 %. So where a team has
-// all processors, two threads that sleep for good join the count. Whoever sets the variables that
-// govern waiting decides for themselves (they are read before any code of ours runs).
+// A thread that waits for the others spins, by default for milliseconds. On a machine whose cores
+// are busy with other work it takes the core from the very thread it waits for, and two threads are
+// tens of times slower than one. libgomp spins a three-hundredth of that before it sleeps once it
+// manages more threads than there are processors, which costs an idle machine 1 to 3 %. So where a
+// team has all processors, two threads that sleep for good join the count. Whoever sets the
+// variables that govern waiting decides for themselves (they are read before any code of ours
+// runs).
 
 static void nothing(void *data) { (void)data; }
 

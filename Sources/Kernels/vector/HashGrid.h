@@ -1,6 +1,6 @@
-// Multiresolution hash grids: every level looks up the corners of the cell that holds the point in a
-// table of its own and mixes their features by the point's place in the cell. A vector of points goes
-// through one level at a time.
+// Multiresolution hash grids: every level looks up the corners of the cell that holds the point in
+// a table of its own and mixes their features by the point's place in the cell. A vector of points
+// goes through one level at a time.
 
 enum { most_grid_axes = 4 };
 
@@ -37,7 +37,8 @@ INLINE bool grid_is_dense(const callosum_grid_levels *grid, size_t level) {
   for (size_t axis = 0; axis < grid->axes; axis++) corners *= grid->resolutions[level] + 1.0;
   return corners <= (double)grid->entries;
 }
-INLINE uint32_t grid_factor(const callosum_grid_levels *grid, size_t level, bool dense, size_t axis) {
+INLINE uint32_t grid_factor(const callosum_grid_levels *grid, size_t level, bool dense,
+                            size_t axis) {
   static const uint32_t primes[most_grid_axes] = {1, 2654435761u, 805459861u, 3674653429u};
   if (!dense) return primes[axis];
   uint32_t factor = 1;
@@ -45,8 +46,8 @@ INLINE uint32_t grid_factor(const callosum_grid_levels *grid, size_t level, bool
   return factor;
 }
 // Bit `axis` of `corner` chooses the later corner on that axis.
-INLINE vu grid_index(const callosum_grid_levels *grid, const grid_cell *cell, const uint32_t *factors,
-                     bool dense, size_t corner) {
+INLINE vu grid_index(const callosum_grid_levels *grid, const grid_cell *cell,
+                     const uint32_t *factors, bool dense, size_t corner) {
   vu index = {0};
   for (size_t axis = 0; axis < grid->axes; axis++) {
     vu term = (cell->corner[axis] + (uint32_t)(corner >> axis & 1)) * factors[axis];
@@ -110,7 +111,8 @@ static void hash_grid_range(void *context, size_t begin, size_t end) {
     hash_grid_values(job, job->grid->features, begin, end);
 }
 
-static void hash_grid(const callosum_grid_levels *grid, const float *x, const float *table, float *y) {
+static void hash_grid(const callosum_grid_levels *grid, const float *x, const float *table,
+                      float *y) {
   struct hash_grid_job job = {.grid = grid, .x = x, .table = table, .out = y};
   callosum_parallel(grid->points, 4096 / (grid->levels + 1) + 1, hash_grid_range, &job);
 }

@@ -1,6 +1,6 @@
 // Sorting rows by radix. Numbers become unsigned keys of the same order (NaN after everything, -0
-// beside 0), which are sorted eleven bits at a time: linear in the length, and equal keys keep their
-// order.
+// beside 0), which are sorted eleven bits at a time: linear in the length, and equal keys keep
+// their order.
 
 INLINE uint64_t key_of(int type, const void *x, size_t i, bool descending) {
   uint64_t key;
@@ -89,15 +89,15 @@ static void arg_sort_rows(void *context, size_t begin, size_t end) {
 static void arg_sort(int type, bool descending, size_t rows, size_t columns, const void *x,
                      int32_t *index) {
   if (columns == 0) return;
-  struct sort_job job = {.type = type, .descending = descending, .columns = columns, .kept = columns,
-                         .x = x, .index = index};
+  struct sort_job job = {.type = type, .descending = descending, .columns = columns,
+                         .kept = columns, .x = x, .index = index};
   callosum_parallel(rows, 4096 / columns + 1, arg_sort_rows, &job);
 }
 
 // MARK: The first few
 
-// How many of x[begin ..< end] can be passed over because none beats `bound` (all of float32); whole
-// groups of vectors only.
+// How many of x[begin ..< end] can be passed over because none beats `bound` (all of float32);
+// whole groups of vectors only.
 INLINE size_t passed_over(const float *x, size_t begin, size_t end, float bound, bool descending) {
   size_t i = begin;
   for (; i + 4 * LANES <= end; i += 4 * LANES) {

@@ -1,6 +1,6 @@
-// B-splines over knots of equal distance. Every number lies in one interval, where degree + 1 of the
-// basis functions are not 0; only those are computed, by de Boor's recursion, a vector of numbers at
-// a time.
+// B-splines over knots of equal distance. Every number lies in one interval, where degree + 1 of
+// the basis functions are not 0; only those are computed, by de Boor's recursion, a vector of
+// numbers at a time.
 
 struct spline_job {
   const callosum_splines *s;
@@ -39,7 +39,8 @@ INLINE void spline_cells(vf t, vf *u, int32_t *cells) {
   memcpy(cells, &cell, sizeof cell);
 }
 
-INLINE void spline_values(const struct spline_job *job, const size_t degree, size_t begin, size_t end) {
+INLINE void spline_values(const struct spline_job *job, const size_t degree, size_t begin,
+                          size_t end) {
   const callosum_splines *s = job->s;
   const int32_t count = (int32_t)(s->intervals + degree);
   for (size_t at = begin; at < end; at += LANES) {
