@@ -29,6 +29,9 @@ CURVES = {
         "steps T", LENGTHS, peer=True),
     "linear_recurrence_curve": Curve(
         "Linear recurrence, forward and backward, 64 channels", "steps T", LENGTHS),
+    "lif_rate_curve": Curve(
+        "A step of lif_snn_step by the share of its inputs that spike", "share of spikes",
+        [0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5], peer=True, logarithmic=False),
 }
 SIDES = {"callosum": "Callosum", "peer": "PyTorch"}
 

@@ -65,6 +65,8 @@ NEEDS = {
     "svd_128": Need(
         10, 8 * 21 * 128**3 / 1e9, 4 * 8 * 4 * 128 * 128 / 1e6,
         "arithmetic: 21 n³ for each matrix, by Golub and Van Loan's count"),
+    "topk_1m": Need(15, 0, 4 * 2**20 / 1e6, "bytes: one reading; few elements pass the bound"),
+    "small_ops": Need(40, 0, 0, "the fixed cost of 200 small operations, each way"),
     "mlp_step": Need(
         40, 2 * 128 * (2 * 784 * 256 + 3 * 2560) / 1e9,
         training_bytes(203530, 128 * (256 * 2 + 10)),
@@ -78,6 +80,22 @@ NEEDS = {
         5, CONVNET, training_bytes(421642, 128 * (784 * 32 * 5 // 4 + 196 * 64 * 5 // 4 + 138)),
         "arithmetic of the second convolution and bytes of the first, whose one input channel "
         "makes it all output"),
+    "kan_step": Need(
+        20, 2 * 256 * 12 * (2 * 64 * 64 + 3 * 64 * 10) / 1e9,
+        training_bytes(12 * 64 * 74, 256 * 64 * 2 * 12),
+        "arithmetic of products 256 x 704 x 64 and the splines; all of it fits the caches"),
+    "field_step": Need(
+        10, 2 * 8192 * (2 * 24 * 128 + 3 * (2 * 128 * 128 + 128 * 3)) / 1e9,
+        training_bytes(36611, 8192 * (24 + 3 * 128 + 3)),
+        "arithmetic of the hidden layers; the ReLUs through memory"),
+    "hash_grid_step": Need(
+        5, 2 * 16384 * (3 * (32 * 64 + 64 * 64 + 64 * 3) + 2 * 16 * 8 * 2) / 1e9,
+        training_bytes(530915, 16384 * (32 + 2 * 64 + 3)),
+        "2 million look-ups of two numbers in 2 MB each way, none of them a neighbour of the last"),
+    "hypernet_step": Need(
+        20, 2 * (3 * 16 * (32 * 64 + 64 * 4810) + 16 * 32 * (2 * 64 * 64 + 3 * 64 * 10)) / 1e9,
+        training_bytes(315274, 16 * (64 + 4810 + 32 * 74)),
+        "arithmetic, and Adam over the 308,000 weights that make weights"),
     "linear_recurrence_fwd_bwd": Need(
         10, 0, 4 * 8 * 2048 * 128 * 8 / 1e6,
         "bytes: a, b in, h out; a, h and the cotangent in, two gradients out"),

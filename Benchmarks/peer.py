@@ -11,7 +11,8 @@ Reads one JSON command per line on standard input and answers each with one JSON
 
 Written as a PyTorch user would write it: channels first, nn modules, the fused Adam. Data is made
 once per workload. A step is forward, backward and update for the `_step` workloads, forward and
-backward for `_fwd_bwd`, forward alone for `matmul_1024`, `softmax` and `svd_128`. Needs torch and numpy.
+backward for `_fwd_bwd`, forward alone for `matmul_1024`, `softmax`, `svd_128` and `topk_1m`;
+`small_ops` is forward and backward too. Needs torch and numpy.
 """
 
 import json
@@ -81,20 +82,24 @@ def fastest(*makers):
     return make
 
 
-def training(network, x, labels):
-    """Cross-entropy of the logits, its gradients, and an Adam update."""
+def cross_entropy(logits, labels):
+    return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
+
+
+def training(network, x, targets, criterion=cross_entropy):
+    """The loss of the network's output, its gradients, and an Adam update."""
 
     def make(compiled):
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
 
-        def loss_of(x, labels):
-            return F.cross_entropy(network(x).flatten(0, -2), labels.flatten())
+        def loss_of(x, targets):
+            return criterion(network(x), targets)
 
         call = compiled(loss_of)
 
         def step():
             optimiser.zero_grad(set_to_none=True)
-            call(x, labels).backward()
+            call(x, targets).backward()
             optimiser.step()
 
         return step
@@ -288,6 +293,107 @@ def sequence(*shape):
             torch.rand(shape[:-1]), -0.1 * torch.rand(shape[:-1]))
 
 
+class SplineLayer(nn.Module):
+    """A Kolmogorov-Arnold layer as in efficient-kan: silu and cubic splines on 8 intervals."""
+
+    def __init__(self, inputs, outputs, intervals=8, degree=3):
+        super().__init__()
+        self.degree = degree
+        self.base = nn.Parameter(torch.randn(outputs, inputs) * 0.1)
+        self.splines = nn.Parameter(torch.randn(outputs, inputs * (intervals + degree)) * 0.1)
+        self.register_buffer("knots", -1 + 2 / intervals * torch.arange(
+            -degree, intervals + degree + 1, dtype=torch.float32))
+
+    def basis(self, x):
+        x, knots = x.unsqueeze(-1), self.knots
+        basis = ((x >= knots[:-1]) & (x < knots[1:])).to(x.dtype)
+        for p in range(1, self.degree + 1):
+            left, right = knots[:-p - 1], knots[p + 1:]
+            basis = ((x - left) / (knots[p:-1] - left) * basis[..., :-1]
+                     + (right - x) / (right - knots[1:-p]) * basis[..., 1:])
+        return basis
+
+    def forward(self, x):
+        return F.linear(F.silu(x), self.base) + F.linear(self.basis(x).flatten(1), self.splines)
+
+
+def perceptron(*widths):
+    layers = [layer for pair in zip(widths, widths[1:]) for layer in (nn.Linear(*pair), nn.ReLU())]
+    return nn.Sequential(*layers[:-1])
+
+
+class OctaveField(nn.Module):
+    """A network of coordinates, seen as sin and cos of 6 octaves."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("frequencies", torch.pi * 2.0 ** torch.arange(6))
+        self.head = perceptron(24, 128, 128, 128, 3)
+
+    def forward(self, x):
+        angles = x.unsqueeze(-1) * self.frequencies
+        return self.head(torch.cat([angles.sin(), angles.cos()], -1).flatten(1))
+
+
+class HashGridField(nn.Module):
+    """Multiresolution hash encoding, all levels and corners at once, and a small network."""
+
+    def __init__(self, levels=16, entries=2**14, features=2):
+        super().__init__()
+        self.entries, self.features = entries, features
+        self.table = nn.Parameter(torch.empty(levels * entries, features).uniform_(-1e-4, 1e-4))
+        self.head = perceptron(levels * features, 64, 64, 3)
+        resolutions = (16 * 2 ** (torch.arange(levels) / 3)).floor().long()
+        sides = resolutions + 1
+        dense = sides**3 <= entries
+        factors = torch.stack([torch.ones_like(sides), sides, sides**2], -1)
+        factors[~dense] = torch.tensor([1, 2654435761, 805459861])
+        self.register_buffer("resolutions", resolutions.float().view(-1, 1))
+        self.register_buffer("dense", dense.view(-1, 1))
+        self.register_buffer("factors", factors.view(levels, 1, 3))
+        self.register_buffer("start", (torch.arange(levels) * entries).view(-1, 1))
+        corners = torch.tensor([[c >> axis & 1 for axis in range(3)] for c in range(8)])
+        self.register_buffer("corners", corners)
+
+    def forward(self, x):
+        place = x.unsqueeze(1) * self.resolutions
+        base = place.detach().floor()
+        share = (place - base).unsqueeze(2)
+        terms = (base.long().unsqueeze(2) + self.corners) * self.factors
+        a, b, c = terms.unbind(-1)
+        row = torch.where(self.dense, a + b + c, a ^ b ^ c) % self.entries + self.start
+        weight = torch.where(self.corners.bool(), share, 1 - share).prod(-1, keepdim=True)
+        return self.head((F.embedding(row, self.table) * weight).sum(2).flatten(1))
+
+
+class HyperNetwork(nn.Module):
+    """Makes the weights of 16 perceptrons 64-64-10, each from its own embedding."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Parameter(torch.randn(16, 32))
+        self.body = perceptron(32, 64, 64 * 64 + 64 + 64 * 10 + 10)
+
+    def forward(self, x):
+        a, b, c, d = self.body(self.embedding).split([64 * 64, 64, 64 * 10, 10], 1)
+        hidden = F.relu(torch.baddbmm(b.view(16, 1, 64), x, a.view(16, 64, 64)))
+        return torch.baddbmm(d.view(16, 1, 10), hidden, c.view(16, 64, 10))
+
+
+class SmallOperations(nn.Module):
+    """200 elementwise operations, each on the result of the one before."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("a", torch.randn(64))
+        self.register_buffer("b", torch.randn(64))
+
+    def forward(self, x):
+        for _ in range(50):
+            x = torch.tanh(x * self.a + self.b) - self.a
+        return x
+
+
 class Function(nn.Module):
     """A function without parameters, as forward_backward wants it."""
 
@@ -301,6 +407,10 @@ class Function(nn.Module):
 
 def labels(*shape, classes=10):
     return torch.randint(classes, shape)
+
+
+def spiking(rate):
+    return training(SpikingNetwork(), (torch.rand(100, 64, 784) < rate).float(), labels(64))
 
 
 WORKLOADS = {
@@ -331,6 +441,8 @@ WORKLOADS = {
         LongConvolution(64, 2048), torch.randn(8, 64, 2048), torch.randn(8, 64, 2048)),
     "svd_128": lambda: forward_only(
         lambda x: torch.linalg.svd(x, full_matrices=False), torch.randn(8, 128, 128)),
+    "topk_1m": lambda: forward_only(lambda x: torch.topk(x, 128), torch.randn(1 << 20)),
+    "small_ops": lambda: forward_backward(SmallOperations(), torch.randn(64), torch.randn(64)),
     "mlp_step": lambda: training(
         nn.Sequential(nn.Linear(784, 256), nn.GELU(), nn.Linear(256, 10)),
         torch.rand(128, 784), labels(128)),
@@ -344,8 +456,15 @@ WORKLOADS = {
         Function(recurrence), torch.rand(2, 8, 2048, 128), torch.randn(8, 2048, 128)),
     "cumulative_sum_fwd_bwd": lambda: forward_backward(
         Function(lambda x: x.cumsum(1)), torch.randn(256, 16384), torch.randn(256, 16384)),
-    "lif_snn_step": lambda: training(
-        SpikingNetwork(), (torch.rand(100, 64, 784) < 0.1).float(), labels(64)),
+    "lif_snn_step": lambda: spiking(0.1),
+    "kan_step": lambda: training(
+        nn.Sequential(SplineLayer(64, 64), SplineLayer(64, 10)), torch.rand(256, 64) * 2 - 1,
+        labels(256)),
+    "field_step": lambda: training(
+        OctaveField(), torch.rand(8192, 2), torch.rand(8192, 3), F.mse_loss),
+    "hash_grid_step": lambda: training(
+        HashGridField(), torch.rand(16384, 3), torch.rand(16384, 3), F.mse_loss),
+    "hypernet_step": lambda: training(HyperNetwork(), torch.randn(16, 32, 64), labels(16, 32)),
     "gru_step": lambda: training(LastState(nn.GRU), torch.randn(32, 128, 64), labels(32)),
     "lstm_step": lambda: training(LastState(nn.LSTM), torch.randn(32, 128, 64), labels(32)),
     "delta_rule_fwd_bwd": lambda: fastest(*[forward_backward(
@@ -365,6 +484,9 @@ CURVES = {
     "delta_rule_curve": lambda at: curve(delta_rule_in_chunks, (0, 1, 2, 3), at),
     "linear_attention_curve": lambda at: curve(linear_attention_in_chunks, (0, 1, 2), at),
     "gated_linear_attention_curve": lambda at: curve(linear_attention_in_chunks, (0, 1, 2, 4), at),
+}
+CURVES = {
+    "lif_rate_curve": spiking,
 }
 MODES = {"eager": lambda function: function, "compile": torch.compile}
 

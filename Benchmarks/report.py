@@ -3,6 +3,8 @@
 from curves import section
 from needs import NEEDS
 
+SMALL_OPERATIONS = 200  # elementwise, in a step of `small_ops`
+
 
 def floors(entry, product_rate, copy_rate):
     """How long the arithmetic takes at the product rate, and the bytes at the copying rate."""
@@ -21,6 +23,11 @@ def table(results):
     disturbed = [f"`{one['name']}`" for one in results["workloads"] if one["disturbed"]]
     if disturbed:
         lines += ["", f"Something else used the machine during {', '.join(disturbed)}: run again."]
+    small = next((one for one in results["workloads"] if one["name"] == "small_ops"), None)
+    if small:
+        ours, theirs = (1e3 * small[f"{side}_ms"] / SMALL_OPERATIONS for side in ("callosum", "peer"))
+        lines += ["", f"One operation of `small_ops` on 64 numbers, recorded, and its derivative: "
+                  f"{ours:.2f} µs, PyTorch {theirs:.2f} µs ({small['peer_mode']})."]
     return lines + ["", f"Geometric mean of the ratios: **{results['geometric_mean']:.2f}**"]
 
 

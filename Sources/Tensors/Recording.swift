@@ -11,8 +11,34 @@ extension Tensor {
     let index = tape.index(of: x)
     guard index >= 0 else { return self }
     var result = self
-    result.mark = tape.append(name, [index], .one(rule))
+    result.mark = tape.append(name, .one(index), .one(rule))
     return result
+  }
+
+  /// Two inputs that broadcast, each with a rule of its own, whose gradient is summed to the input's
+  /// shape. A rule is made only for an input that matters, so that nothing is kept for the other.
+  @inline(__always)
+  func recorded(
+    _ name: StaticString, from a: Tensor, _ ruleOfA: @autoclosure () -> (_ gradient: Tensor) -> Tensor,
+    and b: Tensor, _ ruleOfB: @autoclosure () -> (_ gradient: Tensor) -> Tensor
+  ) -> Tensor {
+    guard let tape = ThreadState.current.tape else { return self }
+    let (indexOfA, indexOfB) = (tape.index(of: a), tape.index(of: b))
+    guard indexOfA >= 0 || indexOfB >= 0 else { return self }
+    var result = self
+    result.mark = tape.append(
+      name, .two(indexOfA, indexOfB),
+      .two(
+        indexOfA >= 0 ? summing(ruleOfA(), a.shape == shape ? nil : a.shape) : nil,
+        indexOfB >= 0 ? summing(ruleOfB(), b.shape == shape ? nil : b.shape) : nil))
+    return result
+  }
+
+  private func summing(
+    _ rule: @escaping (Tensor) -> Tensor, _ target: [Int]?
+  ) -> (Tensor) -> Tensor {
+    guard let target else { return rule }
+    return { rule($0).summed(to: target) }
   }
 
   /// One input, where the derivative is told by the result `y`.
@@ -24,7 +50,7 @@ extension Tensor {
     // The rule sees the marked result, so that its own derivative leads back here.
     result.mark = Tape.Mark(tape: tape.id, index: tape.count)
     let y = result
-    _ = tape.append(name, [tape.index(of: x)], .one { rule($0, y) })
+    _ = tape.append(name, .one(tape.index(of: x)), .one { rule($0, y) })
     return result
   }
 
@@ -37,7 +63,7 @@ extension Tensor {
     let indices = inputs.map(tape.index(of:))
     guard indices.contains(where: { $0 >= 0 }) else { return self }
     var result = self
-    result.mark = tape.append(name, indices, .many(rule))
+    result.mark = tape.append(name, .many(indices), .many(rule))
     return result
   }
 
@@ -52,7 +78,7 @@ extension Tensor {
     var result = self
     result.mark = Tape.Mark(tape: tape.id, index: tape.count)
     let y = result
-    _ = tape.append(name, indices, .many { gradient, _ in rule(gradient, y) })
+    _ = tape.append(name, .many(indices), .many { gradient, _ in rule(gradient, y) })
     return result
   }
 
@@ -68,7 +94,7 @@ extension Tensor {
     var results = results
     for i in results.indices {
       results[i].mark = tape.append(
-        name, i == 0 ? indices : [], i == 0 ? .joint(count: results.count, rule) : .partOfJoint)
+        name, .many(i == 0 ? indices : []), i == 0 ? .joint(count: results.count, rule) : .partOfJoint)
     }
     return results
   }
@@ -88,10 +114,23 @@ extension Tensor {
 }
 
 extension Tensor {
+  /// For results that have no derivative, such as indices: a gradient that reaches them stops the
+  /// program with the operation's name, instead of passing for 0. Numbers made from indices and truth
+  /// values (`asType`) are constants between their jumps, and pass no gradient on.
+  func withoutDerivative(_ name: StaticString, from inputs: Tensor...) -> Tensor {
+    guard let tape = ThreadState.current.tape else { return self }
+    let indices = inputs.map(tape.index(of:))
+    guard indices.contains(where: { $0 >= 0 }) else { return self }
+    var result = self
+    result.mark = tape.append(name, .many(indices), .absent)
+    return result
+  }
+
   /// For what an operation does not differentiate by: stops with its name where a derivative would
   /// depend on this tensor, instead of losing that part in silence.
   func requireConstant(_ name: StaticString, _ what: String) -> Tensor {
-    let depends = ThreadState.current.tape.map { $0.index(of: self) >= 0 } ?? false
+    let depends =
+      dtype.isFloatingPoint && ThreadState.current.tape.map { $0.index(of: self) >= 0 } ?? false
     require(!depends, name, "\(what) has no derivative here; use stopGradient around it")
     return unmarked
   }

@@ -17,17 +17,35 @@ final class Tape {
     /// Passes it on unchanged: what a derivative was asked for, inside an outer derivative.
     case identity
     case one((Tensor) -> Tensor)
+    /// A rule for each of two inputs, nil for one that is not on the tape.
+    case two(((Tensor) -> Tensor)?, ((Tensor) -> Tensor)?)
     case many((Tensor, Wants) -> [Tensor?])
     /// Several results in consecutive entries, of which the first holds the rule.
     case joint(count: Int, ([Tensor?], Wants) -> [Tensor?])
     case partOfJoint
+    /// The result has no derivative: a gradient that reaches it stops the program.
+    case absent
     case released
+  }
+
+  /// Indices of the inputs on a tape, -1 for constants.
+  enum Inputs {
+    case one(Int)
+    case two(Int, Int)
+    case many([Int])
+
+    func contains(where holds: (Int) -> Bool) -> Bool {
+      switch self {
+      case .one(let index): holds(index)
+      case .two(let first, let second): holds(first) || holds(second)
+      case .many(let indices): indices.contains(where: holds)
+      }
+    }
   }
 
   struct Entry {
     let name: StaticString
-    /// Indices of the inputs on this tape, -1 for constants.
-    let inputs: [Int]
+    let inputs: Inputs
     var rule: Rule
   }
 
@@ -44,7 +62,7 @@ final class Tape {
 
   var count: Int { entries.count }
 
-  func append(_ name: StaticString, _ inputs: [Int], _ rule: Rule) -> Mark {
+  func append(_ name: StaticString, _ inputs: Inputs, _ rule: Rule) -> Mark {
     entries.append(Entry(name: name, inputs: inputs, rule: rule))
     return Mark(tape: id, index: entries.count - 1)
   }
@@ -52,7 +70,7 @@ final class Tape {
   /// `x` as something to differentiate by.
   func leaf(_ x: Tensor) -> Tensor {
     var leaf = x
-    leaf.mark = append("input", [index(of: x)], .identity)
+    leaf.mark = append("input", .one(index(of: x)), .identity)
     return leaf
   }
 
@@ -82,40 +100,60 @@ final class Tape {
 
     var gradients = [Tensor?](repeating: nil, count: last - start + 1)
     for (index, gradient) in outputs { add(gradient, to: &gradients[index - start]) }
+    func isWanted(_ input: Int) -> Bool { input >= start && matters[input - start] }
 
     for at in stride(from: last, through: start, by: -1) where matters[at - start] {
-      let entry = entries[at]
       // A leaf in the middle of the record keeps its gradient and passes it on.
       let isKept = isLeaf[at - start]
-      if isKept, !entry.inputs.contains(where: { $0 >= start && matters[$0 - start] }) { continue }
-      let wants = Wants(entry.inputs.map { $0 >= start && matters[$0 - start] })
-      var results: [Tensor?]
-      switch entry.rule {
-      case .partOfJoint: continue
-      case .released:
-        fatalError("a derivative was asked for twice of \(entry.name), whose record was given up")
-      case .joint(let count, let rule):
+      if isKept, !entries[at].inputs.contains(where: isWanted) { continue }
+      let rule = releasing ? released(at) : entries[at].rule
+      switch (rule, entries[at].inputs) {
+      case (.partOfJoint, _): continue
+      case (.absent, _):
+        require(
+          gradients[at - start] == nil, entries[at].name,
+          "has no derivative, but one was asked for; use stopGradient around it where it is a constant")
+      case (.released, _):
+        fatalError("a derivative was asked for twice of \(entries[at].name), whose record was given up")
+      case (.identity, .one(let input)):
+        guard let gradient = isKept ? gradients[at - start] : gradients[at - start].take() else { continue }
+        add(gradient, to: &gradients[input - start])
+      case (.one(let rule), .one(let input)):
+        guard let gradient = gradients[at - start].take() else { continue }
+        add(rule(gradient), to: &gradients[input - start])
+      case (.two(let first, let second), .two(let a, let b)):
+        guard let gradient = gradients[at - start].take() else { continue }
+        if let first, isWanted(a) { add(first(gradient), to: &gradients[a - start]) }
+        if let second, isWanted(b) { add(second(gradient), to: &gradients[b - start]) }
+      case (.many(let rule), .many(let inputs)):
+        guard let gradient = gradients[at - start].take() else { continue }
+        spread(rule(gradient, Wants(inputs.map(isWanted))), inputs)
+      case (.joint(let count, let rule), .many(let inputs)):
         let range = at - start..<min(at - start + count, gradients.count)
         var incoming = Array(gradients[range])
         incoming += [Tensor?](repeating: nil, count: count - incoming.count)
         if incoming.allSatisfy({ $0 == nil }) { continue }
         for index in range { gradients[index] = nil }
-        results = rule(incoming, wants)
-      case .identity, .one, .many:
-        guard let gradient = isKept ? gradients[at - start] : gradients[at - start].take() else { continue }
-        switch entry.rule {
-        case .one(let rule): results = [rule(gradient)]
-        case .many(let rule): results = rule(gradient, wants)
-        default: results = [gradient]
-        }
+        spread(rule(incoming, Wants(inputs.map(isWanted))), inputs)
+      default: fatalError("\(entries[at].name) was recorded with inputs that its rule does not take")
       }
-      if releasing { entries[at].rule = .released }
-      for position in entry.inputs.indices where wants[position] {
+    }
+    func spread(_ results: [Tensor?], _ inputs: [Int]) {
+      var results = results
+      for (position, input) in inputs.enumerated() where isWanted(input) {
         guard let result = results[position].take() else { continue }
-        add(result, to: &gradients[entry.inputs[position] - start])
+        add(result, to: &gradients[input - start])
       }
     }
     return leaves.map { $0 <= last ? gradients[$0 - start] : nil }
+  }
+
+  /// Takes the rule of an entry out of the tape.
+  private func released(_ at: Int) -> Rule {
+    if case .partOfJoint = entries[at].rule { return .partOfJoint }
+    var rule = Rule.released
+    swap(&rule, &entries[at].rule)
+    return rule
   }
 
   private func add(_ new: Tensor, to sum: inout Tensor?) {

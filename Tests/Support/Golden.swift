@@ -34,6 +34,17 @@ public enum Golden {
       files.filter { $0.pathExtension == "safetensors" }.map { $0.deletingPathExtension().lastPathComponent })
   }
 
+  /// The names of the workloads of Benchmarks/.
+  public static func workloads() throws -> Set<String> {
+    let sources = folder.appendingPathComponent("../../Benchmarks/Sources/bench")
+    let programs = try FileManager.default.contentsOfDirectory(at: sources, includingPropertiesForKeys: nil)
+    return Set(
+      try programs.flatMap { file in
+        try String(contentsOf: file, encoding: .utf8).matches(of: /Workload\(name: "(\w+)"\)/)
+          .map { String($0.output.1) }
+      })
+  }
+
   /// The cases of an operation.
   public static func cases(of operation: String) throws -> [GoldenCase] {
     struct Description: Decodable {
@@ -78,6 +89,10 @@ public struct GoldenTensors: Sendable {
 public struct Arguments: Sendable {
   private let values: [String: JSON]
   init(_ values: [String: JSON]) { self.values = values }
+  /// Without a case: `bools` are false, and there is nothing else.
+  public init(bools: [String] = []) {
+    values = Dictionary(uniqueKeysWithValues: bools.map { ($0, .bool(false)) })
+  }
 
   private func value(_ name: String) -> JSON { values[name] ?? .null }
 

@@ -12,7 +12,7 @@ public struct Operation: Sendable, CustomStringConvertible {
   let tolerance: Tolerance
   /// For cases whose numbers cancel, so that float32 cannot do better.
   let cancelling: [String: Tolerance]
-  let call: @Sendable (Inputs, Arguments) -> Tensor
+  public let call: @Sendable (Inputs, Arguments) -> Tensor
 
   public init(
     _ name: String, constants: Set<String> = [], kinks: Set<String> = [],
@@ -34,6 +34,8 @@ public struct Operation: Sendable, CustomStringConvertible {
 /// The inputs of a case by name.
 public struct Inputs {
   let tensors: [String: Tensor]
+
+  public init(_ tensors: [String: Tensor]) { self.tensors = tensors }
 
   /// nil if the case has no such input.
   public subscript(optional name: String) -> Tensor? { tensors[name] }

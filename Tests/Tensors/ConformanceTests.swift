@@ -11,6 +11,38 @@ extension TensorTests {
       #expect(try Golden.operations() == Set(listed).union(Operation.elsewhere))
     }
 
+    /// Each operation has a mistake that it refuses, and an answer for its speed; none is for nothing.
+    @Test func everyOperationIsCovered() throws {
+      let listed = Set(Operation.all.map(\.name))
+      #expect(Set(Operation.refusals.keys) == listed, "OperationRefusals.swift")
+      #expect(Set(Speed.of.keys) == listed, "OperationSpeed.swift")
+      let workloads = try Golden.workloads()
+      for case .workload(let name) in Speed.of.values {
+        #expect(workloads.contains(name), "Benchmarks has no workload \(name)")
+      }
+    }
+
+    @Test(arguments: Operation.all.map(\.name)) func refusesByName(_ name: String) async throws {
+      let refusal = try #require(Operation.refusals[name])
+      let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) { [name] in
+        Operation.refusals[name]?.make()
+      }
+      let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+      #expect(text.contains("Fatal error: \(refusal.says)"), "\(name) stopped with \(text.prefix(300))")
+    }
+
+    /// Never a silent zero: an operation without gradients in its golden file stops with its name.
+    @Test(arguments: try Operation.all.filter { try !$0.hasDerivative() }.map(\.name))
+    func stopsWithoutDerivative(_ name: String) async throws {
+      let says = try #require(Operation.refusals[name]).says
+      let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) { [name] in
+        try Operation.all.first { $0.name == name }?.askForDerivative()
+      }
+      let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+      #expect(
+        text.contains("Fatal error: \(says): has no derivative"), "\(name) stopped with \(text.prefix(300))")
+    }
+
     @Test(arguments: Operation.all) func goldenValuesByKernels(_ operation: Operation) throws {
       report(try operation.goldenProblems(.float32, under: Setting.ofKernels))
     }

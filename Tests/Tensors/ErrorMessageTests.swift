@@ -9,7 +9,7 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
   case jacobian, batchJacobian, tangent, hessian, sets
   case transposedConvolution, outputPadding, kernelSpan, unfolding, folding, shuffle, pooling, bins, grid
   case resize
-  case notSquare, singular, notPositive, notFinite, rank, triangle
+  case notSquare, singular, notPositive, notFinite, rank, triangle, inverted, exponential
 
   func make() {
     let x = Tensor.zeros([2, 3]), y = Tensor.zeros([4, 5])
@@ -69,7 +69,9 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .singular: _ = CallosumTensors.solve(stacked([.eye(3), .ones([3, 3])]), Tensor.ones([3]))
     case .notPositive: _ = cholesky(-Tensor.eye(2).broadcast(to: [2, 1, 2, 2]))
     case .notFinite: _ = svd(x / 0)
-    case .rank: _ = leastSquares(.ones([4, 2]), .ones([4]))
+    case .rank: _ = leastSquares(stacked([.eye(2), .ones([2, 2])]), .ones([2]))
+    case .inverted: _ = inverse(stacked([.eye(2), .eye(2), .ones([2, 2])]))
+    case .exponential: _ = matrixExponential(stacked([.eye(2), .full([2, 2], .infinity)]))
     case .triangle: _ = triangularSolve(.zeros([2, 2]), .ones([2]), upper: true)
     }
   }
@@ -128,7 +130,9 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .notPositive:
       "cholesky: matrix [0, 0] of the batch [2, 1] is not positive definite: its leading minor of order 1"
     case .notFinite: "svd: the matrix holds numbers that are not finite"
-    case .rank: "leastSquares: a matrix of the batch [] has not full rank; use pseudoInverse"
+    case .rank: "leastSquares: matrix [1] of the batch [2] has not full rank; use pseudoInverse"
+    case .inverted: "inverse: matrix [2] of the batch [3] is singular: pivot 1 is 0"
+    case .exponential: "matrixExponential: matrix [1] of the batch [2] holds numbers that are not finite"
     case .triangle: "triangularSolve: the matrix is singular: entry 0 of its diagonal is 0"
     }
   }

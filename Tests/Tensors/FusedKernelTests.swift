@@ -26,6 +26,17 @@ struct FusedCall: Sendable, CustomTestStringConvertible {
     FusedCall("linear, gelu, no bias", [3, 7, 5], [11, 5]) {
       linear($0[0], weight: $0[1], activation: .gelu)
     },
+    FusedCall("linear, relu", [37, 65], [129, 65], [129]) {
+      linear($0[0], weight: $0[1], bias: $0[2], activation: .relu)
+    },
+    FusedCall("linear, relu, no bias", [3, 7, 5], [11, 5]) {
+      linear($0[0], weight: $0[1], activation: .relu)
+    },
+    FusedCall("bsplineBasis", [301, 37]) { bsplineBasis($0[0], intervals: 5, from: -1, to: 1) },
+    FusedCall("hashGridEncoding", [1501, 3], [5, 512, 2]) {
+      // Powers of 2, with which the place in a cell is exact.
+      hashGridEncoding($0[0], table: $0[1], resolutions: [2, 4, 16, 32, 128])
+    },
     FusedCall("linear", [301, 203], [259, 203], [259]) { linear($0[0], weight: $0[1], bias: $0[2]) },
     FusedCall("matmul", [257, 129], [129, 301]) { matmul($0[0], $0[1]) },
     FusedCall("matmul of transposes", [129, 257], [301, 129]) {

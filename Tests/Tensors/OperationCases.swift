@@ -6,7 +6,7 @@ import CallosumTestSupport
 extension Operation {
   static let all: [Operation] =
     functions + arithmetic + reductions + products + movement + indexing + normalisation
-    + ordering + windows + sampling + recurrences + linearAttentions + linearAlgebra + fourier
+    + ordering + windows + sampling + recurrences + linearAttentions + linearAlgebra + fourier + fields
 
   /// Golden files whose operations live in the room Networks, and are checked there.
   static let elsewhere: Set<String> = [

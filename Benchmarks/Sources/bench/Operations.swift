@@ -76,4 +76,17 @@ let operations: [Workload] = [
     let x = random.normal([8, 128, 128])
     return { _ = svd(x) }
   },
+  Workload(name: "topk_1m") {
+    var random = generator()
+    let x = random.normal([1 << 20])
+    return { _ = x.topK(128) }
+  },
+  Workload(name: "small_ops") {
+    var random = generator()
+    let inputs = [random.normal([64])]
+    let a = random.normal([64]), b = random.normal([64])
+    return forwardBackward(inputs) {
+      (0..<50).reduce($0[0]) { x, _ in tanh(x * a + b) - a }
+    }
+  },
 ]

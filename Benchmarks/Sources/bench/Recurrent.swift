@@ -40,6 +40,19 @@ private final class SpikingNetwork: Layer {
   }
 }
 
+/// A training step on inputs of which the share `rate` spikes.
+@Sendable private func spiking(rate: Double) -> () -> Void {
+  var random = generator()
+  let model = SpikingNetwork(using: &random)
+  let x = (random.uniform([100, 64, 784]) .< rate).asType(.float32)
+  let labels = random.integers([64], low: 0, high: 10)
+  return trainingStep(model) { crossEntropy(logits: model(x), labels: labels) }
+}
+
+let recurrentCurves: [Curve] = [
+  Curve(name: "lif_rate_curve") { spiking(rate: $0) }
+]
+
 let recurrent: [Workload] = [
   Workload(name: "linear_recurrence_fwd_bwd") {
     var random = generator()
@@ -50,13 +63,7 @@ let recurrent: [Workload] = [
     var random = generator()
     return forwardBackward([random.normal([256, 16384])]) { $0[0].cumulativeSum(axis: 1) }
   },
-  Workload(name: "lif_snn_step") {
-    var random = generator()
-    let model = SpikingNetwork(using: &random)
-    let x = (random.uniform([100, 64, 784]) .< 0.1).asType(.float32)
-    let labels = random.integers([64], low: 0, high: 10)
-    return trainingStep(model) { crossEntropy(logits: model(x), labels: labels) }
-  },
+  Workload(name: "lif_snn_step") { spiking(rate: 0.1) },
   Workload(name: "gru_step") {
     var random = generator()
     let model = RecurrentLayer(64, hidden: 128, gates: 3, using: &random)

@@ -5,7 +5,7 @@ struct Workload: Sendable {
   let name: String
   let prepare: @Sendable () -> () -> Void
 
-  static let all: [Workload] = operations + networks + recurrent + sequences
+  static let all: [Workload] = operations + networks + recurrent + sequences + fields
 }
 
 /// A workload at many sizes: `prepare` makes that of size x. Benchmarks/curves.py says which x.
@@ -13,7 +13,7 @@ struct Curve: Sendable {
   let name: String
   let prepare: @Sendable (_ x: Double) -> () -> Void
 
-  static let all: [Curve] = sequenceCurves
+  static let all: [Curve] = sequenceCurves + recurrentCurves
 }
 
 /// Random numbers for data and weights; every workload starts its own.

@@ -237,6 +237,20 @@ typedef struct {
   size_t batch, channels, length, kernel, outputs, n;
 } callosum_fourier_convolution_job;
 
+/// B-splines of a degree of at most 7 over `intervals` equal parts that begin at `low`, with
+/// 1 / width = `scale`; the knots go on beyond both ends, so there are intervals + degree functions.
+typedef struct {
+  size_t intervals, degree;
+  float low, scale;
+} callosum_splines;
+
+/// A multiresolution hash grid, table [levels, entries, features], read at points [points, axes]
+/// (at most 4 axes): level l has resolutions[l] cells in 0...1 on each axis.
+typedef struct {
+  size_t points, axes, levels, entries, features;
+  const int32_t *resolutions;
+} callosum_grid_levels;
+
 // MARK: Vector kernels, compiled once per instruction set
 
 #define KERNEL(name, parameters, arguments) void callosum_##name parameters;

@@ -134,6 +134,24 @@ KERNEL(bias_gelu, (float *x, const float *bias, float *y, size_t rows, size_t co
 // gx = gy gelu'(x), gbias = column sums of gx (gbias may be NULL), x being the biased value.
 KERNEL(bias_gelu_backward, (const float *x, const float *gy, float *gx, float *gbias, size_t rows, size_t columns), (x, gy, gx, gbias, rows, columns))
 
+// y = max(x + bias, 0) (y may be x).
+KERNEL(bias_relu, (const float *x, const float *bias, float *y, size_t rows, size_t columns), (x, bias, y, rows, columns))
+// gx = gy where y > 0, else 0; gbias = column sums of gx (gbias may be NULL).
+KERNEL(bias_relu_backward, (const float *y, const float *gy, float *gx, float *gbias, size_t rows, size_t columns), (y, gy, gx, gbias, rows, columns))
+
+// MARK: Splines (vector/Splines.h)
+// y[i, j] = the value of basis function j at x[i]; y is [n, intervals + degree].
+KERNEL(bspline_basis, (const callosum_splines *s, size_t n, const float *x, float *y), (s, n, x, y))
+KERNEL(bspline_basis_backward, (const callosum_splines *s, size_t n, const float *x, const float *gy, float *gx), (s, n, x, gy, gx))
+
+// MARK: Hash grids (vector/HashGrid.h)
+// y [points, levels features]: for each level the mean of the corners' features by multilinear weights.
+KERNEL(hash_grid, (const callosum_grid_levels *grid, const float *x, const float *entries, float *y), (grid, x, entries, y))
+KERNEL(hash_grid_backward_table, (const callosum_grid_levels *grid, const float *x, const float *gy, float *gentries), (grid, x, gy, gentries))
+KERNEL(hash_grid_backward_points, (const callosum_grid_levels *grid, const float *x, const float *entries, const float *gy, float *gx), (grid, x, entries, gy, gx))
+// The rows (below entries) of one level's table that the corners [points, axes] stand for.
+KERNEL(hash_grid_rows, (const callosum_grid_levels *grid, size_t level, const int32_t *corners, int32_t *rows), (grid, level, corners, rows))
+
 // MARK: Small products (vector/SmallProduct.h), where a library call costs more than the product
 // C[i] = A[i] B[i] for `batch` pairs, C contiguous [m, n]; A and B have any strides (element counts).
 KERNEL(small_product, (size_t batch, size_t m, size_t n, size_t k, const float *a, ptrdiff_t a_batch, ptrdiff_t a_row, ptrdiff_t a_column, const float *b, ptrdiff_t b_batch, ptrdiff_t b_row, ptrdiff_t b_column, float *c),

@@ -90,3 +90,49 @@ static void bias_gelu_backward(const float *x, const float *gy, float *gx, float
   add_parts(sums, parts, length, 0, gbias, columns);
   end_sums(sums, parts, length);
 }
+
+// MARK: ReLU
+
+static void bias_relu_rows(void *context, size_t begin, size_t end) {
+  const struct bias_job *job = context;
+  size_t columns = job->columns;
+  for (size_t row = begin; row < end; row++)
+    for (size_t i = 0, at = row * columns; i < columns; i += LANES) {
+      size_t left = columns - i;
+      vf v = load_some(job->x + at + i, left) + load_some(job->bias + i, left);
+      store_some(job->y + at + i, select_(v < 0, splat(0), v), left);
+    }
+}
+
+static void bias_relu(const float *x, const float *bias, float *y, size_t rows, size_t columns) {
+  struct bias_job job = {.x = x, .bias = bias, .y = y, .columns = columns};
+  callosum_parallel(rows, row_grain(columns), bias_relu_rows, &job);
+}
+
+static void bias_relu_backward_parts(void *context, size_t begin, size_t end) {
+  const struct bias_job *job = context;
+  size_t columns = job->columns;
+  for (size_t part = begin; part < end; part++) {
+    float *sums = job->sums + part * padded(columns);
+    size_t stop = part_begin(job->rows, job->parts, part + 1);
+    for (size_t row = part_begin(job->rows, job->parts, part); row < stop; row++)
+      for (size_t i = 0, at = row * columns; i < columns; i += LANES) {
+        size_t left = columns - i;
+        vf g = select_(load_some(job->x + at + i, left) > 0, load_some(job->gy + at + i, left),
+                       splat(0));
+        store_some(job->gx + at + i, g, left);
+        add_into(sums + i, g);
+      }
+  }
+}
+
+static void bias_relu_backward(const float *y, const float *gy, float *gx, float *gbias,
+                               size_t rows, size_t columns) {
+  size_t parts = callosum_part_count(rows, row_grain(columns)), length = padded(columns);
+  float *sums = begin_sums(parts, length);
+  struct bias_job job = {.x = y, .gy = gy, .gx = gx, .sums = sums, .rows = rows,
+                         .columns = columns, .parts = parts};
+  callosum_parallel(parts, 1, bias_relu_backward_parts, &job);
+  add_parts(sums, parts, length, 0, gbias, columns);
+  end_sums(sums, parts, length);
+}

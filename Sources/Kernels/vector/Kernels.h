@@ -19,6 +19,8 @@
 #include "Softmax.h"
 #include "Normalisation.h"
 #include "Bias.h"
+#include "Splines.h"
+#include "HashGrid.h"
 #include "SmallProduct.h"
 #include "SparseProduct.h"
 #include "Recurrent.h"

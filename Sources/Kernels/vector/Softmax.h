@@ -86,14 +86,21 @@ static void softmax_backward_rows(void *context, size_t begin, size_t end) {
   for (size_t row = begin; row < end; row++) {
     const float *y = job->y + row * columns, *gy = job->gy + row * columns;
     float *gx = job->out + row * columns;
-    vf product = {0};
-    for (size_t i = 0; i < columns; i += LANES)
-      product = fma_(load_some(y + i, columns - i), load_some(gy + i, columns - i), product);
-    float sum = sum_lanes(product);
-    for (size_t i = 0; i < columns; i += LANES) {
-      vf g = load_some(gy + i, columns - i) - sum;
-      store_some(gx + i, load_some(y + i, columns - i) * g, columns - i);
-    }
+    // Four sums, because one would wait for itself at every step.
+    vf product[4] = {{0}};
+    size_t i = 0;
+    for (; i + 4 * LANES <= columns; i += 4 * LANES)
+      for (size_t j = 0; j < 4; j++)
+        product[j] = fma_(load(y + i + j * LANES), load(gy + i + j * LANES), product[j]);
+    for (size_t j = 0; i < columns; i += LANES, j++)
+      product[j & 3] =
+          fma_(load_some(y + i, columns - i), load_some(gy + i, columns - i), product[j & 3]);
+    float sum = sum_lanes((product[0] + product[1]) + (product[2] + product[3]));
+    for (i = 0; i + LANES <= columns; i += LANES)
+      store(gx + i, load(y + i) * (load(gy + i) - sum));
+    if (i < columns)
+      store_part(gx + i, load_part(y + i, columns - i) * (load_part(gy + i, columns - i) - sum),
+                 columns - i);
   }
 }
 

@@ -1,6 +1,6 @@
 // Sorting rows by radix. Numbers become unsigned keys of the same order (NaN after everything, -0
-// beside 0), which are sorted eleven bits at a time: linear in the length, and equal keys keep their
-// order.
+// beside 0), which are sorted eleven bits at a time: linear in the length, and equal keys keep
+// their order.
 
 INLINE uint64_t key_of(int type, const void *x, size_t i, bool descending) {
   uint64_t key;
@@ -62,9 +62,10 @@ static struct keyed *sort_keys(struct keyed *items, struct keyed *spare, size_t 
 struct sort_job {
   int type;
   bool descending;
-  size_t columns, kept;
+  size_t columns, kept, parts;
   const char *x;
   int32_t *index;
+  struct keyed *merged;  // the best of each part, where rows are cut
 };
 
 static void arg_sort_rows(void *context, size_t begin, size_t end) {
@@ -88,46 +89,99 @@ static void arg_sort_rows(void *context, size_t begin, size_t end) {
 static void arg_sort(int type, bool descending, size_t rows, size_t columns, const void *x,
                      int32_t *index) {
   if (columns == 0) return;
-  struct sort_job job = {type, descending, columns, columns, x, index};
+  struct sort_job job = {.type = type, .descending = descending, .columns = columns,
+                         .kept = columns, .x = x, .index = index};
   callosum_parallel(rows, 4096 / columns + 1, arg_sort_rows, &job);
 }
 
 // MARK: The first few
 
-// Keeps candidates that may be among the `kept` smallest keys; when the room is full, all but the
-// best are dropped and their worst key becomes a bound that most later items fail at once.
-static void top_rows(void *context, size_t begin, size_t end) {
+// How many of x[begin ..< end] can be passed over because none beats `bound` (all of float32);
+// whole groups of vectors only.
+INLINE size_t passed_over(const float *x, size_t begin, size_t end, float bound, bool descending) {
+  size_t i = begin;
+  for (; i + 4 * LANES <= end; i += 4 * LANES) {
+    vf a = load(x + i), b = load(x + i + LANES), c = load(x + i + 2 * LANES);
+    vf d = load(x + i + 3 * LANES);
+    vi beats = descending ? (a > bound) | (b > bound) | (c > bound) | (d > bound)
+                          : (a < bound) | (b < bound) | (c < bound) | (d < bound);
+    if (__builtin_reduce_or(beats)) break;
+  }
+  return i - begin;
+}
+
+// The best of entries begin ..< end of a row in order, at most `kept`; `items` has room for twice
+// `room`, which is at least twice `kept`. Keeps candidates; when the room is full, all but the best
+// are dropped and their worst becomes a bound that most later entries fail at once.
+static struct keyed *best_of(const struct sort_job *job, const char *x, size_t begin, size_t end,
+                             struct keyed *items, size_t room, size_t *found) {
+  struct keyed *best = items, *spare = items + room;
+  const int key_bits = job->type == callosum_double ? 64 : 32;
+  uint64_t bound = UINT64_MAX;
+  size_t count = 0, checked = begin;  // entries before `checked` have been compared with the bound
+  for (size_t i = begin; i < end; i++) {
+    if (i >= checked && count >= job->kept && job->type == callosum_float && bound < UINT32_MAX) {
+      const float *floats = (const float *)x;
+      uint32_t word = job->descending ? ~(uint32_t)bound : (uint32_t)bound;
+      word = word >> 31 ? word & 0x7fffffffu : ~word;
+      float value;
+      memcpy(&value, &word, sizeof value);
+      i += passed_over(floats, i, end, value, job->descending);
+      checked = i + 4 * LANES;
+      if (i >= end) break;
+    }
+    uint64_t key = key_of(job->type, x, i, job->descending);
+    if (key >= bound && count >= job->kept) continue;
+    best[count++] = (struct keyed){key, (int32_t)i};
+    if (count < room) continue;
+    struct keyed *sorted = sort_keys(best, spare, count, key_bits);
+    spare = sorted == best ? spare : best;
+    best = sorted;
+    count = job->kept;
+    bound = best[job->kept - 1].key;
+  }
+  best = sort_keys(best, spare, count, key_bits);
+  *found = count < job->kept ? count : job->kept;
+  return best;
+}
+
+// A unit is one part of a row.
+static void top_parts(void *context, size_t begin, size_t end) {
   const struct sort_job *job = context;
-  size_t n = job->columns, kept = job->kept, room = 2 * kept > 512 ? 2 * kept : 512;
-  size_t bytes = 2 * room * sizeof(struct keyed);
+  size_t n = job->columns, kept = job->kept, parts = job->parts;
+  size_t room = 2 * kept > 512 ? 2 * kept : 512, bytes = 2 * room * sizeof(struct keyed);
   struct keyed *items = callosum_allocate(bytes);
   if (!items) abort();
-  int key_bits = job->type == callosum_double ? 64 : 32;
-  for (size_t row = begin; row < end; row++) {
+  for (size_t unit = begin; unit < end; unit++) {
+    size_t row = unit / parts, part = unit % parts, count;
     const char *x = job->x + row * n * type_size[job->type];
-    struct keyed *best = items, *spare = items + room;
-    uint64_t bound = UINT64_MAX;
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++) {
-      uint64_t key = key_of(job->type, x, i, job->descending);
-      if (key >= bound && count >= kept) continue;
-      best[count++] = (struct keyed){key, (int32_t)i};
-      if (count < room) continue;
-      struct keyed *sorted = sort_keys(best, spare, count, key_bits);
-      spare = sorted == best ? spare : best;
-      best = sorted;
-      count = kept;
-      bound = best[kept - 1].key;
-    }
-    best = sort_keys(best, spare, count, key_bits);
-    for (size_t i = 0; i < kept; i++) job->index[row * kept + i] = best[i].index;
+    struct keyed *best = best_of(job, x, part_begin(n, parts, part), part_begin(n, parts, part + 1),
+                                 items, room, &count);
+    if (job->merged) memcpy(job->merged + unit * kept, best, count * sizeof *best);
+    else
+      for (size_t i = 0; i < kept; i++) job->index[row * kept + i] = best[i].index;
   }
   callosum_free(items, bytes);
 }
 
 static void arg_top(int type, bool descending, size_t rows, size_t columns, size_t kept,
                     const void *x, int32_t *index) {
-  if (kept == 0) return;
-  struct sort_job job = {type, descending, columns, kept, x, index};
-  callosum_parallel(rows, 32768 / columns + 1, top_rows, &job);
+  if (kept == 0 || rows == 0) return;
+  struct sort_job job = {.type = type, .descending = descending, .columns = columns, .kept = kept,
+                         .parts = 1, .x = x, .index = index};
+  // Few long rows are cut, each part giving its best.
+  size_t threads = callosum_part_count(rows * columns, 65536);
+  if (rows < threads && kept * threads * 4 < columns) job.parts = threads;
+  size_t bytes = rows * job.parts * kept * sizeof(struct keyed);
+  if (job.parts > 1 && !(job.merged = callosum_allocate(2 * bytes))) abort();
+  callosum_parallel(rows * job.parts, 32768 * job.parts / columns + 1, top_parts, &job);
+  if (job.parts == 1) return;
+  // Parts stand in the order of the row, so equal keys stay in order.
+  for (size_t row = 0; row < rows; row++) {
+    size_t count = job.parts * kept;
+    struct keyed *sorted = sort_keys(job.merged + row * count, job.merged + rows * count, count,
+                                     type == callosum_double ? 64 : 32);
+    for (size_t i = 0; i < kept; i++) index[row * kept + i] = sorted[i].index;
+  }
+  callosum_free(job.merged, 2 * bytes);
 }

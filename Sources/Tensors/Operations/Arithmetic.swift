@@ -63,46 +63,30 @@ extension Tensor {
 }
 
 public func + (a: Tensor, b: Tensor) -> Tensor {
-  let (p, q) = (a.shape, b.shape)
-  return a.combined(callosum_add, b, "add").recorded("add", from: [a, b]) { g, wants in
-    [wants[0] ? g.summed(to: p) : nil, wants[1] ? g.summed(to: q) : nil]
-  }
+  a.combined(callosum_add, b, "add").recorded("add", from: a, { $0 }, and: b, { $0 })
 }
 
 public func - (a: Tensor, b: Tensor) -> Tensor {
-  let (p, q) = (a.shape, b.shape)
-  return a.combined(callosum_subtract, b, "subtract").recorded("subtract", from: [a, b]) { g, wants in
-    [wants[0] ? g.summed(to: p) : nil, wants[1] ? (-g).summed(to: q) : nil]
-  }
+  a.combined(callosum_subtract, b, "subtract").recorded("subtract", from: a, { $0 }, and: b, { -$0 })
 }
 
 public func * (a: Tensor, b: Tensor) -> Tensor {
-  a.combined(callosum_multiply, b, "multiply").recorded("multiply", from: [a, b]) { g, wants in
-    [wants[0] ? (g * b).summed(to: a.shape) : nil, wants[1] ? (g * a).summed(to: b.shape) : nil]
-  }
+  a.combined(callosum_multiply, b, "multiply")
+    .recorded("multiply", from: a, { $0 * b }, and: b, { $0 * a })
 }
 
 /// The quotient; of integers, rounded down.
 public func / (a: Tensor, b: Tensor) -> Tensor {
   requireDivisor(b, "divide")
-  return a.combined(callosum_divide, b, "divide").recorded("divide", from: [a, b]) { g, wants in
-    let share = g / b
-    return [
-      wants[0] ? share.summed(to: a.shape) : nil,
-      wants[1] ? (-share * (a / b)).summed(to: b.shape) : nil,
-    ]
-  }
+  return a.combined(callosum_divide, b, "divide")
+    .recorded("divide", from: a, { $0 / b }, and: b, { -($0 / b) * (a / b) })
 }
 
 /// The remainder with the sign of the divisor: a - floor(a / b) b.
 public func % (a: Tensor, b: Tensor) -> Tensor {
   requireDivisor(b, "remainder")
-  return a.combined(callosum_remainder, b, "remainder").recorded("remainder", from: [a, b]) { g, wants in
-    [
-      wants[0] ? g.summed(to: a.shape) : nil,
-      wants[1] ? (-g * floor(a / b)).summed(to: b.shape) : nil,
-    ]
-  }
+  return a.combined(callosum_remainder, b, "remainder")
+    .recorded("remainder", from: a, { $0 }, and: b, { -$0 * floor(a / b) })
 }
 
 private func requireDivisor(_ b: Tensor, _ name: StaticString) {
@@ -112,57 +96,44 @@ private func requireDivisor(_ b: Tensor, _ name: StaticString) {
 
 /// a to the power b.
 public func pow(_ a: Tensor, _ b: Tensor) -> Tensor {
-  a.combined(callosum_power, b, "power").recorded("power", from: [a, b]) { g, wants in
-    var byBase: Tensor?
-    var byExponent: Tensor?
-    if wants[0] {
+  a.combined(callosum_power, b, "power").recorded(
+    "power",
+    from: a,
+    { g in
       // 0 where both are 0, although pow(a, b - 1) is infinite there.
       let base = which((a .== 0) .&& (b .== 0), a.constant(1), a)
-      byBase = (g * b * pow(base, b - 1)).summed(to: a.shape)
-    }
-    if wants[1] {
+      return g * b * pow(base, b - 1)
+    },
+    and: b,
+    { g in
       // 0 at a = 0, where a^b log a tends to 0.
       let isZero = a .== 0
-      let slope = which(isZero, a.constant(0), pow(a, b) * log(which(isZero, a.constant(1), a)))
-      byExponent = (g * slope).summed(to: b.shape)
-    }
-    return [byBase, byExponent]
-  }
+      return g * which(isZero, a.constant(0), pow(a, b) * log(which(isZero, a.constant(1), a)))
+    })
 }
 
 /// The angle of the point (x, y).
 public func atan2(_ y: Tensor, _ x: Tensor) -> Tensor {
-  y.combined(callosum_atan2, x, "atan2").recorded("atan2", from: [y, x]) { g, wants in
-    let share = g / (y * y + x * x)
-    return [
-      wants[0] ? (share * x).summed(to: y.shape) : nil,
-      wants[1] ? (-share * y).summed(to: x.shape) : nil,
-    ]
-  }
+  y.combined(callosum_atan2, x, "atan2").recorded(
+    "atan2", from: y, { $0 / (y * y + x * x) * x }, and: x, { -$0 / (y * y + x * x) * y })
 }
 
 /// The larger of two, NaN if either is. Equal values share the gradient.
 public func maximum(_ a: Tensor, _ b: Tensor) -> Tensor {
-  a.combined(callosum_maximum, b, "maximum").recorded("maximum", from: [a, b]) { g, wants in
-    sharedGradient(g, a, b, firstWins: a .> b, wants)
-  }
+  a.combined(callosum_maximum, b, "maximum").recorded(
+    "maximum", from: a, { shareOfWinner($0, a .> b, a .== b) }, and: b,
+    { shareOfWinner($0, b .> a, a .== b) })
 }
 
 /// The smaller of two, NaN if either is. Equal values share the gradient.
 public func minimum(_ a: Tensor, _ b: Tensor) -> Tensor {
-  a.combined(callosum_minimum, b, "minimum").recorded("minimum", from: [a, b]) { g, wants in
-    sharedGradient(g, a, b, firstWins: a .< b, wants)
-  }
+  a.combined(callosum_minimum, b, "minimum").recorded(
+    "minimum", from: a, { shareOfWinner($0, a .< b, a .== b) }, and: b,
+    { shareOfWinner($0, b .< a, a .== b) })
 }
 
-private func sharedGradient(
-  _ g: Tensor, _ a: Tensor, _ b: Tensor, firstWins: Tensor, _ wants: Wants
-) -> [Tensor?] {
-  let first = which(firstWins, g, which(a .== b, g * 0.5, g.constant(0)))
-  return [
-    wants[0] ? first.summed(to: a.shape) : nil,
-    wants[1] ? (g - first).summed(to: b.shape) : nil,
-  ]
+private func shareOfWinner(_ g: Tensor, _ wins: Tensor, _ ties: Tensor) -> Tensor {
+  which(wins, g, which(ties, g * 0.5, g.constant(0)))
 }
 
 // MARK: Numbers beside tensors

@@ -58,11 +58,16 @@ private func matrixName(_ at: Int, _ batch: [Int]) -> String {
   return "matrix \(place) of the batch \(batch)"
 }
 
+/// Stops where `holds`, of the shape of the batch, is false, and says of which matrix that is so.
+func requireOfEachMatrix(_ holds: Tensor, _ name: StaticString, _ problem: String) {
+  guard let at = holds.array(of: Bool.self).firstIndex(of: false) else { return }
+  fail(name, "\(matrixName(at, holds.shape)) \(problem)")
+}
+
 /// Stops where a number is not finite: iterations would not end well.
-private func requireFinite(_ x: Tensor, _ name: StaticString) {
-  let finite = isFinite(x.unmarked).all(axes: [-2, -1]).packed
-  guard let at = finite.array(of: Bool.self).firstIndex(of: false) else { return }
-  fail(name, "\(matrixName(at, x.batch)) holds numbers that are not finite")
+func requireFinite(_ x: Tensor, _ name: StaticString) {
+  requireOfEachMatrix(
+    isFinite(x.unmarked).all(axes: [-2, -1]), name, "holds numbers that are not finite")
 }
 
 // MARK: QR

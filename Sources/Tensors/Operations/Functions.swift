@@ -13,28 +13,38 @@ extension Tensor {
     return result
   }
 
+  /// f(self) by kernel for functions of numbers of any type.
+  func number(_ operation: callosum_unary_operation, _ name: StaticString) -> Tensor {
+    require(dtype != .bool, name, "needs numbers, got bool")
+    return mapped(operation)
+  }
+
   /// f(self) by kernel for real functions, which need a floating-point type.
   func real(_ operation: callosum_unary_operation, _ name: StaticString) -> Tensor {
-    require(dtype.isFloatingPoint, name, "needs float32 or float64, got \(dtype)")
+    requireReal(name)
     return mapped(operation)
+  }
+
+  func requireReal(_ name: StaticString) {
+    require(dtype.isFloatingPoint, name, "needs float32 or float64, got \(dtype)")
   }
 }
 
 public prefix func - (x: Tensor) -> Tensor {
-  x.mapped(callosum_negate).recorded("negate", from: x) { -$0 }
+  x.number(callosum_negate, "negate").recorded("negate", from: x) { -$0 }
 }
 
 public func abs(_ x: Tensor) -> Tensor {
-  x.mapped(callosum_absolute).recorded("abs", from: x) { $0 * sign(x) }
+  x.number(callosum_absolute, "abs").recorded("abs", from: x) { $0 * sign(x) }
 }
 
 /// -1, 0 or 1.
 public func sign(_ x: Tensor) -> Tensor {
-  x.mapped(callosum_sign).recorded("sign", from: x) { .zeros(like: $0) }
+  x.number(callosum_sign, "sign").recorded("sign", from: x) { .zeros(like: $0) }
 }
 
 public func square(_ x: Tensor) -> Tensor {
-  x.mapped(callosum_square).recorded("square", from: x) { $0 * (x * 2) }
+  x.number(callosum_square, "square").recorded("square", from: x) { $0 * (x * 2) }
 }
 
 public func reciprocal(_ x: Tensor) -> Tensor {
@@ -109,17 +119,17 @@ public func erf(_ x: Tensor) -> Tensor {
 
 /// The nearest integer not above x; its derivative is 0.
 public func floor(_ x: Tensor) -> Tensor {
-  x.mapped(callosum_floor).recorded("floor", from: x) { .zeros(like: $0) }
+  x.number(callosum_floor, "floor").recorded("floor", from: x) { .zeros(like: $0) }
 }
 
 /// The nearest integer not below x; its derivative is 0.
 public func ceil(_ x: Tensor) -> Tensor {
-  x.mapped(callosum_ceil).recorded("ceil", from: x) { .zeros(like: $0) }
+  x.number(callosum_ceil, "ceil").recorded("ceil", from: x) { .zeros(like: $0) }
 }
 
 /// The nearest integer, halves to even; its derivative is 0.
 public func round(_ x: Tensor) -> Tensor {
-  x.mapped(callosum_round).recorded("round", from: x) { .zeros(like: $0) }
+  x.number(callosum_round, "round").recorded("round", from: x) { .zeros(like: $0) }
 }
 
 // MARK: Activations

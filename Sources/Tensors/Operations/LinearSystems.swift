@@ -202,7 +202,6 @@ private func requireFullRank(_ r: Tensor, count: Int) {
   guard r.size > 0 else { return }
   let diagonal = abs(r.unmarked.diagonals)
   let bound = diagonal.max(axis: -1, keepDims: true) * (Double(count) * roundingError(r.dtype))
-  require(
-    (diagonal .> bound).all().item == 1, "leastSquares",
-    "a matrix of the batch \(r.batch) has not full rank; use pseudoInverse")
+  requireOfEachMatrix(
+    (diagonal .> bound).all(axes: [-1]), "leastSquares", "has not full rank; use pseudoInverse")
 }

@@ -113,7 +113,7 @@ private func matrixOffsets(_ x: Tensor, _ batch: [Int]) -> [Int] {
 
 /// What follows a linear map in the same pass over the memory.
 public enum LinearActivation: String, Codable, Sendable {
-  case none, gelu
+  case none, relu, gelu
 }
 
 /// activation(x wᵀ + b), for x [..., inputs], w [outputs, inputs], b [outputs]; or, with as many sets
@@ -151,7 +151,11 @@ public func linear(
       var y = matmul(input, turned(inputs[1]))
       if inputs.count > 2 { y = y + (sets == nil ? inputs[2] : inputs[2].expandedDimensions(axis: 1)) }
       if sets != nil { y = y.reshaped(leading + [outputs]) }
-      return activation == .gelu ? gelu(y) : y
+      switch activation {
+      case .none: return y
+      case .relu: return relu(y)
+      case .gelu: return gelu(y)
+      }
     },
     fast: { inputs in
       let input = rows(inputs[0], w.dim(-1))
@@ -169,6 +173,12 @@ public func linear(
           let sum = sum.pointer(as: Float.self)
           eachSet { callosum_bias(sum + $0, bias + $1, sum + $0, count, outputs) }
         }
+      case .relu:
+        let bias = bias ?? .zeros([(sets ?? 1) * outputs])
+        eachSet {
+          let sum = sum.pointer(as: Float.self) + $0
+          callosum_bias_relu(sum, bias.pointer(as: Float.self) + $1, sum, count, outputs)
+        }
       case .gelu:
         y = Tensor(uninitialized: sum.shape, .float32)
         let bias = bias ?? .zeros([(sets ?? 1) * outputs])
@@ -185,10 +195,12 @@ public func linear(
           let gb =
             inputs.count > 2 && wants[2] ? Tensor(uninitialized: inputs[2].shape, .float32) : nil
           let sums = gb?.pointer(as: Float.self)
-          if activation == .gelu {
+          if activation != .none {
             let inner = Tensor(uninitialized: sum.shape, .float32)
+            let backward =
+              activation == .gelu ? callosum_bias_gelu_backward : callosum_bias_relu_backward
             eachSet { row, bias in
-              callosum_bias_gelu_backward(
+              backward(
                 sum.pointer(as: Float.self) + row, gradient.pointer(as: Float.self) + row,
                 inner.pointer(as: Float.self) + row, sums.map { $0 + bias }, count, outputs)
             }

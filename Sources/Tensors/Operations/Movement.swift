@@ -254,5 +254,8 @@ private func neighbours(_ parts: [Tensor], _ axis: Int, _ target: [Int]) -> Tens
 
 /// Tensors of one shape side by side along a new axis.
 public func stacked(_ parts: [Tensor], axis: Int = 0) -> Tensor {
-  concatenated(parts.map { $0.expandedDimensions(axis: axis) }, axis: axis)
+  require(
+    parts.allSatisfy { $0.shape == parts[0].shape }, "stacked",
+    "shapes \(parts.map(\.shape)) are not all the same")
+  return concatenated(parts.map { $0.expandedDimensions(axis: axis) }, axis: axis)
 }

@@ -154,7 +154,7 @@ extension Tensor {
     callosum_arg_reduce(
       largest, dtype.kernel, outer, count, inner, source.pointer,
       result.pointer(as: Int32.self))
-    return result.dropping([axis], keepDims: keepDims)
+    return result.withoutDerivative(name, from: self).dropping([axis], keepDims: keepDims)
   }
 
   // MARK: Logic
@@ -162,11 +162,13 @@ extension Tensor {
   /// Whether any element is true (or not 0).
   public func any(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
     let axes = resolved(axes, rank: ndim, "any")
-    return asType(.bool).reduced(callosum_any, axes).dropping(axes, keepDims: keepDims)
+    return asType(.bool).reduced(callosum_any, axes).withoutDerivative("any", from: self).dropping(
+      axes, keepDims: keepDims)
   }
   /// Whether all elements are true (or not 0).
   public func all(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
     let axes = resolved(axes, rank: ndim, "all")
-    return asType(.bool).reduced(callosum_all, axes).dropping(axes, keepDims: keepDims)
+    return asType(.bool).reduced(callosum_all, axes).withoutDerivative("all", from: self).dropping(
+      axes, keepDims: keepDims)
   }
 }

@@ -69,7 +69,7 @@ extension Tensor {
     let places = Tensor(uninitialized: shape, .int32)
     callosum_running_arg_max(
       dtype.kernel, sizes[0], sizes[1], sizes[2], x.pointer, places.pointer(as: Int32.self))
-    return (takeAlong(places, axis: axis), places)
+    return (takeAlong(places, axis: axis), places.withoutDerivative("cumulativeMax", from: self))
   }
 
   /// Moved by one place along `axis` (1: later, -1: earlier), the free place filled.

@@ -1,20 +1,28 @@
 import CallosumKernels
 
-// Comparisons (results are bool), logic, and choosing by condition. None has a derivative by the
-// condition; `which` passes gradients to what it chose.
+// Comparisons (results are bool), logic, and choosing by condition. None has a derivative;
+// `which` passes gradients to what it chose.
 
 infix operator .&& : LogicalConjunctionPrecedence
 infix operator .|| : LogicalDisjunctionPrecedence
 prefix operator .!
 
-public func .== (a: Tensor, b: Tensor) -> Tensor { a.combined(callosum_equal, b, "equal") }
-public func .!= (a: Tensor, b: Tensor) -> Tensor { a.combined(callosum_not_equal, b, "notEqual") }
-public func .< (a: Tensor, b: Tensor) -> Tensor { a.combined(callosum_less, b, "less") }
-public func .<= (a: Tensor, b: Tensor) -> Tensor { a.combined(callosum_less_equal, b, "lessEqual") }
-public func .> (a: Tensor, b: Tensor) -> Tensor { a.combined(callosum_greater, b, "greater") }
+public func .== (a: Tensor, b: Tensor) -> Tensor { compared(callosum_equal, a, b, "equal") }
+public func .!= (a: Tensor, b: Tensor) -> Tensor { compared(callosum_not_equal, a, b, "notEqual") }
+public func .< (a: Tensor, b: Tensor) -> Tensor { compared(callosum_less, a, b, "less") }
+public func .<= (a: Tensor, b: Tensor) -> Tensor { compared(callosum_less_equal, a, b, "lessEqual") }
+public func .> (a: Tensor, b: Tensor) -> Tensor { compared(callosum_greater, a, b, "greater") }
 public func .>= (a: Tensor, b: Tensor) -> Tensor {
-  a.combined(callosum_greater_equal, b, "greaterEqual")
+  compared(callosum_greater_equal, a, b, "greaterEqual")
 }
+
+private func compared(
+  _ operation: callosum_binary_operation, _ a: Tensor, _ b: Tensor, _ name: StaticString
+) -> Tensor {
+  let result = a.combined(operation, b, name)
+  return ThreadState.current.tape == nil ? result : result.withoutDerivative(name, from: a, b)
+}
+
 public func .== (a: Tensor, b: Double) -> Tensor { a .== a.constant(b) }
 public func .!= (a: Tensor, b: Double) -> Tensor { a .!= a.constant(b) }
 public func .< (a: Tensor, b: Double) -> Tensor { a .< a.constant(b) }
@@ -23,12 +31,14 @@ public func .> (a: Tensor, b: Double) -> Tensor { a .> a.constant(b) }
 public func .>= (a: Tensor, b: Double) -> Tensor { a .>= a.constant(b) }
 
 public func .&& (a: Tensor, b: Tensor) -> Tensor {
-  truth(a, "and").combined(callosum_and, truth(b, "and"), "and")
+  compared(callosum_and, truth(a, "and"), truth(b, "and"), "and")
 }
 public func .|| (a: Tensor, b: Tensor) -> Tensor {
-  truth(a, "or").combined(callosum_or, truth(b, "or"), "or")
+  compared(callosum_or, truth(a, "or"), truth(b, "or"), "or")
 }
-public prefix func .! (a: Tensor) -> Tensor { truth(a, "not").mapped(callosum_not, to: .bool) }
+public prefix func .! (a: Tensor) -> Tensor {
+  truth(a, "not").mapped(callosum_not, to: .bool).withoutDerivative("not", from: a)
+}
 
 private func truth(_ a: Tensor, _ name: StaticString) -> Tensor {
   require(a.dtype == .bool, name, "needs bool, got \(a.dtype); compare first, as in x .!= 0")
@@ -36,9 +46,13 @@ private func truth(_ a: Tensor, _ name: StaticString) -> Tensor {
 }
 
 /// Where elements are NaN.
-public func isNaN(_ x: Tensor) -> Tensor { x.mapped(callosum_is_nan, to: .bool) }
+public func isNaN(_ x: Tensor) -> Tensor {
+  x.mapped(callosum_is_nan, to: .bool).withoutDerivative("isNaN", from: x)
+}
 /// Where elements are neither infinite nor NaN.
-public func isFinite(_ x: Tensor) -> Tensor { x.mapped(callosum_is_finite, to: .bool) }
+public func isFinite(_ x: Tensor) -> Tensor {
+  x.mapped(callosum_is_finite, to: .bool).withoutDerivative("isFinite", from: x)
+}
 
 /// `a` where `condition` (bool) holds, else `b`; the three shapes broadcast.
 public func which(_ condition: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
@@ -55,17 +69,14 @@ public func which(_ condition: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
     broadcastStrides(condition.shape, condition.strides, to: target), a.pointer,
     broadcastStrides(a.shape, a.strides, to: target), b.pointer,
     broadcastStrides(b.shape, b.strides, to: target), result.pointer)
-  return result.recorded("which", from: [a, b]) { g, wants in
-    let zero = g.constant(0)
-    return [
-      wants[0] ? which(condition, g, zero).summed(to: a.shape) : nil,
-      wants[1] ? which(condition, zero, g).summed(to: b.shape) : nil,
-    ]
-  }
+  return result.recorded(
+    "which", from: a, { which(condition, $0, $0.constant(0)) },
+    and: b, { which(condition, $0.constant(0), $0) })
 }
 
 /// `x` held between `low` and `high` (nil for no bound). At a bound the gradient passes.
 public func clip(_ x: Tensor, min low: Double? = nil, max high: Double? = nil) -> Tensor {
+  require(x.dtype != .bool, "clip", "needs numbers, got bool")
   let inside = (x .>= (low ?? -.infinity)) .&& (x .<= (high ?? .infinity))
   var result = x.unmarked
   if let low { result = maximum(result, low) }
@@ -80,7 +91,8 @@ extension Tensor {
     let source = packed
     let result = Tensor(uninitialized: shape, type)
     callosum_convert(dtype.kernel, type.kernel, size, source.pointer, result.pointer)
-    guard type.isFloatingPoint, dtype.isFloatingPoint else { return result }
+    guard dtype.isFloatingPoint else { return result }
+    guard type.isFloatingPoint else { return result.withoutDerivative("asType", from: self) }
     let before = dtype
     return result.recorded("asType", from: self) { $0.asType(before) }
   }

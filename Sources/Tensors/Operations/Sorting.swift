@@ -14,7 +14,7 @@ extension Tensor {
     let source = unmarked.movedAxis(source: axis, destination: -1).packed
     let index = Tensor(uninitialized: Array(source.shape.dropLast()) + [kept ?? columns], .int32)
     body(source, index, columns == 0 ? 0 : size / columns, columns)
-    return index.movedAxis(source: -1, destination: axis)
+    return index.movedAxis(source: -1, destination: axis).withoutDerivative(name, from: self)
   }
 
   /// The indices (int32) that sort along `axis`.
@@ -72,9 +72,15 @@ extension Tensor {
   // MARK: Sets and counts
 
   /// The different values in order, where each element's value stands among them, and how often each
-  /// occurs. Not differentiated.
+  /// occurs. Without derivatives.
   public func unique() -> (values: Tensor, inverse: Tensor, counts: Tensor) {
-    let flat = unmarked.reshaped([size])
+    let (values, inverse, counts) = unmarked.different()
+    func constant(_ x: Tensor) -> Tensor { x.withoutDerivative("unique", from: self) }
+    return (constant(values), constant(inverse), constant(counts))
+  }
+
+  private func different() -> (values: Tensor, inverse: Tensor, counts: Tensor) {
+    let flat = reshaped([size])
     if size == 0 { return (flat, .zeros(shape, dtype: .int32), .zeros([0], dtype: .int32)) }
     let order = flat.argSort()
     let ranked = flat.take(order)
@@ -92,7 +98,7 @@ extension Tensor {
   }
 
   /// How many elements fall into each of `bins` equal parts of `low`...`high` (the last part includes
-  /// its end; elements outside do not count), int32. Not differentiated.
+  /// its end; elements outside do not count), int32. Without a derivative.
   public func histogram(bins: Int, low: Double, high: Double) -> Tensor {
     require(
       bins > 0 && low < high, "histogram", "needs bins above 0 and low < high, got \(bins), \(low), \(high)")
@@ -101,6 +107,7 @@ extension Tensor {
     let isInside = (flat .>= low) .&& (flat .<= high)
     let bin = minimum(maximum(place, 0), Double(bins - 1))
     return isInside.asType(.int32).scatterAdded(at: bin, count: bins)
+      .withoutDerivative("histogram", from: self)
   }
 
   /// Rows of 0 with a 1 at each index: [...] (int32) -> [..., count].
@@ -108,7 +115,8 @@ extension Tensor {
     require(self.dtype == .int32, "oneHot", "needs int32 indices, got \(self.dtype)")
     let outside = (self .< 0) .|| (self .>= Double(count))
     require(outside.any().item == 0, "oneHot", "an index lies outside 0..<\(count)")
-    return (expandedDimensions(axis: -1) .== Tensor.arange(count)).asType(dtype)
+    return (unmarked.expandedDimensions(axis: -1) .== Tensor.arange(count)).asType(dtype)
+      .withoutDerivative("oneHot", from: self)
   }
 
   /// The elements where `condition` (bool, same shape) holds, in row-major order.
@@ -123,6 +131,7 @@ extension Tensor {
   public func nonZero() -> Tensor {
     let truth = unmarked.asType(.bool).array(of: Bool.self)
     return Tensor(truth.indices.filter { truth[$0] }.map(Int32.init))
+      .withoutDerivative("nonZero", from: self)
   }
 
   /// Sums of the slices along axis 0 that share a segment: row i of the result adds up the rows whose

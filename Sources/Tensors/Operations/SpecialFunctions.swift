@@ -60,10 +60,14 @@ public func besselJ1(_ x: Tensor) -> Tensor {
 }
 
 /// log sigmoid(x), without overflow.
-public func logSigmoid(_ x: Tensor) -> Tensor { -softplus(-x) }
+public func logSigmoid(_ x: Tensor) -> Tensor {
+  x.requireReal("logSigmoid")
+  return -softplus(-x)
+}
 
 /// sin(x) / x, 1 at 0.
 public func sinc(_ x: Tensor) -> Tensor {
+  x.requireReal("sinc")
   // Near 0 the quotient's derivatives would cancel; its series does not.
   let isNear = abs(x) .< 0.25
   let far = which(isNear, x.constant(1), x)
@@ -74,15 +78,25 @@ public func sinc(_ x: Tensor) -> Tensor {
 }
 
 /// x where it is above 0, slope times x elsewhere.
-public func leakyRelu(_ x: Tensor, slope: Double = 0.01) -> Tensor { which(x .> 0, x, x * slope) }
+public func leakyRelu(_ x: Tensor, slope: Double = 0.01) -> Tensor {
+  x.requireReal("leakyRelu")
+  return which(x .> 0, x, x * slope)
+}
 
 /// x where it is above 0, alpha (exp(x) - 1) elsewhere (Clevert et al. 2016).
 public func elu(_ x: Tensor, alpha: Double = 1) -> Tensor {
-  which(x .> 0, x, expm1(minimum(x, 0)) * alpha)
+  x.requireReal("elu")
+  return which(x .> 0, x, expm1(minimum(x, 0)) * alpha)
 }
 
 /// clip(x / 6 + 1/2, 0, 1)
-public func hardSigmoid(_ x: Tensor) -> Tensor { clip(x * (1.0 / 6) + 0.5, min: 0, max: 1) }
+public func hardSigmoid(_ x: Tensor) -> Tensor {
+  x.requireReal("hardSigmoid")
+  return clip(x * (1.0 / 6) + 0.5, min: 0, max: 1)
+}
 
 /// x tanh(softplus(x)) (Misra 2020).
-public func mish(_ x: Tensor) -> Tensor { x * tanh(softplus(x)) }
+public func mish(_ x: Tensor) -> Tensor {
+  x.requireReal("mish")
+  return x * tanh(softplus(x))
+}

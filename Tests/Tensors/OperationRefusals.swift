@@ -1,0 +1,143 @@
+import CallosumTensors
+import CallosumTestSupport
+
+/// A call that must stop the program, with a message that begins with the operation's name in code.
+struct Refusal: Sendable {
+  let says: String
+  let make: @Sendable () -> Void
+}
+
+extension Operation {
+  /// A mistake for each operation of the list.
+  static let refusals: [String: Refusal] = Dictionary(
+    uniqueKeysWithValues: (ofOneTensor + ofTwoTensors + ofAxes + singleRefusals).map {
+      ($0, Refusal(says: $1, make: $2))
+    })
+
+  private typealias Entry = (operation: String, says: String, make: @Sendable () -> Void)
+
+  private static func named(_ name: String) -> Operation? { all.first { $0.name == name } }
+
+  // MARK: By kind
+
+  /// Functions of numbers get truth values.
+  private static let ofOneTensor: [Entry] =
+    [
+      "negate", "abs", "sign", "square", "reciprocal", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p",
+      "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "erf", "sigmoid", "floor",
+      "ceil", "round", "relu", "gelu", "silu", "softplus", "erfc", "erfcx", "logErfc", "logGamma",
+      "digamma", "besselJ0", "logSigmoid", "sinc", "leakyRelu", "elu", "hardSigmoid", "mish",
+      "singularValues", "qr", "svd", "inverse", "determinant", "logDeterminant",
+      "pseudoInverse", "matrixExponential", "complexMagnitude", "hadamard",
+    ].map { name -> Entry in
+      let make: @Sendable () -> Void = {
+        _ = named(name)?.call(Inputs(["x": Tensor([true, false])]), Arguments(bools: ["orthonormal"]))
+      }
+      return (name, name, make)
+    }
+
+  /// Shapes that do not fit.
+  private static let ofTwoTensors: [Entry] =
+    [
+      "add", "subtract", "multiply", "divide", "remainder", "power", "atan2", "maximum", "minimum",
+      "equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual", "matmul", "solve",
+      "triangularSolve", "leastSquares", "complexMultiply",
+    ].map { name -> Entry in
+      let make: @Sendable () -> Void = {
+        let inputs = Inputs(["a": .zeros([2, 3]), "b": .zeros([4, 5])])
+        _ = named(name)?.call(inputs, Arguments(bools: ["upper", "transposed", "conjugating"]))
+      }
+      return (name, name, make)
+    }
+
+  /// An axis that does not exist.
+  private static let ofAxes: [Entry] = [
+    ("sum", "sum", { _ = x.sum(axis: 7) }), ("mean", "mean", { _ = x.mean(axis: 7) }),
+    ("product", "product", { _ = x.product(axis: 7) }), ("max", "max", { _ = x.max(axis: 7) }),
+    ("min", "min", { _ = x.min(axis: 7) }), ("any", "any", { _ = x.any(axes: [7]) }),
+    ("all", "all", { _ = x.all(axes: [7]) }), ("variance", "variance", { _ = x.variance(axis: 7) }),
+    ("argMax", "argMax", { _ = x.argMax(axis: 7) }), ("argMin", "argMin", { _ = x.argMin(axis: 7) }),
+    ("logSumExp", "logSumExp", { _ = logSumExp(x, axis: 7) }),
+    ("softmax", "softmax", { _ = softmax(x, axis: 7) }),
+    ("logSoftmax", "logSoftmax", { _ = logSoftmax(x, axis: 7) }),
+    ("flip", "flipped", { _ = x.flipped(axes: [7]) }),
+    ("roll", "rolled", { _ = x.rolled(1, axis: 7) }),
+    ("argSort", "argSort", { _ = x.argSort(axis: 7) }),
+    ("sorted", "argSort", { _ = x.sorted(axis: 7) }),
+    ("median", "quantile", { _ = x.median(axis: 7) }),
+    ("cumulativeSum", "cumulativeSum", { _ = x.cumulativeSum(axis: 7) }),
+    ("cumulativeProduct", "cumulativeProduct", { _ = x.cumulativeProduct(axis: 7) }),
+    ("cumulativeLogSumExp", "cumulativeLogSumExp", { _ = x.cumulativeLogSumExp(axis: 7) }),
+    ("cumulativeMax", "cumulativeMax", { _ = x.cumulativeMax(axis: 7) }),
+    ("fft", "fft", { _ = fft(pairs, axes: [7]) }), ("ifft", "ifft", { _ = ifft(pairs, axes: [7]) }),
+    ("rfft", "rfft", { _ = rfft(x, axes: [7]) }), ("dct", "dct", { _ = dct(x, axis: 7) }),
+    ("idct", "idct", { _ = idct(x, axis: 7) }),
+  ]
+
+  // MARK: One by one
+
+  private static let x = Tensor.zeros([2, 3]), pairs = Tensor.zeros([3, 2]),
+    image = Tensor.zeros([1, 4, 4, 2])
+  private static let weights = RecurrentWeights(
+    input: .zeros([2, 2]), hidden: .zeros([2, 2]), inputBias: .zeros([2]), hiddenBias: .zeros([2]))
+
+  private static let singleRefusals: [Entry] = [
+    ("logicalNot", "not", { _ = .!x }), ("logicalAnd", "and", { _ = x .&& x }),
+    ("logicalOr", "or", { _ = x .|| x }), ("clip", "clip", { _ = clip(Tensor([true]), min: 0) }),
+    ("where", "which", { _ = which(x, x, x) }),
+    ("eigh", "eigh", { _ = eigh(x) }), ("cholesky", "cholesky", { _ = cholesky(x) }),
+    ("linear", "linear", { _ = linear(x, weight: .zeros([4, 5])) }),
+    ("conv1d", "conv", { _ = conv1d(.zeros([1, 8, 3]), weight: .zeros([2, 3, 4])) }),
+    ("conv2d", "conv", { _ = conv2d(image, weight: .zeros([2, 3, 3, 4])) }),
+    ("maxPool2d", "maxPool2d", { _ = maxPool2d(image, kernel: (5, 5)) }),
+    ("averagePool2d", "averagePool2d", { _ = averagePool2d(image, kernel: (5, 5)) }),
+    (
+      "scaledDotProductAttention", "scaledDotProductAttention",
+      { _ = scaledDotProductAttention(queries: image, keys: image, values: .zeros([1, 4, 3, 2])) }
+    ),
+    ("reshape", "reshaped", { _ = x.reshaped(4, 2) }),
+    ("transpose", "transposed", { _ = x.transposed(0, 0) }),
+    ("broadcast", "broadcast", { _ = x.broadcast(to: [4, 3]) }),
+    ("tril", "tril", { _ = Tensor.zeros([3]).tril() }), ("triu", "triu", { _ = Tensor.zeros([3]).triu() }),
+    ("slidingWindows", "slidingWindows", { _ = x.slidingWindows(axis: 1, size: 4) }),
+    ("pad", "padded", { _ = x.padded([(1, 1)]) }),
+    ("concatenate", "concatenated", { _ = concatenated([x, pairs], axis: 0) }),
+    ("stack", "stacked", { _ = stacked([x, pairs]) }),
+    ("slice", "sliced", { _ = x.sliced(axis: 1, from: 2, to: 4) }),
+    ("take", "take", { _ = x.take(Tensor([Int32(2)])) }),
+    ("takeAlong", "takeAlong", { _ = x.takeAlong(Tensor([Int32(0)]), axis: 1) }),
+    ("scatterAdd", "scatterAdded", { _ = x.scatterAdded(at: Tensor([Int32(0)]), count: 3) }),
+    ("embedding", "take", { _ = x.take(Tensor([Int32(-1)])) }),
+    ("layerNorm", "layerNorm", { _ = layerNorm(x, weight: .ones([2])) }),
+    ("rmsNorm", "rmsNorm", { _ = rmsNorm(x, weight: .ones([2])) }),
+    ("groupNorm", "groupNorm", { _ = groupNorm(x, groups: 2) }),
+    ("batchNorm", "batchNorm", { _ = batchNorm(x, mean: .zeros([2]), variance: .ones([3])) }),
+    (
+      "crossEntropy", "crossEntropy",
+      { _ = crossEntropyPerItem(logits: x, labels: Tensor([0, 3] as [Int32])) }
+    ),
+    ("topK", "topK", { _ = x.topK(4) }), ("topKMany", "topK", { _ = x.topK(-1) }),
+    ("quantile", "quantile", { _ = x.quantile(1.5) }),
+    ("oneHot", "oneHot", { _ = Tensor([Int32(3)]).oneHot(count: 3) }),
+    ("histogram", "histogram", { _ = x.histogram(bins: 0, low: 0, high: 1) }),
+    ("padMode", "padded", { _ = x.padded(axis: 1, before: 3, after: 0, mode: .reflect) }),
+    ("resize", "resized", { _ = resized(x, axes: [1], to: [0]) }),
+    ("gridSample", "gridSample", { _ = gridSample(image, at: .zeros([2, 3, 2])) }),
+    ("einsum", "einsum", { _ = einsum("ij,jk->ik", x, x) }),
+    ("linearRecurrence", "linearRecurrence", { _ = linearRecurrence(x, pairs) }),
+    ("sparseLinear", "sparseLinear", { _ = sparseLinear(x, weight: .zeros([4, 5])) }),
+    ("gru", "gru", { _ = gru(.zeros([1, 2, 2]), weights: weights) }),
+    ("lstm", "lstm", { _ = lstm(.zeros([1, 2, 2]), weights: weights) }),
+    (
+      "leakyIntegrateAndFire", "leakyIntegrateAndFire",
+      { _ = leakyIntegrateAndFire(x, leak: .zeros([2])) }
+    ),
+    ("irfft", "irfft", { _ = irfft(pairs, length: 9) }),
+    ("fftConvolution", "fftConvolution", { _ = fftConvolution(x, kernel: .zeros([3, 3])) }),
+    ("bsplineBasis", "bsplineBasis", { _ = bsplineBasis(x, intervals: 0, from: 0, to: 1) }),
+    (
+      "hashGridEncoding", "hashGridEncoding",
+      { _ = hashGridEncoding(x, table: .zeros([1, 8, 2]), resolutions: [2, 4]) }
+    ),
+  ]
+}

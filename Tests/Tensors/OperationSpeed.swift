@@ -1,0 +1,74 @@
+import CallosumTestSupport
+
+/// What answers for an operation's speed: a workload of Benchmarks/ that spends time in it, or a reason
+/// why none does.
+enum Speed: Sendable {
+  case workload(String)
+  case because(String)
+
+  /// Every operation of the list, by what answers for it.
+  static let of: [String: Speed] = {
+    let all = workloads.map { (Speed.workload($0), $1) } + reasons.map { (Speed.because($0), $1) }
+    return Dictionary(
+      uniqueKeysWithValues: all.flatMap { speed, names in
+        names.split(whereSeparator: \.isWhitespace).map { (String($0), speed) }
+      })
+  }()
+
+  private static let workloads: [(workload: String, names: String)] = [
+    ("matmul_1024", "matmul"), ("softmax", "softmax"), ("layernorm_fwd_bwd", "layerNorm"),
+    ("conv3x3_fwd_bwd", "conv2d"), ("fft_conv_fwd_bwd", "fftConvolution rfft irfft complexMultiply"),
+    ("svd_128", "svd singularValues"), ("topk_1m", "topK topKMany"),
+    ("small_ops", "add subtract multiply tanh"),
+    ("mlp_step", "linear crossEntropy"), ("convnet_step", "maxPool2d"),
+    ("vit_tiny_step", "scaledDotProductAttention gelu mean"), ("char_lm_step", "embedding take scatterAdd"),
+    ("linear_recurrence_fwd_bwd", "linearRecurrence"), ("cumulative_sum_fwd_bwd", "cumulativeSum"),
+    ("lif_snn_step", "leakyIntegrateAndFire sparseLinear sum"), ("gru_step", "gru"), ("lstm_step", "lstm"),
+    ("kan_step", "bsplineBasis silu"), ("field_step", "sin cos concatenate relu"),
+    ("hash_grid_step", "hashGridEncoding"),
+  ]
+
+  private static let reasons: [(reason: String, names: String)] = [
+    (
+      "one pass of a vector kernel over memory, as sin, cos and tanh are",
+      """
+      negate abs sign square reciprocal sqrt rsqrt exp expm1 log log1p tan asin acos atan sinh cosh erf \
+      sigmoid floor ceil round softplus logicalNot logSigmoid sinc leakyRelu elu hardSigmoid mish clip \
+      divide maximum minimum equal notEqual less lessEqual greater greaterEqual logicalAnd logicalOr where \
+      complexMagnitude
+      """
+    ),
+    (
+      "one number after the other by the C library or by series: accuracy first, and rare",
+      "erfc erfcx logErfc logGamma digamma besselJ0 remainder power atan2"
+    ),
+    (
+      "the reduction of sum and mean with another operation, over the same memory",
+      "product max min any all logSumExp variance argMax argMin"
+    ),
+    (
+      "a view, or one copy at the rate of memory",
+      "reshape transpose broadcast flip roll tril triu slidingWindows pad stack slice padMode oneHot"
+    ),
+    ("the kernel of softmax or of layer normalisation, or their formula", "logSoftmax rmsNorm"),
+    ("composed of reductions and elementwise operations", "groupNorm batchNorm"),
+    ("the kernels of conv2d and of max pooling over the same windows", "conv1d averagePool2d"),
+    ("gathers and products that take and multiply answer for", "takeAlong resize gridSample einsum"),
+    (
+      "linear time by radix; orders whole tensors once, not in a training step",
+      "argSort sorted median quantile histogram"
+    ),
+    (
+      "the scan of cumulativeSum with another operation",
+      "cumulativeProduct cumulativeLogSumExp cumulativeMax"
+    ),
+    (
+      "LAPACK's routine, one matrix of the batch to each thread as in svd",
+      """
+      qr eigh cholesky inverse determinant logDeterminant solve triangularSolve leastSquares pseudoInverse \
+      matrixExponential
+      """
+    ),
+    ("the transform of rfft, or log n passes of additions", "fft ifft dct idct hadamard"),
+  ]
+}
