@@ -6,6 +6,7 @@
 #include <malloc.h>
 #endif
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -38,8 +39,14 @@ __attribute__((constructor)) static void keep_scratch_pages(void) {
 #endif
 }
 
+// C's aligned_alloc wants sizes that are multiples of the alignment.
+static void *aligned(size_t boundary, size_t bytes) {
+  void *block;
+  return posix_memalign(&block, boundary, bytes) ? NULL : block;
+}
+
 void *callosum_allocate(size_t bytes) {
-  if (bytes < smallest_kept) return aligned_alloc(alignment, (bytes + alignment) & ~(size_t)(alignment - 1));
+  if (bytes < smallest_kept) return aligned(alignment, (bytes + alignment) & ~(size_t)(alignment - 1));
   if (bytes >> 47) return NULL;
   int bin;
   size_t size = rounded(bytes, &bin);
@@ -48,10 +55,10 @@ void *callosum_allocate(size_t bytes) {
   if (block) bin_head[bin] = block->next;
   pthread_mutex_unlock(&lock);
   if (block) return block;
-  void *fresh = aligned_alloc(size >= huge_page ? huge_page : 4096, size);
+  void *fresh = aligned(size >= huge_page ? huge_page : 4096, size);
   if (!fresh) {
     callosum_release_cache();
-    fresh = aligned_alloc(4096, size);
+    fresh = aligned(4096, size);
   }
   if (fresh && size >= huge_page) madvise(fresh, size, MADV_HUGEPAGE);
   return fresh;
@@ -63,12 +70,28 @@ void callosum_free(void *block, size_t bytes) {
     free(block);
     return;
   }
+#if __has_feature(address_sanitizer)
+  // A block that is kept would hide that somebody still reads it.
+  free(block);
+  return;
+#endif
   int bin;
   rounded(bytes, &bin);
   pthread_mutex_lock(&lock);
   ((struct kept *)block)->next = bin_head[bin];
   bin_head[bin] = block;
   pthread_mutex_unlock(&lock);
+}
+
+void callosum_out_of_memory(const char *purpose, size_t bytes) {
+  fprintf(stderr, "out of memory: %s needs %zu bytes; use smaller batches or sizes\n", purpose, bytes);
+  abort();
+}
+
+void *callosum_allocate_or_stop(size_t bytes, const char *purpose) {
+  void *block = callosum_allocate(bytes);
+  if (!block) callosum_out_of_memory(purpose, bytes);
+  return block;
 }
 
 void callosum_release_cache(void) {

@@ -62,9 +62,7 @@ static size_t buffer_rows(const struct depthwise_job *job, size_t rows) {
 }
 
 static float *depthwise_scratch(size_t bytes) {
-  float *scratch = callosum_allocate(bytes);
-  if (!scratch) abort();
-  return scratch;
+  return callosum_allocate_or_stop(bytes, "a depthwise convolution");
 }
 
 // The first source index whose place low + index * spread is not negative, and the first whose

@@ -70,8 +70,7 @@ struct sort_job {
 static void arg_sort_rows(void *context, size_t begin, size_t end) {
   const struct sort_job *job = context;
   size_t n = job->columns, bytes = 2 * n * sizeof(struct keyed);
-  struct keyed *items = callosum_allocate(bytes);
-  if (!items) abort();
+  struct keyed *items = callosum_allocate_or_stop(bytes, "sorting");
   int key_bits = job->type == callosum_double ? 64 : job->type == callosum_bool ? 8 : 32;
   for (size_t row = begin; row < end; row++) {
     const void *x = job->x + row * n * type_size[job->type];
@@ -100,8 +99,7 @@ static void top_rows(void *context, size_t begin, size_t end) {
   const struct sort_job *job = context;
   size_t n = job->columns, kept = job->kept, room = 2 * kept > 512 ? 2 * kept : 512;
   size_t bytes = 2 * room * sizeof(struct keyed);
-  struct keyed *items = callosum_allocate(bytes);
-  if (!items) abort();
+  struct keyed *items = callosum_allocate_or_stop(bytes, "sorting");
   int key_bits = job->type == callosum_double ? 64 : 32;
   for (size_t row = begin; row < end; row++) {
     const char *x = job->x + row * n * type_size[job->type];
