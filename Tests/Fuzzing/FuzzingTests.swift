@@ -27,7 +27,8 @@ import Testing
     if let folder = plan.folder {
       try fuzz(plan, in: folder)
     } else {
-      try inTemporaryFolder { try fuzz(plan, in: $0) }
+      // Archives are written with fsync, thousands of which a disk would not like.
+      try inTemporaryFolder(inMemory: true) { try fuzz(plan, in: $0) }
     }
   }
 

@@ -22,10 +22,10 @@ struct Mutation {
 
   mutating func below(_ count: Int) -> Int { Int.random(in: 0..<count, using: &random) }
 
-  /// One to eight changes; `other` is a file to take pieces from.
+  /// One to eight changes, few more often; `other` is a file to take pieces from.
   mutating func mutated(_ original: [UInt8], with other: [UInt8]) -> [UInt8] {
     var bytes = original
-    for _ in 0...below(8) { change(&bytes, other) }
+    for _ in 0...below(1 + below(8)) { change(&bytes, other) }
     return bytes
   }
 
