@@ -44,7 +44,7 @@ let package = Package(
       name: "CallosumKernels", path: "Sources/Kernels",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("openblas")]),
     .systemLibrary(name: "CallosumZlib", path: "Sources/Zlib", providers: [.apt(["zlib1g-dev"])]),
-    room("Tensors", sees: ["Kernels"]),
+    room("Tensors", sees: ["Kernels", "Zlib"]),
     room("Networks", sees: ["Kernels", "Tensors"]),
     room("Contracts", sees: ["Tensors", "Networks"]),
   ]
@@ -71,6 +71,7 @@ let package = Package(
       tests("Catalogue", see: foundation + ["TestSupport"], and: ["Callosum"]),
       tests("Tasks", see: ["Tasks", "Zlib", "Tensors", "Contracts", "TestSupport"]),
       tests("Lab", see: foundation + ["Mixers", "Lab", "TestSupport"]),
+      tests("Fuzzing", see: ["Tensors", "Contracts", "Mixers", "Tasks", "TestSupport"]),
       tests("CommandLine", see: ["TestSupport"]),
     ] + ["Learning", "Memory", "Modularity"].map {
       tests($0, see: foundation + [$0, "TestSupport"], and: ["Callosum"])

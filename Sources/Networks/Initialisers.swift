@@ -18,6 +18,9 @@ public enum Initialiser: Codable, Sendable, Equatable {
   case kaimingNormal(gain: Double = 2.0.squareRoot())
   /// Uniform in ±1 / sqrt(fanIn): what PyTorch gives linear and convolutional layers.
   case fanInUniform
+  /// Orthonormal rows or columns, whichever are fewer, times gain, of the weight as a matrix of its
+  /// first axis and all others (Saxe et al. 2014).
+  case orthogonal(gain: Double = 1)
 
   /// Initial values. `fanIn` and `fanOut` are the numbers of connections into and out of a unit.
   public func values(
@@ -39,6 +42,9 @@ public enum Initialiser: Codable, Sendable, Equatable {
     case .kaimingUniform(let gain): uniform(gain * (3 / fanIn).squareRoot())
     case .kaimingNormal(let gain): normal(gain / fanIn.squareRoot())
     case .fanInUniform: uniform(1 / fanIn.squareRoot())
+    case .orthogonal(let gain):
+      generator.orthogonal([shape.first ?? 1, Array(shape.dropFirst()).elementCount], gain: gain)
+        .reshaped(shape)
     }
   }
 }

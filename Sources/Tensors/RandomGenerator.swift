@@ -4,7 +4,7 @@ import CallosumKernels
 /// i is a function of (key, i), so that any thread can make any part and a stream can be stored and
 /// continued.
 public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerator {
-  private let key: UInt64
+  let key: UInt64
   /// The next block of four words.
   private var block: UInt64 = 0
 
@@ -17,6 +17,12 @@ public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerat
     return RandomGenerator(seed: key ^ RandomGenerator.mixed(hash))
   }
 
+  /// `count` independent streams, drawn from this one: others at each call, always the same for the
+  /// same state.
+  public mutating func split(into count: Int = 2) -> [RandomGenerator] {
+    (0..<count).map { _ in RandomGenerator(seed: next()) }
+  }
+
   /// SplitMix64's finaliser (Steele et al. 2014): close seeds give unrelated keys.
   private static func mixed(_ value: UInt64) -> UInt64 {
     var z = value &+ 0x9e37_79b9_7f4a_7c15
@@ -25,7 +31,8 @@ public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerat
     return z ^ (z >> 31)
   }
 
-  private mutating func take(blocks: Int) -> UInt64 {
+  /// Where the next `blocks` blocks begin, which then are used up.
+  mutating func take(blocks: Int) -> UInt64 {
     defer { block += UInt64(blocks) }
     return block
   }
@@ -41,7 +48,7 @@ public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerat
 
   // MARK: Tensors
 
-  private func requireFloatingPoint(_ dtype: DType, _ name: StaticString) {
+  func requireFloatingPoint(_ dtype: DType, _ name: StaticString) {
     require(dtype.isFloatingPoint, name, "makes float32 or float64, not \(dtype)")
   }
 

@@ -20,12 +20,13 @@ package final class ThreadState {
   package nonisolated(unsafe) static var describeModules: (@Sendable ([AnyObject]) -> String)?
 
   package static var current: ThreadState {
-    guard let slot = callosum_thread_slot() else { fatalError("a thread without storage") }
-    if let known = slot.pointee {
+    if let known = callosum_thread_slot() {
       return Unmanaged<ThreadState>.fromOpaque(known).takeUnretainedValue()
     }
     let fresh = ThreadState()
-    slot.pointee = Unmanaged.passRetained(fresh).toOpaque()
+    callosum_set_thread_slot(Unmanaged.passRetained(fresh).toOpaque()) { state in
+      if let state { Unmanaged<ThreadState>.fromOpaque(state).release() }
+    }
     return fresh
   }
 }

@@ -13,6 +13,11 @@ extension Operation {
     Operation("median") { x, a in x["x"].median(axis: a.int("axis")) },
     Operation("quantile") { x, a in x["x"].quantile(a.double("q"), axis: a.int("axis")) },
     Operation("oneHot") { x, a in x["x"].oneHot(count: a.int("count")) },
+    Operation("uniqueValues") { x, _ in x["x"].unique().values },
+    Operation("uniqueInverse") { x, _ in x["x"].unique().inverse },
+    Operation("uniqueCounts") { x, _ in x["x"].unique().counts },
+    Operation("segmentSum") { x, a in x["x"].segmentSum(x["segments"], count: a.int("count")) },
+    Operation("masked") { x, _ in x["x"].masked(by: x["condition"]) },
     Operation("histogram") { x, a in
       x["x"].histogram(bins: a.int("bins"), low: a.double("low"), high: a.double("high"))
     },

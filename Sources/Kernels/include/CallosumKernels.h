@@ -27,8 +27,11 @@ void callosum_set_thread_count(int count);
 /// Divides every grain by this factor (1 normally). Tests raise it so that tiny arrays take the
 /// threaded paths too.
 void callosum_set_grain_divisor(size_t divisor);
-/// One pointer for each thread, NULL at first. The tensor room keeps what it is recording there.
-void **callosum_thread_slot(void);
+/// One pointer for each thread, NULL at first, and its setter, which also says how to give back what
+/// it points to when the thread ends (always in the same way). The tensor room keeps what it is
+/// recording there.
+void *callosum_thread_slot(void);
+void callosum_set_thread_slot(void *value, void (*release)(void *value));
 
 // MARK: Instruction sets (Dispatch.c)
 
@@ -47,6 +50,11 @@ void *callosum_allocate(size_t bytes);
 void callosum_free(void *block, size_t bytes);
 /// Bytes of the blocks of 64 KiB and more that are allocated and not freed.
 size_t callosum_bytes_in_use(void);
+/// The same for scratch of kernels, which cannot go on without: stops with one line that says for
+/// what `purpose` there was no memory.
+void *callosum_allocate_or_stop(size_t bytes, const char *purpose);
+/// Says that line and stops.
+_Noreturn void callosum_out_of_memory(const char *purpose, size_t bytes);
 /// Returns kept blocks to the system.
 void callosum_release_cache(void);
 
@@ -92,6 +100,22 @@ void callosum_lu_inverse(int type, size_t count, size_t n, void *lu, const int32
 /// status says which diagonal entry is 0.
 void callosum_triangular_solve(int type, size_t count, size_t n, size_t k, bool upper, bool transposed,
                                const void *a, void *b, int32_t *status);
+
+// MARK: Random numbers by rejection (Distributions.c), in double
+
+// Element i draws as often as it must from a stream of its own, that of block counter + i of the key
+// (vector/Random.h), so its value depends on key, counter and i alone. `step` is 1, or 0 where all
+// elements share one parameter.
+
+/// y[i] has the exponential distribution of rate 1.
+void callosum_random_exponential(uint64_t key, uint64_t counter, size_t n, double *y);
+/// exp(y[i]) has the gamma distribution of shape `shape[i * step]` > 0 and scale 1. The logarithm,
+/// because small shapes give numbers below the smallest double.
+void callosum_random_log_gamma(uint64_t key, uint64_t counter, size_t n, const double *shape,
+                               size_t step, double *y);
+/// y[i] has the Poisson distribution of rate `rate[i * step]`, which lies in 0...1e9.
+void callosum_random_poisson(uint64_t key, uint64_t counter, size_t n, const double *rate, size_t step,
+                             int32_t *y);
 
 // MARK: Convolution (Convolution.c), channels last, one to three spatial axes
 

@@ -246,20 +246,27 @@ typedef struct {
   size_t row, v_row;
 } backward_scratch;
 
-static size_t lay_out(const callosum_attention_job *job, float *from, backward_scratch *s) {
-  float *next = from;
+/// Takes one block of `*size` floats and gives everything its place there.
+static float *lay_out(const callosum_attention_job *job, backward_scratch *s, size_t *size) {
   s->row = round_up(job->width, LANES), s->v_row = round_up(job->value_width, LANES);
   const size_t queries = round_up(job->queries, LANES), keys = round_up(job->keys, panel_columns);
-  s->q = next, next += queries * s->row;
-  s->gy = next, next += queries * s->v_row;
-  s->delta = next, next += queries;
-  s->lse = next, next += queries;
-  s->k = next, next += keys * s->row;
-  s->keys = next, next += keys * job->width;
-  s->values = next, next += keys * job->value_width;
-  s->scores = next, next += backward_queries * backward_keys;
-  s->gradients = next, next += backward_queries * backward_keys;
-  return (size_t)(next - from);
+  float **const places[] = {&s->q,    &s->gy,     &s->delta,  &s->lse,      &s->k,
+                            &s->keys, &s->values, &s->scores, &s->gradients};
+  const size_t sizes[] = {queries * s->row,
+                          queries * s->v_row,
+                          queries,
+                          queries,
+                          keys * s->row,
+                          keys * job->width,
+                          keys * job->value_width,
+                          backward_queries * backward_keys,
+                          backward_queries * backward_keys};
+  enum { pieces = sizeof sizes / sizeof *sizes };
+  *size = 0;
+  for (int i = 0; i < pieces; i++) *size += sizes[i];
+  float *block = scratch(*size), *next = block;
+  for (int i = 0; i < pieces; i++) *places[i] = next, next += sizes[i];
+  return block;
 }
 
 // One block of queries against one block of keys. Where the diagonal cuts it, it is taken in
@@ -321,9 +328,9 @@ static void attention_backward_range(void *context, size_t begin, size_t end) {
   const attention_context *all = context;
   const callosum_attention_job *job = all->job;
   backward_scratch s;
-  const size_t size = lay_out(job, NULL, &s), y_row = job->heads * job->value_width;
-  float *block = scratch(size);
-  lay_out(job, block, &s);
+  size_t size;
+  float *block = lay_out(job, &s, &size);
+  const size_t y_row = job->heads * job->value_width;
   for (size_t head = begin; head < end; head++) {
     const head_offsets at = offsets_of(job, head);
     const ptrdiff_t q_token = (ptrdiff_t)job->q_token, k_token = (ptrdiff_t)job->k_token;

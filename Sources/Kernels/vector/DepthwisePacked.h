@@ -75,9 +75,7 @@ static size_t buffer_rows(const struct packed_job *job, size_t rows) {
 }
 
 static void *depthwise_scratch(size_t bytes) {
-  void *scratch = callosum_allocate(bytes);
-  if (!scratch) abort();
-  return scratch;
+  return callosum_allocate_or_stop(bytes, "a depthwise convolution");
 }
 
 // Rows `from` to before `end` of the item's buffer, each shortly before it is needed.

@@ -70,8 +70,8 @@ static void convolve_channels(void *context, size_t begin, size_t end) {
   const struct fourier_plan *plan = run->plan;
   struct planes_float x;
   size_t n = job->n, bytes, more = 2 * n * sizeof(float);
-  float *block = make_planes_float(plan, &x, &bytes), *extra = callosum_allocate(more);
-  if (!block || !extra) abort();
+  float *block = make_planes_float(plan, &x, &bytes);
+  float *extra = callosum_allocate_or_stop(more, "a convolution by Fourier transforms");
   struct spectrum w = {extra, extra + n};
   for (size_t channel = begin; channel < end; channel++) {
     pair_spectrum(plan, &x, run->w + channel * job->kernel, NULL, job->kernel);
@@ -94,8 +94,8 @@ static void convolve_channels_backward(void *context, size_t begin, size_t end) 
   const struct fourier_plan *plan = run->plan;
   struct planes_float x;
   size_t n = job->n, bytes, more = 6 * n * sizeof(float);
-  float *block = make_planes_float(plan, &x, &bytes), *extra = callosum_allocate(more);
-  if (!block || !extra) abort();
+  float *block = make_planes_float(plan, &x, &bytes);
+  float *extra = callosum_allocate_or_stop(more, "a convolution by Fourier transforms");
   struct spectrum w = {extra, extra + n}, g = {extra + 2 * n, extra + 3 * n};
   struct spectrum sum = {extra + 4 * n, extra + 5 * n};
   for (size_t channel = begin; channel < end; channel++) {
@@ -133,7 +133,8 @@ static void convolve_channels_backward(void *context, size_t begin, size_t end) 
 
 static void convolve(struct convolution_run run, void (*body)(void *, size_t, size_t)) {
   run.plan = callosum_fourier_plan(callosum_float, run.job->n);
-  if (!run.plan) abort();
+  if (!run.plan)
+    callosum_out_of_memory("the plan of a Fourier transform", run.job->n * sizeof(float));
   callosum_parallel(run.job->channels, 1 + 16384 / (run.job->n * run.job->batch), body, &run);
   callosum_fourier_release(run.plan);
 }

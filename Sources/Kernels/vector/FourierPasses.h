@@ -263,12 +263,12 @@ static size_t NAME(room)(const struct fourier_plan *plan) {
   return before > after ? before : after;
 }
 
-/// Four planes in one block; NULL when memory is exhausted.
+/// Four planes in one block.
 static REAL *NAME(make_planes)(const struct fourier_plan *plan, struct NAME(planes) * x, size_t *bytes) {
   // An odd number of cache lines between the planes keeps them out of each other's way.
   size_t room = NAME(padded_width)(NAME(room)(plan)) + 64 / sizeof(REAL) * 5;
   *bytes = 4 * room * sizeof(REAL);
-  REAL *block = callosum_allocate(*bytes);
+  REAL *block = callosum_allocate_or_stop(*bytes, "a Fourier transform");
   *x = (struct NAME(planes)){block, block + room, block + 2 * room, block + 3 * room};
   return block;
 }

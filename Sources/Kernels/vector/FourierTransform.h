@@ -228,7 +228,6 @@ static void NAME(fourier_range)(void *context, size_t begin, size_t end) {
   size_t bytes, step = NAME(together)(job, plan);
   size_t real = job->n, half = 2 * (job->n / 2 + 1), whole = 2 * job->n;
   REAL *block = NAME(make_planes)(plan, &planes, &bytes);
-  if (!block) abort();
   bool by_row = plan->rows || plan->padded;
   for (size_t unit = begin; unit < end; unit++) {
     size_t row = unit * step, rows = job->count - row < step ? job->count - row : step;
@@ -267,7 +266,7 @@ static void NAME(fourier_range)(void *context, size_t begin, size_t end) {
 
 static void NAME(fourier_rows)(const callosum_fourier_job *job, const void *x, void *y) {
   const struct fourier_plan *plan = callosum_fourier_plan(job->type, job->n);
-  if (!plan) abort();
+  if (!plan) callosum_out_of_memory("the plan of a Fourier transform", job->n * sizeof(REAL));
   struct NAME(fourier_run) run = {job, plan, x, y};
   size_t step = NAME(together)(job, plan);
   callosum_parallel((job->count + step - 1) / step, 1 + 16384 / (job->n * step), NAME(fourier_range), &run);

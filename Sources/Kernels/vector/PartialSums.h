@@ -14,8 +14,7 @@ INLINE void add_into(float *sum, vf x) { store(sum, load(sum) + x); }
 // `length` zeros per part.
 static float *begin_sums(size_t parts, size_t length) {
   size_t bytes = parts * length * sizeof(float);
-  float *sums = callosum_allocate(bytes);
-  if (!sums) abort();
+  float *sums = callosum_allocate_or_stop(bytes, "a sum over threads");
   memset(sums, 0, bytes);
   return sums;
 }

@@ -114,11 +114,9 @@ static void product(const product_job *job, size_t b_panel) {
 
 // MARK: Packing
 
-// Scratch for one thread's range; there is no way to go on without.
+// Scratch for one thread's range.
 static float *scratch(size_t floats) {
-  float *block = callosum_allocate(floats * sizeof(float));
-  if (!block) abort();
-  return block;
+  return callosum_allocate_or_stop(floats * sizeof(float), "a batch of small products");
 }
 
 // y[r, c] = factor x[r, c], rows of y filled up with zeros to whole vectors.

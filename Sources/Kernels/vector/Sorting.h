@@ -71,8 +71,7 @@ struct sort_job {
 static void arg_sort_rows(void *context, size_t begin, size_t end) {
   const struct sort_job *job = context;
   size_t n = job->columns, bytes = 2 * n * sizeof(struct keyed);
-  struct keyed *items = callosum_allocate(bytes);
-  if (!items) abort();
+  struct keyed *items = callosum_allocate_or_stop(bytes, "sorting");
   int key_bits = job->type == callosum_double ? 64 : job->type == callosum_bool ? 8 : 32;
   for (size_t row = begin; row < end; row++) {
     const void *x = job->x + row * n * type_size[job->type];
@@ -150,8 +149,7 @@ static void top_parts(void *context, size_t begin, size_t end) {
   const struct sort_job *job = context;
   size_t n = job->columns, kept = job->kept, parts = job->parts;
   size_t room = 2 * kept > 512 ? 2 * kept : 512, bytes = 2 * room * sizeof(struct keyed);
-  struct keyed *items = callosum_allocate(bytes);
-  if (!items) abort();
+  struct keyed *items = callosum_allocate_or_stop(bytes, "sorting");
   for (size_t unit = begin; unit < end; unit++) {
     size_t row = unit / parts, part = unit % parts, count;
     const char *x = job->x + row * n * type_size[job->type];
@@ -173,7 +171,7 @@ static void arg_top(int type, bool descending, size_t rows, size_t columns, size
   size_t threads = callosum_part_count(rows * columns, 65536);
   if (rows < threads && kept * threads * 4 < columns) job.parts = threads;
   size_t bytes = rows * job.parts * kept * sizeof(struct keyed);
-  if (job.parts > 1 && !(job.merged = callosum_allocate(2 * bytes))) abort();
+  if (job.parts > 1) job.merged = callosum_allocate_or_stop(2 * bytes, "sorting");
   callosum_parallel(rows * job.parts, 32768 * job.parts / columns + 1, top_parts, &job);
   if (job.parts == 1) return;
   // Parts stand in the order of the row, so equal keys stay in order.

@@ -5,7 +5,13 @@ import CallosumKernels
 // here is what treats the pair as one number.
 
 /// Complex numbers [..., 2] from their parts.
-public func complex(real: Tensor, imaginary: Tensor) -> Tensor { stacked([real, imaginary], axis: -1) }
+public func complex(real: Tensor, imaginary: Tensor) -> Tensor {
+  require(
+    real.shape == imaginary.shape && real.dtype == imaginary.dtype && real.dtype.isFloatingPoint, "complex",
+    "parts \(real.dtype) \(real.shape) and \(imaginary.dtype) \(imaginary.shape) do not fit; both must be "
+      + "float32 or both float64, of one shape")
+  return stacked([real, imaginary], axis: -1)
+}
 
 /// The real part of complex numbers [..., 2], a view.
 public func realPart(_ z: Tensor) -> Tensor {

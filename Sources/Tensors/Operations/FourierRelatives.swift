@@ -8,6 +8,7 @@ import CallosumKernels
 /// with `orthonormal`, scaled so that its inverse is its transpose.
 public func dct(_ x: Tensor, axis: Int = -1, orthonormal: Bool = false) -> Tensor {
   let axis = resolved(axis, rank: x.ndim, "dct"), n = x.dim(axis)
+  requireCosines(x, axis, "dct")
   let moved = x.movedAxis(source: axis, destination: -1)
   // Even places forwards, then odd ones backwards, have this transform up to a turn of each frequency.
   let odd = moved.sliced(axis: -1, from: Swift.min(1, n), by: 2).flipped(axes: [-1])
@@ -21,6 +22,7 @@ public func dct(_ x: Tensor, axis: Int = -1, orthonormal: Bool = false) -> Tenso
 /// The inverse of `dct`.
 public func idct(_ y: Tensor, axis: Int = -1, orthonormal: Bool = false) -> Tensor {
   let axis = resolved(axis, rank: y.ndim, "idct"), n = y.dim(axis)
+  requireCosines(y, axis, "idct")
   var moved = y.movedAxis(source: axis, destination: -1)
   if orthonormal { moved = moved / orthonormalScale(n, dtype: y.dtype) }
   // Frequency k after its turn is (y[k] - i y[n - k]) / 2, with y[n] = 0.
@@ -28,15 +30,18 @@ public func idct(_ y: Tensor, axis: Int = -1, orthonormal: Bool = false) -> Tens
   let mirrored = concatenated([zero, moved.sliced(axis: -1, from: n - n / 2).flipped(axes: [-1])], axis: -1)
   let turned = complex(real: moved.sliced(axis: -1, to: n / 2 + 1), imaginary: -mirrored) * 0.5
   let ordered = irfft(complexMultiply(turned, quarterTurns(n, sign: 1, dtype: y.dtype)), length: n)
-  let evens = (n + 1) / 2
   let order = (0..<n).map { Int32($0 % 2 == 0 ? $0 / 2 : n - 1 - $0 / 2) }
-  require(evens > 0, "idct", "axis \(axis) of shape \(y.shape) is empty")
   return ordered.take(Tensor(order), axis: -1).movedAxis(source: -1, destination: axis)
+}
+
+private func requireCosines(_ x: Tensor, _ axis: Int, _ name: StaticString) {
+  require(x.dtype.isFloatingPoint, name, "needs float32 or float64, got \(x.dtype)")
+  require(x.dim(axis) > 0, name, "axis \(axis) of shape \(x.shape) is empty")
 }
 
 /// exp(sign pi i k / 2n) for the frequencies k of a real transform.
 private func quarterTurns(_ n: Int, sign: Double, dtype: DType) -> Tensor {
-  let angles = Tensor.arange(n / 2 + 1, dtype: .float64) * (sign * Double.pi / Double(2 * Swift.max(n, 1)))
+  let angles = Tensor.arange(n / 2 + 1, dtype: .float64) * (sign * Double.pi / Double(2 * n))
   return complex(real: cos(angles), imaginary: sin(angles)).asType(dtype)
 }
 

@@ -69,3 +69,56 @@ def histogram(g):
                                           ("none inside", (5,), 3, 9.0, 10.0), ("large", (50, 50), 33, -3.0, 3.0)]:
         g.case(label, lambda x: torch.histc(x, bins, low, high).int(), {"x": g.normal(*shape)},
                {"bins": bins, "low": low, "high": high}, gradients=False)
+
+
+def unique(name, part, dtypes=("float", "int", "bool")):
+    """Values, the place of each element's value among them, and how often each occurs."""
+
+    @operation(name)
+    def describe(g):
+        for label, shape, layout in [("vector", (50,), "contiguous"), ("matrix", (7, 30), "contiguous"),
+                                     ("transposed", (6, 11), "transposed"), ("sliced", (5, 9), "sliced"),
+                                     ("one", (1,), "contiguous"), ("scalar", (), "contiguous"),
+                                     ("large", (50, 90), "contiguous")]:
+            numbers = g.integers(-4, 40 if label == "large" else 4, *shape)
+            for dtype in dtypes:
+                x = {"float": numbers.float() / 4, "int": numbers * 1_000_003, "bool": numbers > 0}[dtype]
+                g.case(f"{label} {dtype}",
+                       lambda x: torch.unique(x, return_inverse=True, return_counts=True)[part],
+                       {"x": x}, layouts={"x": layout}, gradients=False)
+        different = g.distinct(37)
+        g.case("all different", lambda x: torch.unique(x, return_inverse=True, return_counts=True)[part],
+               {"x": different}, gradients=False)
+        g.case("all equal", lambda x: torch.unique(x, return_inverse=True, return_counts=True)[part],
+               {"x": torch.full((4, 5), -2.5)}, gradients=False)
+        special = torch.tensor([float("inf"), -0.0, 1e-45, 0.0, float("-inf"), 0.0, float("inf"), -1e-45])
+        g.case("special", lambda x: torch.unique(x, return_inverse=True, return_counts=True)[part],
+               {"x": special}, gradients=False)
+
+
+unique("uniqueValues", 0)
+unique("uniqueInverse", 1)
+unique("uniqueCounts", 2)
+
+
+@operation("segmentSum")
+def segment_sum(g):
+    for label, shape, count, layout in [("vector", (50,), 7, "contiguous"), ("rows", (20, 5), 4, "contiguous"),
+                                        ("cubes", (9, 3, 4), 5, "contiguous"), ("one segment", (6, 2), 1, "contiguous"),
+                                        ("more segments than rows", (3, 4), 11, "contiguous"),
+                                        ("transposed", (8, 6), 3, "transposed"), ("sliced", (7, 5), 3, "sliced"),
+                                        ("empty", (0, 3), 2, "contiguous"), ("large", (400, 33), 40, "contiguous")]:
+        g.case(label, lambda x, s: torch.zeros((count,) + tuple(x.shape[1:]), dtype=x.dtype).index_add(0, s, x),
+               {"x": g.normal(*shape), "segments": g.integers(0, count, shape[0])}, {"count": count},
+               {"x": layout})
+
+
+@operation("masked")
+def masked(g):
+    for label, shape, chance, layout in [("vector", (50,), 0.5, "contiguous"), ("matrix", (7, 30), 0.2, "contiguous"),
+                                         ("cube", (3, 4, 5), 0.7, "contiguous"), ("all", (4, 5), 1.1, "contiguous"),
+                                         ("none", (4, 5), 0.0, "contiguous"), ("empty", (0, 3), 0.5, "contiguous"),
+                                         ("transposed", (6, 11), 0.5, "transposed"), ("sliced", (5, 9), 0.5, "sliced"),
+                                         ("scalar", (), 1.1, "contiguous"), ("large", (70, 90), 0.3, "contiguous")]:
+        g.case(label, lambda x, condition: torch.masked_select(x, condition),
+               {"x": g.normal(*shape), "condition": g.booleans(*shape, chance=chance)}, layouts={"x": layout})
