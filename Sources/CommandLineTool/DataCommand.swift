@@ -33,7 +33,11 @@ struct DataList: ParsableCommand {
     for row in rows {
       print("\(row.id): \(row.name) (\(row.licence), \(row.source))\n  \(row.summary)")
       print(row.found.map { "  found in \($0)" } ?? "  not on this machine; get it with: \(row.howToGet)")
-      print("  fetched from \(row.files.joined(separator: " "))")
+      let megabytes = (Double(row.bytes) / 1e5).rounded() / 10
+      let from = Set(row.files.map { $0.prefix(through: $0.lastIndex(of: "/") ?? $0.startIndex) }).sorted()
+      print(
+        "  \(row.files.count) file\(row.files.count == 1 ? "" : "s"), \(megabytes) MB, from \(from.joined(separator: " "))"
+      )
     }
   }
 }

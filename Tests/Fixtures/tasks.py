@@ -1,7 +1,7 @@
 """Writes tasks/*.safetensors: what NumPy, SciPy and MotorNet give where our task generators compute the same.
 
     pip install numpy==2.4.6 scipy==1.17.1 torch==2.13.0 motornet==0.3.0      (torch's CPU build will do)
-    python tasks.py
+    OMP_NUM_THREADS=1 python tasks.py      (more threads may change last bits)
 
 Everything is computed in float64 by other means than ours where there are some: sparse LU instead of
 conjugate gradients, an adaptive Runge-Kutta method of eighth order instead of one of fixed steps.

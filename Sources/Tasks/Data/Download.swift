@@ -32,7 +32,9 @@ public enum DownloadError: Error, Equatable, CustomStringConvertible {
     case .refused(let address, let status):
       "\(address): the server answered \(status); try again later, or get the file elsewhere"
     case .brokeOff(let address, let got, let size, let reason):
-      "\(address): broke off after \(got) of \(size) bytes (\(reason)); run the same command to go on"
+      got > 0
+        ? "\(address): broke off after \(got) of \(size) bytes (\(reason)); run the same command to go on"
+        : "\(address): cannot be fetched (\(reason)); try again later, or get the file elsewhere"
     case .wrongFile(let address, let found):
       "\(address): is not the file that it should be (SHA-256 \(found)); nothing was kept"
     case .busy(let path): "\(path): another process is fetching it"
@@ -253,7 +255,17 @@ private final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Senda
   }
 
   func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
-    reason = error.map { ($0 as? URLError).map { "network error \($0.code.rawValue)" } ?? "\($0)" }
+    reason = error.map { error in
+      switch (error as? URLError)?.code {
+      case .timedOut: "no answer in time"
+      case .cannotFindHost, .dnsLookupFailed: "the server's name is not known here; is there a network?"
+      case .cannotConnectToHost, .notConnectedToInternet: "no connection to the server"
+      case .networkConnectionLost: "the connection was lost"
+      case .secureConnectionFailed, .serverCertificateUntrusted: "the server cannot prove who it is"
+      case let code?: "network error \(code.rawValue)"
+      case nil: "\(error)"
+      }
+    }
     isDone.signal()
   }
 }

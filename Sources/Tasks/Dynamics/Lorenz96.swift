@@ -115,7 +115,7 @@ extension Forecast {
       states[split] = Tensor(slow, [count, model.sectors])
     }
     return try Forecast(
-      id: "lorenz-96", name: "Lorenz's circle", states: states, window: window,
+      id: "lorenz-96", name: "Lorenz 96", states: states, window: window,
       interval: model.step * Double(every))
   }
 }
