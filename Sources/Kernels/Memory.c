@@ -144,15 +144,15 @@ void *callosum_allocate(size_t bytes) {
 
 void callosum_free(void *block, size_t bytes) {
   if (!block) return;
-  if (bytes < smallest_kept) {
-    free_small(block, bytes);
-    return;
-  }
 #if __has_feature(address_sanitizer)
   // A block that is kept would hide that somebody still reads it.
   free(block);
   return;
 #endif
+  if (bytes < smallest_kept) {
+    free_small(block, bytes);
+    return;
+  }
   int bin;
   size_t size = rounded(bytes, &bin);
   pthread_mutex_lock(&lock);
