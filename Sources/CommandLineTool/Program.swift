@@ -16,6 +16,8 @@ struct Program: ParsableCommand {
 
   /// Exit code 2 for a command line that makes no sense, 1 for what goes wrong afterwards.
   static func main() {
+    // A file that may not grow is an error like any other, not the end of the program.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot()
       try command.run()

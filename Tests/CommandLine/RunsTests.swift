@@ -86,7 +86,8 @@ import Testing
       #expect(nowhere.code == 1)
       #expect(
         nowhere.errors
-          == "callosum: the store /no/where cannot be opened: no permission, or its folder does not exist\n")
+          == "callosum: the store /no/where cannot be opened: no permission, or its folder does not exist;"
+          + " choose another with --store\n")
       try String(repeating: "text\n", count: 500).write(
         toFile: folder + "/text", atomically: true, encoding: .utf8)
       let text = try run("runs list --store text", in: folder)

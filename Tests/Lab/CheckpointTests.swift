@@ -114,6 +114,7 @@ import Testing
         let store = try RunStore(path: folder + "/runs.sqlite")
         let run = try store.begin(
           RunRecord(kind: .training, subject: "task", machine: SampleComparison.make().machine))
+        signal(SIGXFSZ, SIG_IGN)
         var limit = rlimit(rlim_cur: 256 * 1024, rlim_max: 256 * 1024)
         setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
         var complaint = ""

@@ -121,6 +121,7 @@ import Testing
       #expect(try store.points(of: id).count == 1)
       let again = try store.resume(id)
       #expect(try store.run(id).status == .running)
+      #expect(throws: Mistake.self) { try RunStore(path: store.path).resume(id) }
       try again.finish()
       #expect(throws: Mistake.self) { try store.resume(id) }
     }

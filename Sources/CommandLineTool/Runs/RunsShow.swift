@@ -29,7 +29,7 @@ struct RunsShow: ParsableCommand {
       }
       print("\n" + results.text)
     }
-    if record.kind == .comparison, !document.parts.isEmpty || record.parent == nil {
+    if document.attachments.contains(where: { $0.name == "comparison" }) {
       print("\n" + (try Comparison(run: id, in: store)).table.text)
     } else if !document.parts.isEmpty {
       print("\n" + (try RunTable([id], in: store)).text)

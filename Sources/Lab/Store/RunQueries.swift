@@ -116,7 +116,7 @@ extension RunStore {
     }
   }
 
-  private static func record(_ row: Row) throws -> RunRecord {
+  static func record(_ row: Row) throws -> RunRecord {
     var run = RunRecord(
       kind: RunRecord.Kind(rawValue: row["kind"]) ?? .training, subject: row["subject"], arm: row["arm"],
       seed: (row["seed"] as Int64?).map(UInt64.init(bitPattern:)), budget: row["budget"],

@@ -29,8 +29,6 @@ public final class RunStore: Sendable {
     if path == RunStore.defaultPath() {
       try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     }
-    // A file that may not grow should be an error like any other, not the end of the program.
-    signal(SIGXFSZ, SIG_IGN)
     var configuration = GRDB.Configuration()
     configuration.journalMode = .wal
     configuration.busyMode = .timeout(30)
@@ -97,17 +95,24 @@ public final class RunStore: Sendable {
     return RunWriter(run, in: self)
   }
 
-  /// Takes up a run that was interrupted: it is this process's from now on.
+  /// Takes up a run that was interrupted or failed: it is this process's from now on.
+  /// - Throws: `Mistake` if it is complete, or still running in another process.
   public func resume(_ id: Int64) throws -> RunWriter {
-    var run = try run(id)
-    try expect(run.status != .running, "run \(id) is still running")
-    try expect(run.status != .complete, "run \(id) is complete; there is nothing to resume")
     let process = try Text.of(ProcessMark.current)
-    try write { db in
+    // In one transaction, so that of two processes only one can have it.
+    let found = try write { db -> RunRecord? in
+      guard let row = try Row.fetchOne(db, sql: "SELECT * FROM runs WHERE id = ?", arguments: [id]) else {
+        return nil
+      }
+      let run = try RunStore.record(row)
+      try expect(run.status != .running, "run \(id) is still running")
+      try expect(run.status != .complete, "run \(id) is complete; there is nothing to resume")
       try db.execute(
         sql: "UPDATE runs SET status = 'running', finished = NULL, message = NULL, process = ? WHERE id = ?",
         arguments: [process, id])
+      return run
     }
+    var run = try found ?? self.run(id)
     run.status = .running
     run.finished = nil
     run.message = nil

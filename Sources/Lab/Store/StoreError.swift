@@ -24,8 +24,9 @@ public struct StoreError: Error, Equatable, CustomStringConvertible {
       "cannot be read or written: the system refused; is there space, and is the disk well?"
     case .SQLITE_NOTADB: "is not a store: it is some other file; choose another place with --store"
     case .SQLITE_CORRUPT: "is damaged; move it away, or choose another place with --store"
-    case .SQLITE_CANTOPEN: "cannot be opened: no permission, or its folder does not exist"
-    case .SQLITE_READONLY, .SQLITE_PERM: "cannot be written: no permission"
+    case .SQLITE_CANTOPEN:
+      "cannot be opened: no permission, or its folder does not exist; choose another with --store"
+    case .SQLITE_READONLY, .SQLITE_PERM: "cannot be written: no permission; choose another place with --store"
     case .SQLITE_BUSY, .SQLITE_LOCKED: "is kept busy by another program; try again when that has ended"
     case .SQLITE_NOMEM: "cannot be used: there is not enough memory"
     case .SQLITE_CONSTRAINT: "no longer holds this run: somebody deleted it"
