@@ -136,8 +136,9 @@ public struct ComparisonPlan: Sendable {
           started(part.card.name, seed)
           let writer =
             try before.map { try store.resume($0.id) } ?? whole.begin(arm: part.card.id, seed: seed)
-          try train(
-            part, seed, trainer, writer, in: store, progress: progress, isCancelled: isCancelled)
+          let learner = GradientLearner(try network(part, seed: seed), settings.training)
+          _ = try trainer.train(
+            learner, seed: seed, keptAs: writer, progress: progress, isCancelled: isCancelled)
         }
       }
     } catch {
@@ -147,31 +148,6 @@ public struct ComparisonPlan: Sendable {
     let complete = try store.runs(RunFilter(.partOf(whole.id), status: .complete)).count
     try whole.end(complete == parts.count * seeds.count ? .complete : .interrupted)
     return (whole.id, try Comparison(run: whole.id, in: store))
-  }
-
-  private func train(
-    _ part: Part, _ seed: UInt64, _ trainer: Trainer, _ writer: RunWriter, in store: RunStore,
-    progress: (_ images: Int) -> Void, isCancelled: () -> Bool
-  ) throws {
-    do {
-      let model = try network(part, seed: seed)
-      try writer.record(RunSizes(parameters: model.parameterCount))
-      let outcome = try trainer.train(
-        GradientLearner(model, settings.training), seed: seed,
-        checkpoints: CheckpointPlace(path: store.checkpointPath(of: writer.id)),
-        heard: { event in
-          switch event {
-          case .examples(let count): progress(count)
-          case .points(let points): try writer.note(points)
-          }
-        }, isCancelled: isCancelled)
-      try writer.end(
-        outcome.score == nil ? .interrupted : .complete, results: StoredComparison.results(outcome))
-      if outcome.score != nil { store.removeCheckpoint(of: writer.id) }
-    } catch {
-      try? writer.end(.failed, message: "\(error)")
-      throw error
-    }
   }
 
   /// What runs, defaults spelled out.
