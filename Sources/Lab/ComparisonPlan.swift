@@ -45,12 +45,18 @@ public struct ComparisonPlan: Sendable {
   }
 
   /// The plan of a comparison that the store keeps as run `id`.
-  /// - Throws: `Mistake` if that is something else, or a part does not exist any more.
+  /// - Throws: `Mistake` if that is something else, a part does not exist any more, or another version of
+  ///   Callosum began it.
   public init(
     of id: Int64, in store: RunStore, task: (_ id: String) throws -> any ImageClassification,
     catalogue: Catalogue
   ) throws {
     let comparison = try Comparison(run: id, in: store)
+    let version = comparison.machine.callosumVersion
+    try expect(
+      version == Version.current,
+      "run \(id) was begun by Callosum \(version), this is \(Version.current); start anew rather than mix both"
+    )
     guard case .object(let configuration) = comparison.configuration else {
       throw Mistake("run \(id) has no configuration")
     }

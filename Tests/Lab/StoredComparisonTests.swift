@@ -71,6 +71,22 @@ import Testing
     }
   }
 
+  @Test func anotherVersionDoesNotGoOn() throws {
+    try inTemporaryFolder { folder in
+      let store = try RunStore(path: folder + "/runs.sqlite")
+      let run = try store.begin(RunRecord(kind: .comparison, subject: "quarters"))
+      var comparison = SampleComparison.make()
+      comparison.machine.callosumVersion = "0.0.9"
+      try run.attach(
+        Attachment(name: "comparison", mediaType: "application/json", text: comparison.json()))
+      try run.end(.interrupted)
+      let error = #expect(throws: Mistake.self) {
+        try ComparisonPlan(of: run.id, in: store, task: { _ in Quarters() }, catalogue: Self.catalogue)
+      }
+      #expect(error?.description.hasPrefix("run 1 was begun by Callosum 0.0.9, this is ") == true)
+    }
+  }
+
   /// A run that fails says why, and can be taken up again.
   @Test func aFailedTraining() throws {
     struct Broken: Error, CustomStringConvertible { let description = "the rule broke" }
