@@ -45,12 +45,18 @@ public struct ComparisonPlan: Sendable {
   }
 
   /// The plan of a comparison that the store keeps as run `id`.
-  /// - Throws: `Mistake` if that is something else, or a part does not exist any more.
+  /// - Throws: `Mistake` if that is something else, a part does not exist any more, or another version of
+  ///   Callosum began it.
   public init(
     of id: Int64, in store: RunStore, task: (_ id: String) throws -> any ImageClassification,
     catalogue: Catalogue
   ) throws {
     let comparison = try Comparison(run: id, in: store)
+    let version = comparison.machine.callosumVersion
+    try expect(
+      version == Version.current,
+      "run \(id) was begun by Callosum \(version), this is \(Version.current); start anew rather than mix both"
+    )
     guard case .object(let configuration) = comparison.configuration else {
       throw Mistake("run \(id) has no configuration")
     }
@@ -136,8 +142,9 @@ public struct ComparisonPlan: Sendable {
           started(part.card.name, seed)
           let writer =
             try before.map { try store.resume($0.id) } ?? whole.begin(arm: part.card.id, seed: seed)
-          try train(
-            part, seed, trainer, writer, in: store, progress: progress, isCancelled: isCancelled)
+          let learner = GradientLearner(try network(part, seed: seed), settings.training)
+          _ = try trainer.train(
+            learner, seed: seed, keptAs: writer, progress: progress, isCancelled: isCancelled)
         }
       }
     } catch {
@@ -147,31 +154,6 @@ public struct ComparisonPlan: Sendable {
     let complete = try store.runs(RunFilter(.partOf(whole.id), status: .complete)).count
     try whole.end(complete == parts.count * seeds.count ? .complete : .interrupted)
     return (whole.id, try Comparison(run: whole.id, in: store))
-  }
-
-  private func train(
-    _ part: Part, _ seed: UInt64, _ trainer: Trainer, _ writer: RunWriter, in store: RunStore,
-    progress: (_ images: Int) -> Void, isCancelled: () -> Bool
-  ) throws {
-    do {
-      let model = try network(part, seed: seed)
-      try writer.record(RunSizes(parameters: model.parameterCount))
-      let outcome = try trainer.train(
-        GradientLearner(model, settings.training), seed: seed,
-        checkpoints: CheckpointPlace(path: store.checkpointPath(of: writer.id)),
-        heard: { event in
-          switch event {
-          case .examples(let count): progress(count)
-          case .points(let points): try writer.note(points)
-          }
-        }, isCancelled: isCancelled)
-      try writer.end(
-        outcome.score == nil ? .interrupted : .complete, results: StoredComparison.results(outcome))
-      if outcome.score != nil { store.removeCheckpoint(of: writer.id) }
-    } catch {
-      try? writer.end(.failed, message: "\(error)")
-      throw error
-    }
   }
 
   /// What runs, defaults spelled out.

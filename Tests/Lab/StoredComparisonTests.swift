@@ -1,6 +1,8 @@
 import CallosumContracts
 import CallosumLab
 import CallosumMixers
+import CallosumNetworks
+import CallosumTensors
 import CallosumTestSupport
 import Foundation
 import Testing
@@ -66,6 +68,63 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: store.path + ".checkpoints").isEmpty)
         #expect(throws: Mistake.self) { try again.run(in: store, command: "", resuming: id) }
       }
+    }
+  }
+
+  @Test func anotherVersionDoesNotGoOn() throws {
+    try inTemporaryFolder { folder in
+      let store = try RunStore(path: folder + "/runs.sqlite")
+      let run = try store.begin(RunRecord(kind: .comparison, subject: "quarters"))
+      var comparison = SampleComparison.make()
+      comparison.machine.callosumVersion = "0.0.9"
+      try run.attach(
+        Attachment(name: "comparison", mediaType: "application/json", text: comparison.json()))
+      try run.end(.interrupted)
+      let error = #expect(throws: Mistake.self) {
+        try ComparisonPlan(of: run.id, in: store, task: { _ in Quarters() }, catalogue: Self.catalogue)
+      }
+      #expect(error?.description.hasPrefix("run 1 was begun by Callosum 0.0.9, this is ") == true)
+    }
+  }
+
+  /// A run that fails says why, and can be taken up again.
+  @Test func aFailedTraining() throws {
+    struct Broken: Error, CustomStringConvertible { let description = "the rule broke" }
+    final class Breaking: Learner {
+      let inner = TrainerTests.learner(TrainerTests.settings(steps: 10))
+      var stepsLeft: Int
+      init(after steps: Int) { stepsLeft = steps }
+      var module: any Module { inner.module }
+      var rateFactor: Double {
+        get { inner.rateFactor }
+        set { inner.rateFactor = newValue }
+      }
+      var state: [String: Tensor] { inner.state }
+      func restore(_ state: [String: Tensor]) throws { try inner.restore(state) }
+      func predict(_ inputs: Tensor) -> Tensor { inner.predict(inputs) }
+      func learn(
+        _ batch: Batch, _ objective: Objective, using generator: inout RandomGenerator
+      ) throws -> Double {
+        if stepsLeft == 0 { throw Broken() }
+        stepsLeft -= 1
+        return inner.learn(batch, objective, using: &generator)
+      }
+    }
+    try inTemporaryFolder { folder in
+      let store = try RunStore(path: folder + "/runs.sqlite")
+      let run = try store.begin(RunRecord(kind: .training, subject: "quarters", seed: 1))
+      let trainer = try Trainer(settings: TrainerTests.settings(steps: 10), task: Quarters())
+      #expect(throws: Broken.self) {
+        try trainer.train(Breaking(after: 5), seed: 1, keptAs: run)
+      }
+      let failed = try store.run(run.id)
+      #expect(failed.status == .failed && failed.message == "the rule broke")
+      #expect(try store.points(of: run.id, metric: "loss").map(\.step) == [2, 4])
+      let again = try store.resume(run.id)
+      let outcome = try trainer.train(Breaking(after: 10), seed: 1, keptAs: again)
+      #expect(try store.run(run.id).status == .complete)
+      #expect(try store.results(of: run.id)["accuracy"] == outcome.score)
+      #expect(try store.sizes(of: run.id) == RunSizes(parameters: 16 * 24 + 24 + 48 + 24 * 4 + 4))
     }
   }
 

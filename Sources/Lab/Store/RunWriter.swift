@@ -9,7 +9,7 @@ import Synchronization
 public final class RunWriter: Sendable {
   /// As it was when it started.
   public let run: RunRecord
-  private let store: RunStore
+  let store: RunStore
   private let pending = Mutex(Pending())
   private static let queue = DispatchQueue(label: "points")
 

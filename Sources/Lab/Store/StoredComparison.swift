@@ -16,13 +16,6 @@ enum StoredComparison {
       Attachment(name: "comparison", mediaType: "application/json", text: try comparison.json()))
     return whole
   }
-
-  /// What a run ends with, complete or not.
-  static func results(_ outcome: Trainer.Outcome) -> [String: Double] {
-    var results = ["training seconds": outcome.seconds, "examples per second": outcome.examplesPerSecond]
-    results["accuracy"] = outcome.score
-    return results
-  }
 }
 
 extension Comparison {
