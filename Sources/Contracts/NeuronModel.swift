@@ -24,7 +24,7 @@ extension NeuronModel {
     require(
       x.ndim == 3 && x.dim(1) > 0, "stepByStep", "needs [batch, time, width], got the shape \(x.shape)")
     let (outputs, last) = scan(over: [x], initial: state) { x, state, _ in
-      let (output, next) = step(x[0], state)
+      let (output, next) = self.step(x[0], state)
       return ([output], next)
     }
     return (outputs[0], last)

@@ -31,7 +31,7 @@ extension TensorTests {
         let slow = 0.9 * memory.slow + fast * memory.fast
         return ([slow, fast.sum(axis: 1)], Memory(fast: fast, slow: slow))
       }
-      return outputs + state.tensors
+      return outputs + state.carried
     }
 
     private func solve(_ function: ([Tensor]) -> [Tensor]) -> [Tensor] {
