@@ -56,6 +56,11 @@ public struct FactoidSample: Sendable {
   /// Times each fact was seen; those never seen are not listed.
   public let counts: [Int: Int]
 
+  public init(size: Int, counts: [Int: Int]) {
+    self.size = size
+    self.counts = counts
+  }
+
   /// The Good-Turing estimate of the missing mass: facts seen exactly once, divided by the draws.
   public var goodTuring: Double { Double(counts.values.count { $0 == 1 }) / Double(size) }
 }
