@@ -4,8 +4,9 @@ import CallosumTensors
 
 /// Teaches a brain: one forward pass, derivatives for the regions and tracts that live on them, signals
 /// for those that learn locally, and a step of each one's optimiser.
-public final class BrainLearner {
+public final class BrainLearner: Learner {
   public let brain: Brain
+  public var module: any Module { brain }
   /// Largest joint norm of the gradients; 0 leaves them as they are.
   public var clipNorm = 1.0
   /// All learning rates are multiplied by this; what schedules change.
@@ -103,6 +104,8 @@ public final class BrainLearner {
     }
     return value.item
   }
+
+  public func predict(_ inputs: Tensor) -> Tensor { brain(inputs) }
 
   private func clip(_ gradients: inout [String: [Tensor]]) {
     guard clipNorm > 0 else { return }
