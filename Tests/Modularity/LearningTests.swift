@@ -177,6 +177,25 @@ private func retina(rule: Choice?, optimiser: Choice? = nil) -> BrainPlan {
 }
 
 @Suite struct ExampleTests {
+  /// Learned vectors in, an answer to each token out, from examples that never end: what was shown two
+  /// tokens ago can be known only through the delay.
+  @Test func tokensAreLearnedToo() throws {
+    let plan = BrainPlan(
+      presentation: .tokenByToken, output: "motor", optimiser: Choice("adam", ["learningRate": 0.02])
+    ) {
+      Region("eye", part: "input", width: 8)
+      Region("motor", part: "units")
+      Tract("eye", to: "motor", delay: 2)
+    }
+    var settings = BrainTraining.Settings()
+    settings.steps = 150
+    settings.batchSize = 16
+    let training = try BrainTraining(plan, on: Echo(lag: 2), parts: .all, settings: settings, seed: 1)
+    while !training.isDone { try training.advance() }
+    #expect(training.score(limit: 100)?.mean == 1)
+    #expect(training.score(limit: 100)?.count == 400)
+  }
+
   /// What each learns in a small run on Fashion-MNIST; chance is 0.1.
   @Test(arguments: [
     ("two-hemispheres", 120, 0.72), ("one-hemisphere", 120, 0.72), ("local-eye", 200, 0.5),
