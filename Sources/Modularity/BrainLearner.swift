@@ -75,7 +75,8 @@ public final class BrainLearner: Learner {
   ) throws -> Double {
     let recorder = SignalRecorder(
       regions: Set(teachings.filter { $0.rule != nil }.compactMap(\.region)),
-      errors: Set(teachings.filter { $0.needs == .outputError }.compactMap(\.region)))
+      errors: Set(teachings.filter { $0.needs == .outputError }.compactMap(\.region)),
+      feedback: feedback)
     brain.recorder = recorder
     defer { brain.recorder = nil }
     // An error arrives only where something upstream of it is a variable.
@@ -106,6 +107,17 @@ public final class BrainLearner: Learner {
   }
 
   public func predict(_ inputs: Tensor) -> Tensor { brain(inputs) }
+
+  /// How regions under rules such as feedback alignment pass errors on.
+  private var feedback: [String: (Tensor) -> Tensor?] {
+    var feedback: [String: (Tensor) -> Tensor?] = [:]
+    for teaching in teachings where teaching.needs == .outputError {
+      guard let region = teaching.region, let rule = teaching.rule else { continue }
+      let parameters = teaching.optimiser.parameters
+      feedback[region] = { rule.inputError($0, for: parameters) }
+    }
+    return feedback
+  }
 
   private func clip(_ gradients: inout [String: [Tensor]]) {
     guard clipNorm > 0 else { return }
