@@ -28,6 +28,15 @@ public protocol LearningRule: AnyObject {
   var needs: LearningNeeds { get }
   /// A direction for each parameter, in their order; downhill is against it.
   func directions(for parameters: [NamedParameter], _ signals: LearningSignals) throws -> [Tensor]
+  /// Whether a region under this rule tells what feeds it how the loss changes.
+  var passesErrors: Bool { get }
+  /// What it tells, [..., width], from the error at its output [..., outputWidth]; nil for the derivative.
+  func inputError(_ outputError: Tensor, for parameters: [NamedParameter]) -> Tensor?
+}
+
+extension LearningRule {
+  public var passesErrors: Bool { needs == .gradients }
+  public func inputError(_ outputError: Tensor, for parameters: [NamedParameter]) -> Tensor? { nil }
 }
 
 /// What a rule must be told besides input and output.

@@ -4,6 +4,7 @@ import CallosumContracts
 public let learningRules: [Part] = [
   Part(Backpropagation.self),
   Part(DeltaRule.self),
+  Part(FeedbackAlignment.self),
   Part(MultiPathLinear.self),
   Part(SoftHebb.self),
   Part(SubspaceRule.self),

@@ -83,7 +83,7 @@ public struct FactoidGenerator: Sendable {
   public var hallucination: Double { novelty * Double(world.falsehoods) / Double(unseen) }
 
   /// Mis_b: half the sum over bins of |p(B) - g(B)|, where bins group factoids of similar g. Equal g belongs
-  /// in one bin; `bins` cuts between different values at about equal shares of g.
+  /// in one bin, g = 0 too; `bins` cuts between other values at about equal shares of g.
   public func miscalibration(bins: Int) -> Double {
     // Factoids of equal g: the unseen, and the seen by how often.
     var groups: [Int: MassGroup] = [
@@ -134,7 +134,9 @@ private func halfDistance(of groups: [MassGroup], bins: Int) -> Double {
     bin.p += group.p
     bin.g += group.g
     filled += group.g
-    guard filled * Double(bins) >= boundary || place == ordered.count - 1 else { continue }
+    // What a generator never says is a bin of its own, as it has no mass to be cut by.
+    let isFull = group.each == 0 || filled * Double(bins) >= boundary
+    guard isFull || place == ordered.count - 1 else { continue }
     sum += abs(bin.p - bin.g)
     bin = (0, 0)
     boundary = (filled * Double(bins)).rounded(.down) + 1

@@ -85,7 +85,7 @@ public final class Brain: Layer {
           !region.residual || rule == nil || rule?.needs == .gradients,
           "a rule that does without gradients learns from what the part puts out, which residual changes")
         rules[region.name] = rule
-        if region.passesGradient ?? (rule == nil || rule?.needs == .gradients) {
+        if region.passesGradient ?? rule?.passesErrors ?? true {
           passing.insert(region.name)
         }
       }

@@ -4,8 +4,9 @@ import CallosumTensors
 
 /// Teaches a brain: one forward pass, derivatives for the regions and tracts that live on them, signals
 /// for those that learn locally, and a step of each one's optimiser.
-public final class BrainLearner {
+public final class BrainLearner: Learner {
   public let brain: Brain
+  public var module: any Module { brain }
   /// Largest joint norm of the gradients; 0 leaves them as they are.
   public var clipNorm = 1.0
   /// All learning rates are multiplied by this; what schedules change.
@@ -74,7 +75,8 @@ public final class BrainLearner {
   ) throws -> Double {
     let recorder = SignalRecorder(
       regions: Set(teachings.filter { $0.rule != nil }.compactMap(\.region)),
-      errors: Set(teachings.filter { $0.needs == .outputError }.compactMap(\.region)))
+      errors: Set(teachings.filter { $0.needs == .outputError }.compactMap(\.region)),
+      feedback: feedback)
     brain.recorder = recorder
     defer { brain.recorder = nil }
     // An error arrives only where something upstream of it is a variable.
@@ -102,6 +104,19 @@ public final class BrainLearner {
       teaching.optimiser.update(directions)
     }
     return value.item
+  }
+
+  public func predict(_ inputs: Tensor) -> Tensor { brain(inputs) }
+
+  /// How regions under rules such as feedback alignment pass errors on.
+  private var feedback: [String: (Tensor) -> Tensor?] {
+    var feedback: [String: (Tensor) -> Tensor?] = [:]
+    for teaching in teachings where teaching.needs == .outputError {
+      guard let region = teaching.region, let rule = teaching.rule else { continue }
+      let parameters = teaching.optimiser.parameters
+      feedback[region] = { rule.inputError($0, for: parameters) }
+    }
+    return feedback
   }
 
   private func clip(_ gradients: inout [String: [Tensor]]) {

@@ -86,8 +86,8 @@ public struct Region: Codable, Sendable, Equatable {
   /// How it learns: a learning rule of the catalogue; backpropagation if none is given.
   public var rule: Choice?
   public var optimiser: Choice?
-  /// Whether derivatives pass on to what feeds the region. If it is not said: yes under a rule that
-  /// lives on gradients, no under one that does not, so that a local region teaches nobody.
+  /// Whether derivatives pass on to what feeds the region. If it is not said: as its rule
+  /// has it. Under one that sees only input and output, no: a local region teaches nobody.
   public var passesGradient: Bool?
 
   public enum CodingKeys: String, CodingKey, CaseIterable {

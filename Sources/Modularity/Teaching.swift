@@ -55,11 +55,14 @@ extension Brain {
 final class SignalRecorder {
   /// Regions that are listened to, and those among them whose errors are.
   let regions, errors: Set<String>
+  /// What regions tell those that feed them, from the error at their output, if not the derivative.
+  private let feedback: [String: (Tensor) -> Tensor?]
   private(set) var inputs: [String: [Tensor]] = [:]
   private(set) var outputs: [String: [Tensor]] = [:]
   private var errorsByStep: [String: [Int: Tensor]] = [:]
 
-  init(regions: Set<String>, errors: Set<String>) {
+  init(regions: Set<String>, errors: Set<String>, feedback: [String: (Tensor) -> Tensor?]) {
+    self.feedback = feedback
     self.regions = regions
     self.errors = errors
   }
@@ -71,9 +74,11 @@ final class SignalRecorder {
     outputs[region, default: []].append(stopGradient(output))
     guard errors.contains(region) else { return output }
     let step = outputs[region, default: []].count - 1
-    return withDerivative("output error", at: [output], of: { $0[0] }) { error, _, _ in
+    let feedback = feedback[region]
+    return withDerivative("output error", at: [output, input], of: { $0[0] }) { error, _, _ in
       self.errorsByStep[region, default: [:]][step] = stopGradient(error)
-      return [error]
+      if let told = feedback?(error) { return [nil, told] }
+      return [error, nil]
     }
   }
 

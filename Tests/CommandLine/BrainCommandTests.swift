@@ -45,11 +45,11 @@ private let brain = """
       func train(_ output: String, _ more: [String] = [], _ body: ((Int32) -> Void)? = nil) throws -> Outcome
       {
         try Program.run(
-          ["train", "small.yaml", "--steps", "4000", "--batch", "8", "--quiet", "--output", output] + more,
+          ["train", "small.yaml", "--steps", "20000", "--batch", "8", "--quiet", "--output", output] + more,
           in: folder, whileRunning: body)
       }
       let broken = try train("a") { number in
-        Thread.sleep(forTimeInterval: 0.3)
+        Thread.sleep(forTimeInterval: 0.1)
         kill(number, SIGINT)
       }
       #expect(broken.code == 130, "\(broken.errors)")

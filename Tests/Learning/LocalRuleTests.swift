@@ -184,6 +184,37 @@ private func components(_ x: Tensor) -> Tensor {
     }
   }
 
+  /// Weights learn from the error at the output as by the delta rule; the error goes back through fixed
+  /// weights, the same for the same seed, in the strength asked for.
+  @Test func feedbackAlignmentKeepsItsFeedback() throws {
+    var settings = FeedbackAlignment.Settings()
+    settings.gain = 2
+    func rule(_ seed: UInt64) throws -> FeedbackAlignment {
+      var random = RandomGenerator(seed: seed)
+      return try FeedbackAlignment(settings, using: &random)
+    }
+    var random = RandomGenerator(seed: 2)
+    let weights = Weights(random.normal([3, 5])), unit = Tensor.eye(3)
+    let one = try rule(1), same = try rule(1), other = try rule(2)
+    let feedback = try #require(one.inputError(unit, for: weights.parameters()))
+    #expect(feedback.shape == [3, 5])
+    #expect(feedback.floats.allSatisfy { $0.magnitude <= 2 / Float(5).squareRoot() })
+    #expect(feedback.floats.contains { $0.magnitude > 1 / Float(5).squareRoot() })
+    #expect(same.inputError(unit, for: weights.parameters())?.floats == feedback.floats)
+    #expect(other.inputError(unit, for: weights.parameters())?.floats != feedback.floats)
+    let error = random.normal([2, 7, 3]), x = random.normal([2, 7, 5])
+    let told = try #require(one.inputError(error, for: weights.parameters()))
+    let problem = Comparison(
+      told, matmul(error, feedback), within: Tolerance(relative: 1e-5, ofLargest: 1e-6)
+    ).problem
+    #expect(problem == nil)
+    let signals = LearningSignals(input: x, output: .zeros([2, 7, 3]), outputError: error)
+    let delta = try DeltaRule(.init(), using: &random)
+    #expect(
+      try one.directions(for: weights.parameters(), signals)[0].floats
+        == delta.directions(for: weights.parameters(), signals)[0].floats)
+  }
+
   @Test func backpropagationHandsOnGradients() throws {
     var random = RandomGenerator(seed: 2)
     let weights = Weights(random.normal([3, 5])), gradients = [random.normal([3, 5])]

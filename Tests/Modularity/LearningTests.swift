@@ -27,6 +27,33 @@ private func retina(rule: Choice?, optimiser: Choice? = nil) -> BrainPlan {
   }
 }
 
+/// Feedback alignment without its idea: errors go back through the forward weights.
+private final class Mirrored: LearningRuleMechanism {
+  struct Settings: Configuration {}
+  static let card = Card(
+    id: "mirrored", name: "Mirrored", family: .learning, paper: "None", year: 2000, summary: "For a test.",
+    verification: "None")
+  static var trials: [Trial<Settings>] { [] }
+  let needs = LearningNeeds.outputError
+  let passesErrors = true
+  init(_ settings: Settings, using generator: inout RandomGenerator) throws {}
+
+  func directions(for parameters: [NamedParameter], _ signals: LearningSignals) throws -> [Tensor] {
+    let error = try #require(signals.outputError).reshaped(-1, signals.output.dim(-1))
+    return [matmul(error.swappedAxes(0, 1), signals.input.reshaped(-1, signals.input.dim(-1)))]
+  }
+
+  func inputError(_ outputError: Tensor, for parameters: [NamedParameter]) -> Tensor? {
+    matmul(outputError, parameters[0].value)
+  }
+
+  static func door(
+    _ settings: Settings, in slot: Slot, using generator: inout RandomGenerator
+  ) throws -> Door {
+    Door(inputs: [], outputs: []) { _, _ in [:] }
+  }
+}
+
 @Suite struct BrainLearnerTests {
   private let task = Numbers()
 
@@ -97,8 +124,82 @@ private func retina(rule: Choice?, optimiser: Choice? = nil) -> BrainPlan {
     let batch = task.batch(.training, Array(0..<8))
     let expected = task.objective.loss(brain(batch.inputs), batch).item
     var random = RandomGenerator(seed: 1)
-    #expect(try learner.learn(batch, task.objective, using: &random) == expected)
+    let any: any Learner = learner
+    #expect(try any.predict(batch.inputs).floats == brain(batch.inputs).floats)
+    #expect(try any.learn(batch, task.objective, using: &random) == expected)
     #expect(brain.weight("regions.retina.part.weight").floats != before)
+  }
+
+  private func deep(_ rule: Choice?) -> BrainPlan {
+    BrainPlan(output: "motor") {
+      Region("eye", part: "input")
+      for (name, width) in [("low", 20), ("motor", 10)] {
+        let rate = Choice("sgd", ["learningRate": 0.5])
+        Region(name, part: Choice("linear", ["bias": false]), width: width, rule: rule, optimiser: rate)
+      }
+      Tract("eye", to: "low", through: "direct")
+      Tract("low", to: "motor", through: "direct")
+    }
+  }
+
+  /// With the forward weights for feedback, passing errors on by the rule is passing derivatives on.
+  @Test func errorsArePassedOnByTheRule() throws {
+    func learned(_ rule: Choice?) throws -> [String: Tensor] {
+      var plan = deep(rule)
+      plan.regions.insert(Region("bend", part: Choice("units", ["activation": "tanh"]), width: 20), at: 2)
+      plan.tracts[1] = Tract("low", to: "bend", through: "direct")
+      plan.tracts.append(Tract("bend", to: "motor", through: "direct"))
+      let parts = Catalogue(Catalogue.all.parts, [Part(Mirrored.self)])
+      let task = Numbers(shape: [30], width: 10)
+      var random = RandomGenerator(seed: 1)
+      let learner = try BrainLearner(try Brain(plan, for: task, parts: parts, using: &random))
+      learner.clipNorm = 0
+      let batch = task.batch(.training, Array(0..<8))
+      for _ in 0..<3 { try learner.learn(batch.inputs) { task.objective.loss($0, batch) } }
+      return learner.brain.weights()
+    }
+    let (mirrored, gradient) = (try learned("mirrored"), try learned(nil))
+    for (name, value) in gradient {
+      let problem = CallosumTestSupport.Comparison(
+        mirrored[name] ?? .zeros([0]), value, within: Tolerance(relative: 1e-4, ofLargest: 1e-5)
+      ).problem
+      #expect(problem == nil, "\(name)")
+    }
+    let aligned = try learned("feedback-alignment")
+    let low = "regions.low.part.weight"
+    #expect(aligned[low]?.floats != gradient[low]?.floats)
+  }
+
+  /// What reaches a layer under feedback alignment is no derivative, but comes to point the same way; the
+  /// top layer, whose error is the loss's, learns as by backpropagation.
+  @Test func feedbackAlignmentAligns() throws {
+    let task = Numbers(shape: [30], width: 10)
+    let brain = try Brain(deep("feedback-alignment"), task)
+    let learner = try BrainLearner(brain)
+    learner.clipNorm = 0
+    let low = "regions.low.part.weight", motor = "regions.motor.part.weight"
+    let parameters = brain.parameters()
+    /// The cosine between what a step changes and the gradient, in a layer.
+    func cosine(_ batch: Batch, _ name: String) throws -> Double {
+      let (_, gradients) = valueAndGradient(by: parameters) {
+        task.objective.loss(brain(batch.inputs), batch)
+      }
+      let place = try #require(parameters.firstIndex { $0.name == name })
+      let before = parameters.map(\.value)
+      try learner.learn(batch.inputs) { task.objective.loss($0, batch) }
+      let change = before[place] - parameters[place].value, gradient = gradients[place]
+      for (parameter, value) in zip(parameters, before) { parameter.value = value }
+      return (change * gradient).sum().item / sqrt(square(change).sum() * square(gradient).sum()).item
+    }
+    let batch = task.batch(.training, Array(0..<50))
+    #expect(try cosine(batch, motor) > 0.9999)
+    let first = task.objective.loss(brain(batch.inputs), batch).item
+    // It starts at a right angle.
+    #expect(try cosine(batch, low).magnitude < 0.2)
+    for _ in 0..<400 { try learner.learn(batch.inputs) { task.objective.loss($0, batch) } }
+    // 60 degrees and less.
+    #expect(try cosine(batch, low) > 0.5)
+    #expect(task.objective.loss(brain(batch.inputs), batch).item < first / 3)
   }
 
   @Test func frozenTractsStay() throws {
@@ -175,6 +276,25 @@ private func retina(rule: Choice?, optimiser: Choice? = nil) -> BrainPlan {
 }
 
 @Suite struct ExampleTests {
+  /// Learned vectors in, an answer to each token out, from examples that never end: what was shown two
+  /// tokens ago can be known only through the delay.
+  @Test func tokensAreLearnedToo() throws {
+    let plan = BrainPlan(
+      presentation: .tokenByToken, output: "motor", optimiser: Choice("adam", ["learningRate": 0.02])
+    ) {
+      Region("eye", part: "input", width: 8)
+      Region("motor", part: "units")
+      Tract("eye", to: "motor", delay: 2)
+    }
+    var settings = BrainTraining.Settings()
+    settings.steps = 150
+    settings.batchSize = 16
+    let training = try BrainTraining(plan, on: Echo(lag: 2), parts: .all, settings: settings, seed: 1)
+    while !training.isDone { try training.advance() }
+    #expect(training.score(limit: 100)?.mean == 1)
+    #expect(training.score(limit: 100)?.count == 400)
+  }
+
   /// What each learns in a small run on Fashion-MNIST; chance is 0.1.
   @Test(arguments: [
     ("two-hemispheres", 120, 0.72), ("one-hemisphere", 120, 0.72), ("local-eye", 200, 0.5),

@@ -26,7 +26,7 @@ struct Numbers: LearningTask {
   }
 }
 
-/// Whole numbers in: what was shown must be shown again, at every token.
+/// Whole numbers in: what was shown `lag` tokens ago must be shown again, at every token that has such.
 struct Echo: LearningTask {
   let id = "echo", name = "Echo"
   let input = TaskInput.tokens(vocabulary: 4, length: 6)
@@ -34,14 +34,17 @@ struct Echo: LearningTask {
   let objective = Objective.classes(4)
   /// Tokens of a batch, up to 6.
   var length = 6
+  var lag = 0
   func count(_ split: Split) -> Int? { nil }
 
   func batch(_ split: Split, _ indices: [Int]) -> Batch {
-    let rows = indices.map { index in
-      var random = RandomGenerator(seed: UInt64(index)).stream(split.rawValue)
-      return random.integers([length], low: 0, high: 4)
-    }
-    return Batch(inputs: stacked(rows), targets: stacked(rows))
+    let rows = stacked(
+      indices.map { index in
+        var random = RandomGenerator(seed: UInt64(index)).stream(split.rawValue)
+        return random.integers([length], low: 0, high: 4)
+      })
+    let counts = (Tensor.arange(length) .>= Double(lag)).broadcast(to: rows.shape)
+    return Batch(inputs: rows, targets: rows.rolled(lag, axis: 1), mask: counts)
   }
 }
 

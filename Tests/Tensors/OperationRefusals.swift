@@ -10,7 +10,7 @@ struct Refusal: Sendable {
 extension Operation {
   /// A mistake for each operation of the list.
   static let refusals: [String: Refusal] = Dictionary(
-    uniqueKeysWithValues: (ofOneTensor + ofTwoTensors + ofAxes + singleRefusals).map {
+    uniqueKeysWithValues: (ofOneTensor + ofTwoTensors + ofAxes + ofWindows + singleRefusals).map {
       ($0, Refusal(says: $1, make: $2))
     })
 
@@ -81,16 +81,43 @@ extension Operation {
   private static let weights = RecurrentWeights(
     input: .zeros([2, 2]), hidden: .zeros([2, 2]), inputBias: .zeros([2]), hiddenBias: .zeros([2]))
 
+  /// Windows that do not fit, or channels that do not divide.
+  private static let ofWindows: [Entry] = [
+    ("conv1d", "conv", { _ = conv1d(.zeros([1, 8, 3]), weight: .zeros([2, 3, 4])) }),
+    ("conv2d", "conv", { _ = conv2d(image, weight: .zeros([2, 3, 3, 4])) }),
+    ("conv3d", "conv", { _ = conv3d(.zeros([1, 4, 4, 4, 2]), weight: .zeros([2, 3, 3, 3, 4])) }),
+    (
+      "convTransposed1d", "convolutionTransposed",
+      { _ = convTransposed1d(.zeros([1, 8, 3]), weight: .zeros([2, 3, 4])) }
+    ),
+    (
+      "convTransposed2d", "convolutionTransposed",
+      { _ = convTransposed2d(image, weight: .zeros([2, 3, 3, 4])) }
+    ),
+    (
+      "convTransposed3d", "convolutionTransposed",
+      { _ = convTransposed3d(.zeros([1, 4, 4, 4, 2]), weight: .zeros([2, 3, 3, 3, 4])) }
+    ),
+    ("unfold", "unfold", { _ = unfold(image, kernel: [3]) }),
+    ("fold", "fold", { _ = fold(.zeros([2, 4, 4, 27]), to: [5, 5], kernel: [3, 3]) }),
+    ("pixelShuffle", "pixelShuffle", { _ = pixelShuffle(image, factor: 3) }),
+    ("pixelUnshuffle", "pixelUnshuffle", { _ = pixelUnshuffle(image, factor: 3) }),
+    ("maxPool", "maxPool", { _ = maxPool(image, kernel: [5, 5]) }),
+    ("averagePool", "averagePool", { _ = averagePool(image, kernel: [5, 5]) }),
+    ("maxPool2d", "maxPool", { _ = maxPool2d(image, kernel: (5, 5)) }),
+    ("averagePool2d", "averagePool", { _ = averagePool2d(image, kernel: (5, 5)) }),
+    ("adaptiveMaxPool", "adaptiveMaxPool", { _ = adaptiveMaxPool(image, to: [2]) }),
+    ("adaptiveAveragePool", "adaptiveAveragePool", { _ = adaptiveAveragePool(image, to: [2]) }),
+    ("globalMaxPool", "globalMaxPool", { _ = globalMaxPool(x) }),
+    ("globalAveragePool", "globalAveragePool", { _ = globalAveragePool(x) }),
+  ]
+
   private static let singleRefusals: [Entry] = [
     ("logicalNot", "not", { _ = .!x }), ("logicalAnd", "and", { _ = x .&& x }),
     ("logicalOr", "or", { _ = x .|| x }), ("clip", "clip", { _ = clip(Tensor([true]), min: 0) }),
     ("where", "which", { _ = which(x, x, x) }),
     ("eigh", "eigh", { _ = eigh(x) }), ("cholesky", "cholesky", { _ = cholesky(x) }),
     ("linear", "linear", { _ = linear(x, weight: .zeros([4, 5])) }),
-    ("conv1d", "conv", { _ = conv1d(.zeros([1, 8, 3]), weight: .zeros([2, 3, 4])) }),
-    ("conv2d", "conv", { _ = conv2d(image, weight: .zeros([2, 3, 3, 4])) }),
-    ("maxPool2d", "maxPool2d", { _ = maxPool2d(image, kernel: (5, 5)) }),
-    ("averagePool2d", "averagePool2d", { _ = averagePool2d(image, kernel: (5, 5)) }),
     (
       "scaledDotProductAttention", "scaledDotProductAttention",
       { _ = scaledDotProductAttention(queries: image, keys: image, values: .zeros([1, 4, 3, 2])) }
@@ -115,6 +142,19 @@ extension Operation {
     (
       "crossEntropy", "crossEntropy",
       { _ = crossEntropyPerItem(logits: x, labels: Tensor([0, 3] as [Int32])) }
+    ),
+    ("masked", "masked", { _ = x.masked(by: Tensor([true])) }),
+    ("segmentSum", "segmentSum", { _ = x.segmentSum(Tensor([Int32(5)]), count: 2) }),
+    ("uniqueValues", "unique", { _ = Tensor([Float.nan]).unique() }),
+    ("uniqueInverse", "unique", { _ = Tensor([Float.nan]).unique() }),
+    ("uniqueCounts", "unique", { _ = Tensor([Float.nan]).unique() }),
+    (
+      "linearAttention", "linearAttention",
+      { _ = linearAttention(queries: image, keys: image, values: .zeros([1, 4, 3, 2])) }
+    ),
+    (
+      "deltaRule", "deltaRule",
+      { _ = deltaRule(queries: image, keys: image, values: image, beta: .zeros([1, 4, 3])) }
     ),
     ("topK", "topK", { _ = x.topK(4) }), ("topKMany", "topK", { _ = x.topK(-1) }),
     ("quantile", "quantile", { _ = x.quantile(1.5) }),

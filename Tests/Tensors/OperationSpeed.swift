@@ -16,6 +16,8 @@ enum Speed: Sendable {
   }()
 
   private static let workloads: [(workload: String, names: String)] = [
+    ("conv3d_fwd_bwd", "conv3d"), ("conv_transposed_fwd_bwd", "convTransposed2d"),
+    ("grid_sample_fwd_bwd", "gridSample"), ("delta_rule_fwd_bwd", "deltaRule"),
     ("matmul_1024", "matmul"), ("softmax", "softmax"), ("layernorm_fwd_bwd", "layerNorm"),
     ("conv3x3_fwd_bwd", "conv2d"), ("fft_conv_fwd_bwd", "fftConvolution rfft irfft complexMultiply"),
     ("svd_128", "svd singularValues"), ("topk_1m", "topK topKMany"),
@@ -52,11 +54,16 @@ enum Speed: Sendable {
     ),
     ("the kernel of softmax or of layer normalisation, or their formula", "logSoftmax rmsNorm"),
     ("composed of reductions and elementwise operations", "groupNorm batchNorm"),
-    ("the kernels of conv2d and of max pooling over the same windows", "conv1d averagePool2d"),
-    ("gathers and products that take and multiply answer for", "takeAlong resize gridSample einsum"),
+    ("the primitive of conv2d, or the other way through that of convTransposed2d",
+      "conv1d convTransposed1d convTransposed3d"),
+    ("the kernel of max pooling over the same windows, or windows of other sizes",
+      "averagePool2d maxPool averagePool adaptiveMaxPool adaptiveAveragePool globalMaxPool globalAveragePool"),
+    ("a view and one copy at the rate of memory, both ways", "unfold fold pixelShuffle pixelUnshuffle"),
+    ("the chunks of deltaRule without its solve; a curve against the length is drawn", "linearAttention"),
+    ("gathers and products that take and multiply answer for", "takeAlong resize einsum segmentSum"),
     (
       "linear time by radix; orders whole tensors once, not in a training step",
-      "argSort sorted median quantile histogram"
+      "masked uniqueValues uniqueInverse uniqueCounts argSort sorted median quantile histogram"
     ),
     (
       "the scan of cumulativeSum with another operation",
