@@ -145,9 +145,9 @@ extension Operation {
     ),
     ("masked", "masked", { _ = x.masked(by: Tensor([true])) }),
     ("segmentSum", "segmentSum", { _ = x.segmentSum(Tensor([Int32(5)]), count: 2) }),
-    ("uniqueValues", "unique", { _ = Tensor([Float.nan]).unique() }),
-    ("uniqueInverse", "unique", { _ = Tensor([Float.nan]).unique() }),
-    ("uniqueCounts", "unique", { _ = Tensor([Float.nan]).unique() }),
+    ("uniqueValues", "unique", { _ = gradient { $0.unique().values.sum() }(x) }),
+    ("uniqueInverse", "unique", { _ = gradient { $0.unique().values.sum() }(x) }),
+    ("uniqueCounts", "unique", { _ = gradient { $0.unique().values.sum() }(x) }),
     (
       "linearAttention", "linearAttention",
       { _ = linearAttention(queries: image, keys: image, values: .zeros([1, 4, 3, 2])) }

@@ -137,6 +137,9 @@ extension Tensor {
   /// Sums of the slices along axis 0 that share a segment: row i of the result adds up the rows whose
   /// entry in `segments` (int32) is i.
   public func segmentSum(_ segments: Tensor, count: Int) -> Tensor {
-    scatterAdded(at: segments, axis: 0, count: count)
+    require(
+      segments.dtype == .int32 && ndim > 0 && segments.shape == [dim(0)], "segmentSum",
+      "needs an int32 segment for each of the rows of \(shape), got \(segments.dtype) \(segments.shape)")
+    return scatterAdded(at: segments, axis: 0, count: count)
   }
 }
