@@ -44,7 +44,7 @@ struct Compare: ParsableCommand {
       style: .standardError(quiet: quiet))
     Interruption.listen()
     let (id, result) = try plan.run(
-      in: store, command: command, resuming: resume,
+      in: store, command: Program.commandLine, resuming: resume,
       started: { name, seed in bar.label = "\(name), seed \(seed) of \(plan.seedCount)" },
       progress: { bar.advance(by: $0) },
       isCancelled: { Interruption.requested })
@@ -124,13 +124,5 @@ struct Compare: ParsableCommand {
     }
     for id in table.keys where !ids.contains(id) { throw unknownName("part in --config", id, in: ids) }
     return table
-  }
-
-  private var command: String {
-    (["callosum"]
-      + CommandLine.arguments.dropFirst().map { argument in
-        argument.contains { " '\"{}$&|;<>()*".contains($0) }
-          ? "'\(argument.replacingOccurrences(of: "'", with: "'\\''"))'" : argument
-      }).joined(separator: " ")
   }
 }

@@ -10,9 +10,18 @@ struct Program: ParsableCommand {
     abstract: "Compare brain-inspired and modular neural networks on equal terms.",
     version: Version.current,
     subcommands: [
-      Compare.self, Reproduce.self, Train.self, Show.self, Runs.self, List.self, Describe.self, Apply.self,
+      Compare.self, Reproduce.self, Train.self, Show.self, ReportCommand.self, Runs.self, List.self, Describe.self, Apply.self,
       DataCommand.self, Doctor.self, RunClaim.self,
     ])
+
+  /// The command as somebody would type it again.
+  static var commandLine: String {
+    let words = CommandLine.arguments.dropFirst().map { argument in
+      argument.contains { " '\"{}$&|;<>()*".contains($0) }
+        ? "'\(argument.replacingOccurrences(of: "'", with: "'\\''"))'" : argument
+    }
+    return (["callosum"] + words).joined(separator: " ")
+  }
 
   /// Exit code 2 for a command line that makes no sense, 1 for what goes wrong afterwards.
   static func main() {

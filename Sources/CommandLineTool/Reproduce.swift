@@ -19,7 +19,9 @@ struct Reproduce: ParsableCommand {
   @Option(help: "quick (about three minutes a claim) or full.") var budget = "quick"
   @Option(parsing: .unconditional, help: "Runs side by side; one for each core by default.")
   var jobs: Int?
+  @Flag(help: "Go on with the latest run of each claim that was stopped.") var resume = false
   @Flag(help: "Show no progress.") var quiet = false
+  @OptionGroup var place: StoreOption
   @OptionGroup var output: JSONOption
 
   func run() throws {
@@ -30,10 +32,11 @@ struct Reproduce: ParsableCommand {
     let processes = jobs ?? ProcessInfo.processInfo.activeProcessorCount
     try expect((1...256).contains(processes), "--jobs must be from 1 to 256, is \(processes)")
     let reproductions = try chosen.map { try Reproduction($0, budget: budget, seeds: seeds) }
+    let store = try place.open()
     Interruption.listen()
     var reports: [ClaimReport] = []
     for (claim, reproduction) in zip(chosen, reproductions) where !Interruption.requested {
-      let report = try reproduce(claim, reproduction, processes)
+      let report = try reproduce(claim, reproduction, processes, in: store)
       reports.append(report)
       if !output.json { print(report.text + "\n") }
     }
@@ -62,8 +65,10 @@ struct Reproduce: ParsableCommand {
   }
 
   private func reproduce(
-    _ claim: Claim, _ reproduction: Reproduction, _ processes: Int
+    _ claim: Claim, _ reproduction: Reproduction, _ processes: Int, in store: RunStore
   ) throws -> ClaimReport {
+    let kept = try StoredClaim(
+      claim, budget: reproduction.budget, command: Program.commandLine, resume: resume, in: store)
     // A thousandth of a run is the unit, so that long runs move too.
     let bar = ProgressBar(
       label: claim.id, total: reproduction.jobs.count * 1000, unit: "‰ of a run",
@@ -77,16 +82,31 @@ struct Reproduce: ParsableCommand {
         done[key] = now
       }
     }
-    return try reproduction.run(
-      processes: processes,
+    do {
+      let report = try run(reproduction, claim, kept, processes, reach: reach) { bar.label = $0 }
+      try kept.end(report)
+      return report
+    } catch {
+      kept.fail(error)
+      throw error
+    }
+  }
+
+  private func run(
+    _ reproduction: Reproduction, _ claim: Claim, _ kept: StoredClaim, _ processes: Int,
+    reach: (Reproduction.Job, Double) -> Void, label: (String) -> Void
+  ) throws -> ClaimReport {
+    try reproduction.run(
+      processes: processes, finished: kept.finished,
       worker: { job, budget in
         [
           "run-claim", claim.id, "--arm", job.arm, "--seed", "\(job.seed)", "--budget", budget.rawValue,
         ]
       },
       heard: { event in
+        try kept.hear(event)
         switch event {
-        case .started(let job): bar.label = "\(claim.id): \(job.arm), seed \(job.seed)"
+        case .started(let job): label("\(claim.id): \(job.arm), seed \(job.seed)")
         case .told(let job, .progress(let fraction)): reach(job, fraction)
         case .told(let job, .result): reach(job, 1)
         case .told: break

@@ -82,9 +82,10 @@ public struct FactoidGenerator: Sendable {
   /// The share of falsehoods in what it says, g(H).
   public var hallucination: Double { novelty * Double(world.falsehoods) / Double(unseen) }
 
-  /// Mis_b: half the sum over bins of |p(B) - g(B)|, where bins group factoids of similar g. Equal g belongs
-  /// in one bin, g = 0 too; `bins` cuts between other values at about equal shares of g.
-  public func miscalibration(bins: Int) -> Double {
+  /// Mis: half the sum over bins of |p(B) - g(B)|. A bin is the factoids of one value of g, for which the
+  /// theorem holds; with a number of `bins`, values are put together at about equal shares of g, and what
+  /// is never said stays apart.
+  public func miscalibration(bins: Int? = nil) -> Double {
     // Factoids of equal g: the unseen, and the seen by how often.
     var groups: [Int: MassGroup] = [
       0: MassGroup(each: novelty / Double(unseen), p: world.missingMass(after: sample), g: novelty)
@@ -99,9 +100,12 @@ public struct FactoidGenerator: Sendable {
     return halfDistance(of: Array(groups.values), bins: bins)
   }
 
+  /// |p(U) - g(U)| for the unseen factoids U: calibration in two bins, seen and unseen.
+  public var unseenMiscalibration: Double { abs(world.missingMass(after: sample) - novelty) }
+
   /// The lower bound on ``hallucination`` that holds with probability 1 - delta (theorem 1):
   /// MF - Mis - 3 e^-s / delta - sqrt(6 ln(6 / delta) / n), with e^-s = facts / falsehoods.
-  public func bound(delta: Double, bins: Int) -> Double {
+  public func bound(delta: Double, bins: Int? = nil) -> Double {
     let sparsity = Double(world.facts) / Double(world.falsehoods)
     return sample.goodTuring - miscalibration(bins: bins) - 3 * sparsity / delta
       - (6 * log(6 / delta) / Double(sample.size)).squareRoot()
@@ -110,7 +114,7 @@ public struct FactoidGenerator: Sendable {
 
 /// Mis_b for listed factoids with the probabilities `p` and a generator's `g`: half the sum over bins of
 /// |p(B) - g(B)|; see ``FactoidGenerator/miscalibration(bins:)``.
-package func halfDistance(p: [Double], g: [Double], bins: Int) -> Double {
+package func halfDistance(p: [Double], g: [Double], bins: Int? = nil) -> Double {
   var groups: [Double: MassGroup] = [:]
   for (one, other) in zip(p, g) {
     var group = groups[other] ?? MassGroup(each: other, p: 0, g: 0)
@@ -127,7 +131,7 @@ private struct MassGroup {
   var p, g: Double
 }
 
-private func halfDistance(of groups: [MassGroup], bins: Int) -> Double {
+private func halfDistance(of groups: [MassGroup], bins: Int?) -> Double {
   let ordered = groups.sorted { $0.each < $1.each }
   var sum = 0.0, bin = (p: 0.0, g: 0.0), filled = 0.0, boundary = 1.0
   for (place, group) in ordered.enumerated() {
@@ -135,11 +139,12 @@ private func halfDistance(of groups: [MassGroup], bins: Int) -> Double {
     bin.g += group.g
     filled += group.g
     // What a generator never says is a bin of its own, as it has no mass to be cut by.
-    let isFull = group.each == 0 || filled * Double(bins) >= boundary
+    let parts = Double(bins ?? 0)
+    let isFull = bins == nil || group.each == 0 || filled * parts >= boundary
     guard isFull || place == ordered.count - 1 else { continue }
     sum += abs(bin.p - bin.g)
     bin = (0, 0)
-    boundary = (filled * Double(bins)).rounded(.down) + 1
+    boundary = (filled * parts).rounded(.down) + 1
   }
   return sum / 2
 }

@@ -30,6 +30,21 @@ package enum ResultCoding {
     return encoder
   }
 
+  package static func text(_ value: some Encodable) throws -> String {
+    String(decoding: try encoder(pretty: false).encode(value), as: UTF8.self)
+  }
+
+  package static func value<Value: Decodable>(_ text: String) throws -> Value {
+    try decoder.decode(Value.self, from: Data(text.utf8))
+  }
+
+  /// `value` as a JSON document among others.
+  package static func json(_ value: some Encodable) throws -> JSONValue { try self.value(text(value)) }
+
+  package static func value<Value: Decodable>(_ json: JSONValue) throws -> Value {
+    try value(text(json))
+  }
+
   package static var decoder: JSONDecoder {
     let decoder = JSONDecoder()
     decoder.dateDecodingStrategy = .iso8601

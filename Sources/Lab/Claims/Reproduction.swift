@@ -4,7 +4,7 @@ import Foundation
 /// Re-checks one claim: runs every arm from every seed, side by side where that is faster, and judges.
 package struct Reproduction {
   private let claim: Claim
-  private let budget: ClaimBudget
+  package let budget: ClaimBudget
   private let seeds: [UInt64]
 
   /// One arm from one seed.
@@ -66,16 +66,18 @@ package struct Reproduction {
     }
   }
 
-  /// All jobs and the verdict. With more than one of `processes` each job gets a process of its own,
+  /// All jobs but the `finished` ones, and the verdict. With more than one of `processes` each job gets a process of its own,
   /// started by `worker`, and its share of the cores; else they run here, one after the other.
   package func run(
-    processes: Int, worker: (Job, ClaimBudget) -> [String], heard: (Event) -> Void,
+    processes: Int, finished: [String: [ClaimReport.Run]] = [:], worker: (Job, ClaimBudget) -> [String],
+    heard: (Event) throws -> Void,
     isCancelled: @escaping () -> Bool
   ) throws -> ClaimReport {
     let start = ContinuousClock.now
-    var runs: [String: [ClaimReport.Run]] = [:]
+    var runs = finished
+    let jobs = jobs.filter { job in !(finished[job.arm] ?? []).contains { $0.seed == job.seed } }
     func note(_ job: Job, _ message: ClaimMessage) throws {
-      heard(.told(job, message))
+      try heard(.told(job, message))
       switch message {
       case .result(let run): runs[job.arm, default: []].append(run)
       case .failed(let problem) where !isCancelled():
@@ -91,7 +93,7 @@ package struct Reproduction {
         while let job = waiting.first, pool.hasRoom, !isCancelled() {
           waiting.removeFirst()
           try pool.start(job, arguments: worker(job, budget))
-          heard(.started(job))
+          try heard(.started(job))
         }
         for (job, message) in try pool.messages() { try note(job, message) }
         if isCancelled() {
@@ -101,7 +103,7 @@ package struct Reproduction {
       }
     } else {
       for job in jobs where !isCancelled() {
-        heard(.started(job))
+        try heard(.started(job))
         var problem: (any Error)?
         run(
           job, heard: { message in do { try note(job, message) } catch { problem = error } },

@@ -59,6 +59,16 @@ enum Style {
     .dot { fill: currentColor; opacity: 0.5; }
     .cell { fill: currentColor; }
     .frame { fill: none; stroke: var(--rule); stroke-width: 1; }
+    .card { border-top: 1px solid var(--rule); margin-top: 40px; padding-top: 20px; }
+    h3 { margin: 0 0 10px; font-size: 18px; line-height: 1.35; font-weight: 650; max-width: 60ch; }
+    .wide { overflow-x: auto; }
+    .conditions { margin: 14px 0; padding: 0; list-style: none; }
+    .conditions li { margin: 4px 0; }
+    .verdict { display: inline-block; padding: 0 8px; border-radius: 9px; font-size: 13px; line-height: 1.5;
+      border: 1px solid currentColor; color: var(--soft); white-space: nowrap; }
+    .verdict.holds { color: var(--arm2); } .verdict.contradicted { color: var(--arm1); }
+    .prose td, .prose th { text-align: left; white-space: normal; }
+    .arms thead th { white-space: normal; vertical-align: bottom; }
     .marker { fill: currentColor; stroke: var(--ground); stroke-width: 1.5; }
     .arm0 { color: var(--arm0); } .arm1 { color: var(--arm1); } .arm2 { color: var(--arm2); }
     .arm3 { color: var(--arm3); } .arm4 { color: var(--arm4); } .arm5 { color: var(--arm5); }

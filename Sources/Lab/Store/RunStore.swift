@@ -184,11 +184,9 @@ extension RunStore {
 
 /// JSON as the store keeps it.
 enum Text {
-  static func of(_ value: some Encodable) throws -> String {
-    String(decoding: try ResultCoding.encoder(pretty: false).encode(value), as: UTF8.self)
-  }
+  static func of(_ value: some Encodable) throws -> String { try ResultCoding.text(value) }
 
   static func value<Value: Decodable>(_ text: String, as type: Value.Type = Value.self) throws -> Value {
-    try ResultCoding.decoder.decode(type, from: Data(text.utf8))
+    try ResultCoding.value(text)
   }
 }

@@ -1,0 +1,28 @@
+import ArgumentParser
+import Callosum
+import CallosumLab
+
+/// One page, or one list of claims, from everything in the store.
+struct ReportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report", abstract: "Make one page of all claims and comparisons in the store.",
+    discussion: "Nothing is trained again: the page rests on what the store holds.")
+
+  @Option(help: "Where to write the page.") var output = "report.html"
+  @Option(help: "Write the claims as a Markdown table to this file instead of the page.")
+  var markdown: String?
+  @OptionGroup var place: StoreOption
+
+  func run() throws {
+    let store = try place.holdingRuns()
+    if let markdown {
+      try AtomicFile.checkWritable(markdown)
+      try AtomicFile.write(try ClaimList(store.claimReports().map(\.report)).markdown, to: markdown)
+      print("Claims: \(markdown)")
+    } else {
+      try AtomicFile.checkWritable(output)
+      try StoreReport(store).write(to: output)
+      print("Report: \(output)")
+    }
+  }
+}
