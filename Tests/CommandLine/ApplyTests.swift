@@ -1,0 +1,111 @@
+import CallosumTensors
+import CallosumTestSupport
+import Testing
+
+@Suite(.serialized) struct ApplyTests {
+  /// y of average pooling is the mean of a window minus the token, linear in x: its derivative is the same
+  /// map the other way, and sum(y * g) is sum(x * grad).
+  @Test func runsAPartOnAFile() throws {
+    try inTemporaryFolder { folder in
+      var random = RandomGenerator(seed: 1)
+      let x = random.normal([2, 15, 3], dtype: .float64), g = random.normal([2, 15, 3], dtype: .float64)
+      try Safetensors.save(["x": x, "g": g], to: folder + "/in")
+      let outcome = try Program.run(
+        words(
+          "apply average-pooling --width 3 --grid 3x5 --input in --output out --gradients --dtype float64"),
+        in: folder)
+      #expect(outcome.code == 0 && outcome.output == "grad.x [2, 15, 3]\ny [2, 15, 3]\n")
+      let results = try Safetensors.load(folder + "/out").tensors
+      let y = try #require(results["y"]), slope = try #require(results["grad.x"])
+      let image = x.reshaped(2, 3, 5, 3)
+      let expected = averagePool2d(
+        image, kernel: (3, 3), stride: (1, 1), padding: (1, 1), countPadding: false) - image
+      #expect(abs(y - expected.reshaped(2, 15, 3)).max().item < 1e-12)
+      #expect(abs((y * g).sum().item - (x * slope).sum().item) < 1e-10)
+    }
+  }
+
+  @Test func weightsGoOutAndIn() throws {
+    try inTemporaryFolder { folder in
+      try Safetensors.save(["x": Tensor.ones([1, 4, 8])], to: folder + "/in")
+      let base = "apply softmax-attention --width 8 --tokens 4 --input in"
+      _ = try Program.run(words(base + " --seed 3 --save-weights w --output a"), in: folder)
+      _ = try Program.run(words(base + " --weights w --output b"), in: folder)
+      _ = try Program.run(words(base + " --output c"), in: folder)
+      func y(_ name: String) throws -> [Float]? {
+        try Safetensors.load(folder + "/" + name).tensors["y"]?.floats
+      }
+      #expect(try y("a") == y("b"))
+      #expect(try y("a") != y("c"))
+    }
+  }
+
+  @Test(
+    arguments: [
+      ("--input in --output out --gradients", "--gradients needs a tensor 'g' in in, of the shape of the"),
+      ("--input g --output out", "g holds 'g', which is for --gradients only"),
+      ("--input wrong --output out", "unknown input 'xx'; did you mean 'x'?"),
+      ("--input narrow --output out", "'x' must have the shape [batch, tokens, 8], has [1, 4, 7]"),
+      ("--input in --output out --dtype float16", "--dtype must be float32 or float64, is 'float16'"),
+      ("--input none --output out", "none cannot be read"),
+      ("--input in --output out --weights in", "in: weights lack"),
+    ])
+  func mistakes(_ options: String, _ line: String) throws {
+    try inTemporaryFolder { folder in
+      let x = Tensor.ones([1, 4, 8])
+      try Safetensors.save(["x": x], to: folder + "/in")
+      try Safetensors.save(["x": x, "g": x], to: folder + "/g")
+      try Safetensors.save(["xx": x], to: folder + "/wrong")
+      try Safetensors.save(["x": Tensor.ones([1, 4, 7])], to: folder + "/narrow")
+      let outcome = try Program.run(
+        words("apply softmax-attention --width 8 --tokens 4 " + options), in: folder)
+      #expect(outcome.code != 0 && outcome.output.isEmpty && outcome.complainsInOneLine)
+      #expect(outcome.errors.hasPrefix("callosum: " + line), "\(outcome.errors)")
+    }
+  }
+}
+
+@Suite(.serialized) struct ClaimCommandTests {
+  /// Side by side in processes of their own; the store, the list and the page know of it afterwards.
+  @Test func reproducesAndReports() throws {
+    try inTemporaryFolder { folder in
+      let outcome = try Program.run(
+        words("reproduce critical-periods-linear --jobs 2 --quiet --json"), in: folder)
+      #expect(outcome.code == 0)
+      let reports = try #require(outcome.json as? [[String: Any]])
+      let judgement = try #require(reports.first?["judgement"] as? [String: Any])
+      #expect(judgement["verdict"] as? String == "holds")
+
+      let runs = try Program.run(words("runs list --json"), in: folder)
+      #expect((runs.json as? [Any])?.isEmpty == false)
+      let list = try Program.run(words("report --markdown claims.md"), in: folder)
+      #expect(list.code == 0)
+      let text = try String(contentsOfFile: folder + "/claims.md", encoding: .utf8)
+      #expect(text.contains("| `critical-periods-linear` |") && text.contains("**holds** (quick, 3 seeds)"))
+      let page = try Program.run(words("report"), in: folder)
+      #expect(page.code == 0 && page.output == "Report: report.html\n")
+      let html = try String(contentsOfFile: folder + "/report.html", encoding: .utf8)
+      #expect(html.contains("1 claim re-checked: 1 holds") && html.contains("A critical period closes") == false)
+      #expect(html.contains("The period closes"))
+    }
+  }
+
+  @Test(
+    arguments: [
+      ("reproduce", "name claims, or give --family, or --all"),
+      ("reproduce modern-hopfeld", "unknown claim 'modern-hopfeld'; did you mean 'modern-hopfield'?"),
+      ("reproduce modern-hopfield --budget long", "unknown budget 'long'"),
+      ("reproduce modern-hopfield --seeds 0", "--seeds must be from 1 to 1000, is 0"),
+      ("reproduce modern-hopfield --resume", "no run of modern-hopfield with the budget quick was stopped"),
+      ("report", "there are no runs in"), ("show nothing-here", "unknown claim 'nothing-here'"),
+    ])
+  func mistakes(_ command: String, _ line: String) throws {
+    try inTemporaryFolder { folder in
+      let outcome = try Program.run(words(command), in: folder)
+      #expect(outcome.code == 2 && outcome.output.isEmpty && outcome.complainsInOneLine)
+      #expect(outcome.errors.hasPrefix("callosum: " + line), "\(outcome.errors)")
+    }
+  }
+}
+
+private func words(_ line: String) -> [String] { line.split(separator: " ").map(String.init) }
