@@ -34,12 +34,12 @@ let one = BrainPlan("One hemisphere", task: "fashion-mnist", output: "motor") {
 }
 
 let task = try FashionMNISTTask()
-var settings = BrainTraining.Settings()
+var settings = TrainingSettings()
 settings.steps = 300
+settings.batchSize = 64
 for plan in [two, one] {
-  let training = try BrainTraining(plan, on: task, parts: .all, settings: settings, seed: 1)
-  while !training.isDone { try training.advance() }
-  print(
-    plan.name ?? "", training.brain.parameterCount, "parameters, accuracy",
-    training.score(limit: 10_000)?.mean ?? 0)
+  var weights = RandomGenerator(seed: 1).stream("weights")
+  let brain = try Brain(plan, for: task, parts: .all, using: &weights)
+  let outcome = try Trainer(settings: settings, task: task).train(try BrainLearner(brain), seed: 1)
+  print(plan.name ?? "", brain.parameterCount, "parameters, accuracy", outcome.score ?? 0)
 }

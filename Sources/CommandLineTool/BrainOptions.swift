@@ -4,13 +4,12 @@ import Callosum
 /// Which brain, for which task.
 struct BrainOptions: ParsableArguments {
   @Argument(help: "The brain's regions and tracts, as YAML.") var file: String
-  @Option(help: "What to learn, if not what the file says.") var task: String?
+  @Option(help: "What to learn, if not what the file says; see 'callosum list --tasks'.") var task: String?
 
   /// The plan and its task.
   func open() throws -> (file: BrainFile, task: any LearningTask) {
     let file = try BrainFile(path: self.file)
     let id = task ?? file.plan.task ?? "fashion-mnist"
-    guard id == "fashion-mnist" else { throw unknownName("task", id, in: ["fashion-mnist"]) }
-    return (file, try FashionMNISTTask())
+    return (file, try allTasks.task(id))
   }
 }

@@ -4,10 +4,11 @@ import CallosumLab
 
 /// Every part of the catalogue.
 struct List: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "List every part, or every claim.")
+  static let configuration = CommandConfiguration(abstract: "List every part, claim or task.")
 
   @Option(help: "Only the parts of this family.") var family: String?
   @Flag(help: "The claims that can be re-checked instead of the parts.") var claims = false
+  @Flag(help: "The tasks that 'train' knows by name.") var tasks = false
   @OptionGroup var output: JSONOption
 
   private struct Row: Encodable {
@@ -26,9 +27,17 @@ struct List: ParsableCommand {
       }
       return family
     }
+    if tasks { return try listTasks() }
     try claims
       ? listClaims(allClaims.filter { wanted == nil || $0.family == wanted })
       : listParts(Catalogue.all.parts.filter { wanted == nil || $0.card.family == wanted })
+  }
+
+  private func listTasks() throws {
+    if output.json { return try output.print(allTasks.map { ["id": $0.id, "name": $0.name] }) }
+    var table = Table([("id", .left), ("name", .left)])
+    for task in allTasks { table.add([task.id, task.name]) }
+    print(table.text)
   }
 
   private func listClaims(_ claims: [Claim]) throws {

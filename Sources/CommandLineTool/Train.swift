@@ -9,8 +9,9 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train a network of regions and tracts that a YAML file describes.",
     discussion: """
-      Weights, what the optimisers remember and the losses go to --output every half minute and at the \
-      end, also after Ctrl-C. --resume goes on from there, to the same bits as without a break.
+      The training is kept in the store as a run: curves, results, and every half minute, also after Ctrl-C, \
+      a checkpoint. --resume goes on from there, to the same bits as without a break. The weights go to \
+      --output at the end.
       """)
 
   @OptionGroup var options: BrainOptions
@@ -19,8 +20,10 @@ struct Train: ParsableCommand {
   @Option(parsing: .unconditional, help: "Seed of weights and order.") var seed: UInt64 = 1
   @Option(help: "Where weights go; the name of the YAML file with .safetensors by default.")
   var output: String?
-  @Flag(help: "Go on from what is stored in the output.") var resume = false
+  @Flag(help: "Go on with the latest training of this file, task, seed and budget that was stopped.")
+  var resume = false
   @Flag(help: "Show no progress.") var quiet = false
+  @OptionGroup var place: StoreOption
   @OptionGroup var json: JSONOption
 
   private struct Result: Encodable {
@@ -29,6 +32,7 @@ struct Train: ParsableCommand {
       let step: Int
       let loss: Double
     }
+    let run: Int64
     let brain: String?
     let task: String
     let seed: UInt64
@@ -38,64 +42,74 @@ struct Train: ParsableCommand {
     let metric: String
     /// On examples that were not learned from; nil if the training was interrupted.
     let score: Double?
-    let output: String
+    /// Nil if the training was interrupted.
+    let output: String?
   }
 
   func run() throws {
     let path = output ?? stem + ".safetensors"
     try AtomicFile.checkWritable(path)
-    let (file, task) = try options.open()
-    var settings = BrainTraining.Settings()
+    let (file, whole) = try options.open()
+    var settings = TrainingSettings()
     settings.steps = steps
     settings.batchSize = batch
     settings.schedule = .cosine(warmup: min(20, max(steps, 1) / 10), final: 0.02)
-    let training = try file.located {
-      try BrainTraining(file.plan, on: task, parts: .all, settings: settings, seed: seed)
-    }
-    if resume { try training.resume(from: path) }
-    try teach(training, path)
-    let score = training.isDone ? training.score(limit: 10_000) : nil
+    let task = HoldingOut.from(whole, limit: settings.evaluationExamples)
+    let trainer = try Trainer(settings: settings, task: task)
+    var weights = RandomGenerator(seed: seed).stream("weights")
+    let brain = try file.located { try Brain(file.plan, for: task, parts: .all, using: &weights) }
+    let learner = try file.located { try BrainLearner(brain) }
+    learner.clipNorm = settings.clipNorm
+
+    let run = try keptRun(file.plan, settings, task)
+    let bar = ProgressBar(
+      label: file.plan.name ?? stem, total: steps * batch, unit: "examples",
+      style: .standardError(quiet: quiet))
+    Interruption.listen()
+    let outcome = try trainer.train(
+      learner, seed: seed, keptAs: run, progress: { bar.advance(by: $0) },
+      isCancelled: { Interruption.requested })
+    bar.finish()
+    let isComplete = outcome.score != nil
+    if isComplete { try brain.save(to: path) }
+    let losses = outcome.points.filter { $0.metric == "loss" }
     let result = Result(
-      brain: file.plan.name, task: task.id, seed: seed, parameters: training.brain.parameterCount,
-      steps: training.step, isComplete: training.isDone, losses: curve(training.losses),
-      metric: task.objective.metric, score: score?.mean, output: path)
+      run: run.id, brain: file.plan.name, task: task.id, seed: seed, parameters: brain.parameterCount,
+      steps: outcome.steps, isComplete: isComplete,
+      losses: losses.map { Result.Point(step: $0.step, loss: $0.value) },
+      metric: task.objective.metric, score: outcome.score, output: isComplete ? path : nil)
     if json.json { try json.print(result) } else { show(result) }
-    if !training.isDone {
+    if !isComplete {
       FileHandle.standardError.write(
-        Data("Interrupted: --resume goes on after step \(training.step).\n".utf8))
+        Data("Interrupted: --resume goes on after step \(outcome.steps).\n".utf8))
     }
     if let code = Interruption.exitCode { throw ExitCode(code) }
   }
 
-  /// Steps until all are done or somebody asks to stop, and stores what was reached.
-  private func teach(_ training: BrainTraining, _ path: String) throws {
-    let bar = ProgressBar(
-      label: training.brain.plan.name ?? stem, total: training.settings.steps - training.step,
-      unit: "steps", style: .standardError(quiet: quiet))
-    Interruption.listen()
-    var stored = monotonicSeconds()
-    while !training.isDone, !Interruption.requested {
-      try training.advance()
-      bar.advance(by: 1)
-      if monotonicSeconds() - stored > 30 {
-        try training.save(to: path)
-        stored = monotonicSeconds()
-      }
+  /// A new run in the store, or the one to go on with.
+  private func keptRun(
+    _ plan: BrainPlan, _ settings: TrainingSettings, _ task: any LearningTask
+  ) throws -> RunWriter {
+    let store = try place.open()
+    var record = RunRecord(
+      kind: .training, subject: stem, seed: seed, budget: "\(steps) steps of \(batch)",
+      configuration: .object([
+        "brain": try JSONValue(encoding: plan), "training": try JSONValue(encoding: settings),
+        "task": .string(task.id),
+      ]), command: Program.commandLine)
+    record.arm = plan.name
+    guard resume else { return try store.begin(record) }
+    let stopped = try store.runs(RunFilter(.top, kind: .training, subject: stem)).filter {
+      [.interrupted, .failed].contains($0.status) && $0.seed == seed
+        && $0.configuration == record.configuration
     }
-    try training.save(to: path)
-    bar.finish()
+    guard let latest = stopped.max(by: { $0.started < $1.started }) else {
+      throw Mistake("no such training of \(stem) was stopped; leave out --resume")
+    }
+    return try store.resume(latest.id)
   }
 
   private var stem: String { URL(fileURLWithPath: options.file).deletingPathExtension().lastPathComponent }
-
-  /// Means over a tenth of the steps each.
-  private func curve(_ losses: [Double]) -> [Result.Point] {
-    let size = max(losses.count / 10, 1)
-    return stride(from: 0, to: losses.count, by: size).map { start in
-      let piece = losses[start..<min(start + size, losses.count)]
-      return Result.Point(step: start + piece.count, loss: piece.reduce(0, +) / Double(piece.count))
-    }
-  }
 
   private func show(_ result: Result) {
     var table = Table([("step", .right), ("loss", .right)])
@@ -103,6 +117,6 @@ struct Train: ParsableCommand {
     print(table.text)
     print("\n\(Format.count(result.parameters)) parameters, \(result.steps) steps on \(result.task)")
     if let score = result.score { print("\(result.metric): \(Format.significant(score))") }
-    print("Weights: \(result.output)")
+    if let output = result.output { print("Weights: \(output)") }
   }
 }

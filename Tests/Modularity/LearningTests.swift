@@ -252,24 +252,20 @@ private final class Mirrored: LearningRuleMechanism {
       try Setting().run {
         var plan = retina(rule: Choice("soft-hebb", ["temperature": 0.5]))
         plan.regions[1].optimiser = Choice("sgd", ["momentum": 0.9])
-        var settings = BrainTraining.Settings()
-        settings.steps = 12
-        settings.batchSize = 8
-        func fresh(seed: UInt64 = 5) throws -> BrainTraining {
-          try BrainTraining(plan, on: task, parts: .all, settings: settings, seed: seed)
+        func train(_ file: String, stopAfter: Int? = nil) throws -> (brain: Brain, outcome: Trainer.Outcome) {
+          try trained(
+            plan, on: task, seed: 5, steps: 12, batch: 8, checkpoint: folder + "/" + file,
+            stopAfter: stopAfter)
         }
-        let whole = try fresh(), first = try fresh(), second = try fresh()
-        while !whole.isDone { try whole.advance() }
-        for _ in 0..<5 { try first.advance() }
-        try first.save(to: folder + "/half")
-        try second.resume(from: folder + "/half")
-        while !second.isDone { try second.advance() }
-        #expect(second.losses == whole.losses)
+        let whole = try train("whole")
+        #expect(try train("half", stopAfter: 5).outcome.steps == 5)
+        let second = try train("half")
+        #expect(second.outcome.points.map(\.value) == whole.outcome.points.map(\.value))
         #expect(second.brain.weights().mapValues(\.floats) == whole.brain.weights().mapValues(\.floats))
-        #expect(whole.score()?.count == 60)
-        let other = try fresh(seed: 6)
-        let error = #expect(throws: Mistake.self) { try other.resume(from: folder + "/half") }
-        #expect(error?.description == "\(folder)/half is of another training: its seed differs")
+        _ = try train("other", stopAfter: 5)
+        #expect(throws: Mistake.self) {
+          try trained(plan, on: task, seed: 6, steps: 12, batch: 8, checkpoint: folder + "/other")
+        }
       }
     }
   }
@@ -286,13 +282,7 @@ private final class Mirrored: LearningRuleMechanism {
       Region("motor", part: "units")
       Tract("eye", to: "motor", delay: 2)
     }
-    var settings = BrainTraining.Settings()
-    settings.steps = 150
-    settings.batchSize = 16
-    let training = try BrainTraining(plan, on: Echo(lag: 2), parts: .all, settings: settings, seed: 1)
-    while !training.isDone { try training.advance() }
-    #expect(training.score(limit: 100)?.mean == 1)
-    #expect(training.score(limit: 100)?.count == 400)
+    #expect(try trained(plan, on: Echo(lag: 2), steps: 150, batch: 16).outcome.score == 1)
   }
 
   /// What each learns in a small run on Fashion-MNIST; chance is 0.1.
@@ -301,12 +291,7 @@ private final class Mirrored: LearningRuleMechanism {
     ("memory-loop", 160, 0.45),
   ]) func composedNetworksLearn(_ name: String, _ steps: Int, _ accuracy: Double) throws {
     let plan = try BrainFile(path: exampleFile(name)).plan
-    var settings = BrainTraining.Settings()
-    settings.steps = steps
-    let training = try BrainTraining(
-      plan, on: try FashionMNISTTask(), parts: .all, settings: settings, seed: 1)
-    while !training.isDone { try training.advance() }
-    let score = try #require(training.score(limit: 1000)?.mean)
+    let score = try #require(try trained(plan, on: try FashionMNISTTask(), steps: steps).outcome.score)
     #expect(score > accuracy, "\(score)")
   }
 
@@ -323,16 +308,12 @@ private final class Mirrored: LearningRuleMechanism {
   @Test func theLocalRetinaFindsComponents() throws {
     let plan = try BrainFile(path: exampleFile("local-eye")).plan
     let task = try FashionMNISTTask()
-    var settings = BrainTraining.Settings()
-    settings.steps = 200
-    settings.schedule = .constant
-    let training = try BrainTraining(plan, on: task, parts: .all, settings: settings, seed: 1)
-    while !training.isDone { try training.advance() }
+    let brain = try trained(plan, on: task, steps: 200, schedule: .constant).brain
     let images = task.batch(.training, Array(0..<500)).inputs
     let patches = images.reshaped(500, 7, 4, 7, 4).transposed(0, 1, 3, 2, 4).reshaped(-1, 16)
     let (_, vectors) = eigh(matmul(patches.swappedAxes(0, 1), patches))
     let first = vectors.swappedAxes(0, 1).sliced(axis: 0, from: 15)
-    let w = training.brain.weight("regions.retina.part.weight").sliced(axis: 0, to: 1)
+    let w = brain.weight("regions.retina.part.weight").sliced(axis: 0, to: 1)
     let cosine = (w * first).sum().item / sqrt(square(w).sum()).item
     #expect(cosine.magnitude > 0.99, "\(cosine)")
   }

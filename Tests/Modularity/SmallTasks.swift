@@ -84,3 +84,24 @@ let everything = BrainPlan("Everything", steps: 3, output: "motor") {
   Tract("focus", to: "motor", through: "direct")
   Tract("eye", to: "motor", delay: 2, learnable: false, weights: .kaimingNormal)
 }
+
+/// A brain after training with its own optimisers, a checkpoint left at the end if it is stopped.
+func trained(
+  _ plan: BrainPlan, on task: any LearningTask, seed: UInt64 = 1, steps: Int, batch: Int = 64,
+  schedule: Schedule = .cosine(warmup: 20, final: 0.02), checkpoint: String? = nil,
+  stopAfter: Int? = nil
+) throws -> (brain: Brain, outcome: Trainer.Outcome) {
+  var settings = TrainingSettings()
+  (settings.steps, settings.batchSize, settings.schedule) = (steps, batch, schedule)
+  settings.judgedExamples = 400
+  var weights = RandomGenerator(seed: seed).stream("weights")
+  let brain = try Brain(plan, for: task, parts: .all, using: &weights)
+  let learner = try BrainLearner(brain)
+  learner.clipNorm = settings.clipNorm
+  var examples = 0
+  let outcome = try Trainer(settings: settings, task: task).train(
+    learner, seed: seed, checkpoints: checkpoint.map { CheckpointPlace(path: $0) },
+    heard: { if case .examples(let count) = $0 { examples += count } },
+    isCancelled: { stopAfter.map { examples >= $0 * batch } ?? false })
+  return (brain, outcome)
+}

@@ -56,12 +56,12 @@ struct Checkpoint {
 }
 
 /// Where a training leaves checkpoints and how often.
-package struct CheckpointPlace {
-  package let path: String
+public struct CheckpointPlace {
+  public let path: String
   /// Between two of them; one more is left when a training is stopped.
-  package let seconds: Double
+  public let seconds: Double
 
-  package init(path: String, every seconds: Double = 30) {
+  public init(path: String, every seconds: Double = 30) {
     self.path = path
     self.seconds = seconds
   }

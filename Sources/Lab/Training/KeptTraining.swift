@@ -7,7 +7,7 @@ extension Trainer {
   /// from its checkpoint, or from the beginning if it has none; both come to the same.
   ///
   /// Results are the judged score under the name of ``metric``, `training seconds` and `examples per second`.
-  package func train(
+  public func train(
     _ learner: any Learner, seed: UInt64, keptAs run: RunWriter,
     progress: (_ examples: Int) -> Void = { _ in }, isCancelled: () -> Bool = { false }
   ) throws -> Outcome {

@@ -4,12 +4,12 @@ import CallosumTensors
 
 /// Trains one network on one task. What is looked at on the way is the validation split; the judged one is
 /// used once, at the end.
-package struct Trainer {
+public struct Trainer {
   private let settings: TrainingSettings
   private let task: any LearningTask
 
   /// What a training tells while it goes on.
-  package enum Event {
+  public enum Event {
     /// So many more examples were learned from.
     case examples(Int)
     /// Metrics `loss`, the mean over the batches since the point before, and `validation ` and the name of
@@ -18,18 +18,18 @@ package struct Trainer {
   }
 
   /// What a training came to.
-  package struct Outcome: Equatable {
+  public struct Outcome: Equatable {
     /// On the judged examples, in the objective's metric; nil if the training was stopped before its end.
-    package let score: Double?
-    package let steps: Int
+    public let score: Double?
+    public let steps: Int
     /// Of training, evaluation left out.
-    package let seconds: Double
-    package let examplesPerSecond: Double
-    package let points: [RunPoint]
+    public let seconds: Double
+    public let examplesPerSecond: Double
+    public let points: [RunPoint]
   }
 
   /// - Throws: `Mistake` for settings that do not suit the task.
-  package init(settings: TrainingSettings, task: any LearningTask) throws {
+  public init(settings: TrainingSettings, task: any LearningTask) throws {
     try settings.validate()
     try expect(task.count(.training) != 0, "\(task.name) has no examples to learn from")
     try expect(task.count(.judged) != 0, "\(task.name) has no examples to be judged on")
@@ -40,12 +40,12 @@ package struct Trainer {
   }
 
   /// The name of the metric that judges.
-  package var metric: String { task.objective.metric }
+  public var metric: String { task.objective.metric }
 
   /// One run. The seed decides the order of the examples, dropout and mirroring. With a place for
   /// checkpoints, goes on from the one that is there. Stops early, without a score but with a checkpoint,
   /// when `isCancelled` says so.
-  package func train(
+  public func train(
     _ learner: any Learner, seed: UInt64, checkpoints: CheckpointPlace? = nil,
     heard: (Event) throws -> Void = { _ in }, isCancelled: () -> Bool = { false }
   ) throws -> Outcome {
@@ -137,7 +137,7 @@ package struct Trainer {
 
   /// The mean score on a split: on all judged examples, or on as many as the settings say where there is no
   /// end to them or it is the validation split.
-  package func score(_ learner: any Learner, _ split: Split) throws -> Double {
+  public func score(_ learner: any Learner, _ split: Split) throws -> Double {
     let wanted = split == .judged ? settings.judgedExamples : settings.evaluationExamples
     let count = task.count(split).map { split == .judged ? $0 : min($0, wanted) } ?? wanted
     var score = Objective.Score()
