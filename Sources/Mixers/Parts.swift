@@ -3,7 +3,9 @@ import CallosumContracts
 /// The parts of this family, a line each.
 public let mixers: [Part] = [
   Part(AveragePooling.self),
+  Part(ChannelMLP.self),
   Part(DepthwiseConvolution.self),
+  Part(GatedMLP.self),
   Part(SoftmaxAttention.self),
   Part(SpatialMLP.self),
 ]
