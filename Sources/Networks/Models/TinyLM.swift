@@ -52,8 +52,8 @@ public final class TinyLM: Module {
 
   public init(_ settings: Settings, using generator: inout RandomGenerator) {
     self.settings = settings
-    // Tied, a standard normal table would make logits of the size of the width.
-    let deviation = settings.isTied ? 1 / Double(settings.width).squareRoot() : 1
+    // Vectors of length 1: larger ones would drown what the blocks add at first.
+    let deviation = 1 / Double(settings.width).squareRoot()
     embedding = Embedding(
       settings.vocabulary, settings.width, initialiser: .normal(standardDeviation: deviation),
       using: &generator)
