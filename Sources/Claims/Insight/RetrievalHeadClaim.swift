@@ -28,6 +28,8 @@ extension Claim {
       Metric("cost of the top 2"), Metric("cost of random 2", higherIsBetter: false),
       Metric("correlation of scores"), Metric("recall", chance: 0.1), Metric("recall at 128"),
       Metric("retrieval heads", higherIsBetter: false), Metric("highest score"),
+      Metric("cost of all retrieval heads"),
+      Metric("cost of as many others", higherIsBetter: false),
       Metric("cost of the top 2, whole pass"), Metric("cost of random 2, whole pass", higherIsBetter: false),
       Metric("largest cost of one other head, whole pass", higherIsBetter: false),
     ],
@@ -127,6 +129,9 @@ private func costs(
     metrics["cost of random 2" + suffix] =
       losses.isEmpty ? .nan : losses.reduce(0, +) / Double(losses.count)
   }
+  metrics["cost of all retrieval heads"] = try cost(found.heads, inPrompt: false)
+  metrics["cost of as many others"] = try cost(
+    others.suffix(found.heads.count), inPrompt: false)
   metrics["largest cost of one other head, whole pass"] =
     try others.map { try cost([$0], inPrompt: true) }.max() ?? .nan
   return metrics
