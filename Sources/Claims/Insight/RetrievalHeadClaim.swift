@@ -41,7 +41,7 @@ extension Claim {
     explanation: "Our scale: a model that does nothing but retrieve makes all 8 heads of its second layer "
       + "copy, half of its heads instead of under 5 %, and 6 of them do without the 2 best; all 8 together "
       + "cost 0.91 of recall, as many others 0.35. An error was looked for and not found: in a circuit set "
-      + "by hand the one head that copies scores 1, the others 0, and only without it nothing is retrieved.",
+      + "by hand the one head that copies scores 1, the others 0, and without it the answer is lost.",
     picture: { try retrievalPicture() }
   ) { run in
     let model = try answeringModel(run, share: 0...0.8)
