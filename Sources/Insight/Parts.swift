@@ -1,4 +1,7 @@
 import CallosumContracts
 
 /// The probes of trained networks, a line each.
-public let probes: [Part] = []
+public let probes: [Part] = [
+  Part(RetrievalHead.self),
+  Part(TopologicalRSA.self),
+]

@@ -5,7 +5,7 @@ public let mixers: [Part] = [
   Part(AveragePooling.self),
   Part(ChannelMLP.self),
   Part(DepthwiseConvolution.self),
-  Part(GatedMLP.self),
+  Part(GatedChannelMLP.self),
   Part(SoftmaxAttention.self),
   Part(SpatialMLP.self),
 ]

@@ -1,4 +1,7 @@
 import CallosumContracts
 
 /// The claims of this family, a line each.
-let insightClaims: [Claim] = []
+let insightClaims: [Claim] = [
+  .retrievalHead,
+  .topologicalRSA,
+]

@@ -134,8 +134,13 @@ public struct DarcyTask: LearningTask {
     self.size = size
     let field = GaussianField(.cosine, shape: [size, size]) { 1 / ($0 + 9) }
     fields = try FieldPairs("darcy", [training, validation, judged], seed) { count, generator in
-      let sign = field.sample(count, using: &generator) .> 0
-      let permeability = which(sign, Tensor(12, .float64), Tensor(3, .float64))
+      // Fields of one sign are all alike, and would stand in several splits: they are drawn again.
+      var kept: [Tensor] = []
+      while kept.count < count {
+        for one in (field.sample(count - kept.count, using: &generator) .> 0).split(parts: count - kept.count)
+        where one.any().item != one.all().item { kept.append(one) }
+      }
+      let permeability = which(concatenated(kept), Tensor(12, .float64), Tensor(3, .float64))
       let pressure = DarcyFlow.solve(permeability: permeability, source: .ones(like: permeability))
       return (permeability.expandedDimensions(axis: -1), pressure.expandedDimensions(axis: -1))
     }

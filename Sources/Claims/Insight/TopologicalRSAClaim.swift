@@ -1,0 +1,190 @@
+import CallosumContracts
+import CallosumInsight
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
+
+extension Claim {
+  /// The Topology and Geometry of Neural Representations.
+  ///
+  /// Eight instances of a network of five layers (16, 32 and 64 channels, 128 units, 10 classes) learn 3,000
+  /// images of Fashion-MNIST, the same for all, for 2 epochs from other weights and in another order. 60 test
+  /// images are the stimuli; codes are compared by correlation, as in the paper's recordings, with Gaussian
+  /// noise of 0, 0.5, 1 and 2 standard deviations of their layer, drawn 4 times. Each code is given to the
+  /// layer with the nearest centroid over the other instances. RDM: the correlation distances; RGTM(0.2, 0.8);
+  /// RGDM(0, 0.5). A seed has its own instances and stimuli. RDM is above chance where its accuracy exceeds
+  /// 0.2 by 2 standard errors of 40 guesses.
+  static let topologicalRSA = Claim(
+    id: "topological-rsa", family: .insight,
+    sentence: "Statistics that keep the topology of a code and drop much of its geometry tell layers apart "
+      + "as well as dissimilarities do, and are robust to noise.",
+    paper: "The Topology and Geometry of Neural Representations", year: 2023,
+    paperFigure: "regions and layers identified about as well by RGTM as by RDM, in brains and networks",
+    experiment: "Eight convolutional networks on Fashion-MNIST; the layer of a held-out instance's code is "
+      + "found by RDM, ranks, RGTM and RGDM, with four levels of noise.",
+    arms: [
+      Arm("trained", "Trained networks", .mechanism), Arm("untrained", "Untrained networks", .reference),
+      Arm("random", "Random codes", .reference),
+    ],
+    metrics: [
+      Metric("RGTM without noise", chance: 0.2), Metric("RDM without noise", chance: 0.2),
+      Metric("RGTM at the last level", chance: 0.2), Metric("RDM at the last level", chance: 0.2),
+      Metric("last level"),
+    ]
+      + levels.flatMap { level in
+        Named.allCases.map { Metric("\($0.rawValue), noise \(level)", chance: 0.2) }
+      },
+    criterion: Criterion(
+      Condition(
+        .measured("RGTM without noise", of: "trained") - .measured("RDM without noise", of: "trained"),
+        .matches(within: 0.02)),
+      Condition(
+        .measured("RGTM at the last level", of: "trained")
+          - .measured("RDM at the last level", of: "trained"),
+        .isAtLeast(0))),
+    matching: .stated("All statistics judge the same codes; the arms differ in where codes come from."),
+    picture: { try topologicalPicture() }
+  ) { run in
+    let task = try FashionMNISTTask()
+    var random = run.random("stimuli")
+    let stimuli = task.batch(.judged, random.distinct(60, of: task.testCount).sorted()).inputs
+    var codes: [[Tensor]] = []
+    var parameters = 0
+    for instance in 0..<8 {
+      let share = Double(instance) / 8...Double(instance + 1) / 8
+      let network = try instanceNetwork(instance, task, run, share: share)
+      parameters = network.parameterCount
+      let layers = layerCodes(network, stimuli)
+      codes.append(run.arm == "random" ? layers.map { random.normal($0.shape) } : layers)
+      try run.progress(share.upperBound)
+    }
+    return ClaimResult(
+      try identified(codes, noise: run.random("noise")), parameters: run.arm == "random" ? 0 : parameters)
+  }
+}
+
+/// Noise in standard deviations of the layer.
+private let levels = [0, 0.5, 1, 2]
+
+private enum Named: String, CaseIterable {
+  case rdm = "RDM"
+  case ranks, rgtm = "RGTM", rgdm = "RGDM"
+}
+
+private func probe(_ lower: Double, _ upper: Double) throws -> TopologicalRSA {
+  var settings = TopologicalRSA.Settings()
+  (settings.dissimilarity, settings.lower, settings.upper) = (.correlation, lower, upper)
+  return try TopologicalRSA(settings)
+}
+
+/// One of the eight networks, trained if the arm says so.
+private func instanceNetwork(
+  _ instance: Int, _ task: FashionMNISTTask, _ run: ClaimRun, share: ClosedRange<Double>
+) throws -> TinyCNN {
+  var weights = run.random("weights \(instance)"), order = run.random("order \(instance)")
+  var choice = run.random("images")
+  let network = TinyCNN(imageShape: task.imageShape, classes: task.classCount, using: &weights)
+  guard run.arm == "trained" else { return network }
+  let images = choice.distinct(3000, of: task.trainingCount)
+  let (size, epochs) = (50, run.budget == .quick ? 2 : 8)
+  var shuffled: [Int] = []
+  try fit(
+    network.parameters(), FitSettings(steps: epochs * images.count / size), in: run, share: share
+  ) { _ in
+    if shuffled.isEmpty { shuffled = order.distinct(images.count, of: images.count).map { images[$0] } }
+    let batch = task.trainingBatch(Array(shuffled.suffix(size)))
+    shuffled.removeLast(size)
+    return task.objective.loss(network(batch.inputs), batch)
+  }
+  return network
+}
+
+/// What each layer makes of the images, [images, units].
+private func layerCodes(_ network: TinyCNN, _ images: Tensor) -> [Tensor] {
+  let names = network.layerNames
+  let read = network.reading(names) { network(images) }.activations
+  return names.compactMap { read[$0]?.first?.reshaped(images.dim(0), -1) }
+}
+
+/// Accuracies of all statistics at all levels of noise.
+private func identified(_ codes: [[Tensor]], noise: RandomGenerator) throws -> [String: Double] {
+  var noise = noise
+  var metrics: [String: Double] = [:]
+  let rgtm = try probe(0.2, 0.8), rgdm = try probe(0, 0.5)
+  let deviations = codes.map { $0.map { $0.variance().item.squareRoot() } }
+  let chance = 0.2 + 2 * (0.2 * 0.8 / Double(codes.joined().count)).squareRoot()
+  for level in levels {
+    var sums: [Named: Double] = [:]
+    let draws = level == 0 ? 1 : 4
+    for _ in 0..<draws {
+      let distances = zip(codes, deviations).map { layers, deviations in
+        zip(layers, deviations).map { code, deviation -> [Double] in
+          let noisy = level == 0 ? code : code + noise.normal(code.shape) * (level * deviation)
+          return dissimilarities(noisy, by: .correlation).doubles
+        }
+      }
+      for name in Named.allCases {
+        let vectors = distances.map { layers in
+          layers.map { distances in
+            switch name {
+            case .rdm: distances
+            case .ranks: rgtm.ranks(distances)
+            case .rgtm: rgtm.geoTopological(distances)
+            case .rgdm: rgdm.geodesic(distances)
+            }
+          }
+        }
+        sums[name, default: 0] += LayerIdentification(vectors).accuracy
+      }
+    }
+    for (name, sum) in sums { metrics["\(name.rawValue), noise \(level)"] = sum / Double(draws) }
+    let rdm = metrics["RDM, noise \(level)"] ?? 0, topological = metrics["RGTM, noise \(level)"] ?? 0
+    if level == 0 { (metrics["RDM without noise"], metrics["RGTM without noise"]) = (rdm, topological) }
+    if level == 0 || rdm > chance {
+      metrics["last level"] = level
+      (metrics["RDM at the last level"], metrics["RGTM at the last level"]) = (rdm, topological)
+    }
+  }
+  return metrics
+}
+
+// MARK: Picture
+
+private func topologicalPicture() throws -> Picture {
+  let task = try FashionMNISTTask()
+  let run = ClaimRun(arm: "trained", seed: 1, budget: .quick)
+  let network = try instanceNetwork(0, task, run, share: 0...1)
+  // Six images of each class, class by class.
+  let candidates = task.testBatch(0..<400)
+  let labels = candidates.targets.doubles.map { Int($0) }
+  let chosen = (0..<task.classCount).flatMap { label in
+    labels.indices.filter { labels[$0] == label }.prefix(6)
+  }
+  let codes = layerCodes(network, candidates.inputs.take(Tensor(chosen.map(Int32.init))))
+  var random = run.random("noise")
+  let rgtm = try probe(0.2, 0.8), rgdm = try probe(0, 0.5)
+  let places = [(0, "first layer"), (codes.count - 1, "last layer")]
+  let panels = places.flatMap { layer, name -> [Picture.Panel] in
+    let code = codes[layer]
+    let noise = random.normal(code.shape) * code.variance().item.squareRoot()
+    let clear = dissimilarities(code, by: .correlation).doubles
+    let noisy = dissimilarities(code + noise, by: .correlation).doubles
+    let statistics: [(String, ([Double]) -> [Double])] = [
+      ("Ranks of the RDM", rgtm.ranks), ("RGTM", rgtm.geoTopological), ("RGDM", rgdm.geodesic),
+    ]
+    return statistics.flatMap { title, statistic in
+      [("", clear), (", noise", noisy)].map { suffix, distances in
+        .init(
+          "\(title), \(name)\(suffix)",
+          .grid(
+            x: "stimulus", y: "stimulus", squareForm(stretchedToUnit(statistic(distances))), range: 0...1))
+      }
+    }
+  }
+  return Picture(
+    "What is near what in a network",
+    caption: "Pairs of 60 images, six of each of ten classes in order; dark is far. RGTM drops differences "
+      + "among the nearest and among the farthest; RGDM goes from one to the next along near ones. Noise of "
+      + "one standard deviation blurs all of them.",
+    panels: panels)
+}

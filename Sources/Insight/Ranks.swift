@@ -1,0 +1,42 @@
+/// The rank of each value, 1 for the smallest; equal values share the average of their ranks.
+public func averageRanks(_ values: [Double]) -> [Double] {
+  let order = values.indices.sorted { values[$0] < values[$1] }
+  var ranks = [Double](repeating: 0, count: values.count)
+  var start = 0
+  while start < order.count {
+    var end = start + 1
+    while end < order.count && values[order[end]] == values[order[start]] { end += 1 }
+    for place in start..<end { ranks[order[place]] = Double(start + end + 1) / 2 }
+    start = end
+  }
+  return ranks
+}
+
+/// Stretched so that the smallest is 0 and the largest 1; zeros where all are equal.
+public func stretchedToUnit(_ values: [Double]) -> [Double] {
+  guard let low = values.min(), let high = values.max(), high > low else { return values.map { _ in 0 } }
+  return values.map { ($0 - low) / (high - low) }
+}
+
+/// The value below which a share of the values lies, interpolated as NumPy does it to the last bit:
+/// thresholds are compared with the values that they come from.
+public func quantile(_ share: Double, of values: [Double]) -> Double {
+  let sorted = values.sorted()
+  guard let last = sorted.last else { return .nan }
+  let place = share * Double(sorted.count - 1)
+  let below = Int(place)
+  guard below + 1 < sorted.count else { return last }
+  let part = place - Double(below), step = sorted[below + 1] - sorted[below]
+  return part < 0.5 ? sorted[below] + step * part : sorted[below + 1] - step * (1 - part)
+}
+
+/// Spearman's correlation: Pearson's of the average ranks; 0 where either has no variance.
+public func spearman(_ a: [Double], _ b: [Double]) -> Double {
+  let (ra, rb) = (averageRanks(a), averageRanks(b))
+  let mean = Double(a.count + 1) / 2
+  let joint = zip(ra, rb).reduce(0) { $0 + ($1.0 - mean) * ($1.1 - mean) }
+  let (va, vb) = (
+    ra.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }, rb.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+  )
+  return va > 0 && vb > 0 ? joint / (va * vb).squareRoot() : 0
+}

@@ -1,0 +1,99 @@
+import CallosumTensors
+import Foundation
+
+/// Rotary position embedding (Su et al. 2021): x [..., tokens, width] -> same shape. Numbers i and
+/// i + width / 2 of the token at place p are turned by the angle p base^(-2i / width),
+///
+///     y_i = x_i cos - x_{i + width/2} sin,   y_{i + width/2} = x_{i + width/2} cos + x_i sin,
+///
+/// so that products of turned queries and keys depend on how far apart the two are. These pairs are those of
+/// GPT-NeoX and Llama as Hugging Face's transformers computes them; the paper pairs neighbours, which is
+/// another order of the same numbers. The first token stands at place `offset`.
+public func rotaryEmbedding(_ x: Tensor, base: Double = 10_000, offset: Int = 0) -> Tensor {
+  require(
+    x.ndim >= 2 && x.dim(-1) % 2 == 0, "rotaryEmbedding",
+    "needs [..., tokens, an even width], got \(x.shape)")
+  let half = x.dim(-1) / 2
+  let places = Tensor.arange(x.dim(-2), dtype: .float64) + Double(offset)
+  // As float32 throughout, an angle of a late token would be off by more than rounding.
+  let speeds = Tensor((0..<half).map { pow(base, -Double($0) / Double(half)) }, [half])
+  let angles = places.expandedDimensions(axis: 1) * speeds
+  let (cosines, sines) = (cos(angles).asType(x.dtype), sin(angles).asType(x.dtype))
+  let parts = x.split(parts: 2, axis: -1)
+  return concatenated(
+    [parts[0] * cosines - parts[1] * sines, parts[1] * cosines + parts[0] * sines], axis: -1)
+}
+
+/// Causal self-attention with rotary position embedding of queries and keys, without biases: x [batch,
+/// tokens, width] -> same shape. It carries the keys and values of earlier tokens, so that a sequence may
+/// come in pieces.
+///
+/// Parameters: `query`, `key`, `value`, `output` (`.weight` [width, width], heads as neighbouring groups of
+/// width / heads). Signals: `weights` [batch, heads, queries, keys] and `heads` [batch, queries, heads, width
+/// / heads], what each head hands to the output map.
+public final class RotaryAttention: StatefulLayer {
+  public let query, key, value, output: Linear
+  public let heads: Int
+  private let width: Int
+  private let base: Double
+
+  public init(
+    _ width: Int, heads: Int, base: Double = 10_000, initialiser: Initialiser = .fanInUniform,
+    using generator: inout RandomGenerator
+  ) {
+    require(
+      heads > 0 && width % (2 * heads) == 0, "RotaryAttention",
+      "width \(width) does not divide into \(heads) heads of an even width")
+    func map() -> Linear {
+      Linear(width, width, bias: false, initialiser: initialiser, using: &generator)
+    }
+    (query, key, value, output) = (map(), map(), map(), map())
+    (self.width, self.heads, self.base) = (width, heads, base)
+  }
+
+  public func initialState(batch: Int) -> State {
+    let none = Tensor.zeros([batch, heads, 0, width / heads])
+    return State(["keys": none, "values": none])
+  }
+
+  public func forward(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
+    require(
+      x.ndim == 3 && x.dim(2) == width, "RotaryAttention", "needs [batch, tokens, \(width)], got \(x.shape)")
+    let (batch, tokens) = (x.dim(0), x.dim(1))
+    func parted(_ x: Tensor) -> Tensor {
+      x.reshaped(batch, tokens, heads, width / heads).transposed(0, 2, 1, 3)
+    }
+    let offset = state["keys"].dim(2)
+    let q = rotaryEmbedding(parted(query(x)), base: base, offset: offset)
+    let newKeys = rotaryEmbedding(parted(key(x)), base: base, offset: offset), newValues = parted(value(x))
+    let isFirst = offset == 0
+    let keys = isFirst ? newKeys : concatenated([state["keys"], newKeys], axis: 2)
+    let values = isFirst ? newValues : concatenated([state["values"], newValues], axis: 2)
+    let y: Tensor
+    if isHooked("weights") {
+      y = matmul(signal("weights", attentionWeights(queries: q, keys: keys, causal: true)), values)
+    } else {
+      y = scaledDotProductAttention(queries: q, keys: keys, values: values, causal: true)
+    }
+    let mixed = signal("heads", y.transposed(0, 2, 1, 3))
+    return (output(mixed.reshaped(batch, tokens, width)), State(["keys": keys, "values": values]))
+  }
+}
+
+/// A gated feed-forward network (Shazeer 2020, SwiGLU): down(silu(gate(x)) * up(x)), [..., width] -> same
+/// shape, without biases. Parameters: `gate.weight`, `up.weight` [hidden, width], `down.weight` [width,
+/// hidden]. Signal: `inner` [..., hidden], what `down` gets.
+public final class GatedMLP: Layer {
+  public let gate, up, down: Linear
+
+  public init(
+    _ width: Int, hidden: Int, initialiser: Initialiser = .fanInUniform,
+    using generator: inout RandomGenerator
+  ) {
+    gate = Linear(width, hidden, bias: false, initialiser: initialiser, using: &generator)
+    up = Linear(width, hidden, bias: false, initialiser: initialiser, using: &generator)
+    down = Linear(hidden, width, bias: false, initialiser: initialiser, using: &generator)
+  }
+
+  public func forward(_ x: Tensor) -> Tensor { down(signal("inner", silu(gate(x)) * up(x))) }
+}
