@@ -34,7 +34,10 @@ public final class StagedMetaFormer: Mechanism, Layer {
       public var side, stride, padding: Int
 
       /// Positions of the window along an axis of `size`; 0 where it does not fit.
-      func count(_ size: Int) -> Int { max(0, (size + 2 * padding - side) / stride + 1) }
+      func count(_ size: Int) -> Int {
+        let room = size + 2 * padding - side
+        return room < 0 ? 0 : room / stride + 1
+      }
     }
 
     /// As the paper has it: normalised over the image, g from 1e-5.
