@@ -7,10 +7,14 @@ import CallosumTensors
 extension Claim {
   /// MetaFormer Is Actually What You Need for Vision: what mixes tokens matters less than what is around it.
   ///
-  /// 2,000 training and 2,000 test images of Fashion-MNIST, 7 x 7 tokens, width 32, 4 blocks (12 with a full
-  /// budget), 6 epochs of batches of 40. In all arms: layer scale from 1 (1e-5 is for long runs), learned
-  /// positions, image norm, AdamW at 2e-3 falling to 0. Depthwise convolution by 3 x 3, attention of 4 heads. The
-  /// ablations are of the pooling network.
+  /// 2,000 training and 2,000 test images of Fashion-MNIST, 7 x 7 tokens, width 32, 4 blocks and 6
+  /// epochs (12 and 30 with a full budget) of batches of 10. In all arms: layer scale from 1 (1e-5 is for long runs), learned
+  /// positions, image norm, AdamW at 8e-3 falling to 0. Depthwise convolution by 3 x 3, attention of 4 heads.
+  /// The ablations are of the pooling network.
+  ///
+  /// A first run with batches of 40 at 2e-3 left every arm with half of its training loss to go (accuracy
+  /// 0.37 to 0.72); batch and rate were then chosen on the network without mixing, which no condition reads,
+  /// from seeds that are not judged.
   static let metaFormer = Claim(
     id: "metaformer", family: .mixers,
     sentence: "Five mixers of tokens, from pooling to attention, differ less than residual connections or "
@@ -35,6 +39,9 @@ extension Claim {
       Condition(.largest([cost("no-residual"), cost("no-mlp")]) - spread, .beats(by: 0)),
       Condition(spread, .isAtMost(0.04))),
     matching: .stated("One skeleton and training for all; a mixer brings the weights that it has."),
+    explanation: "It is our scale: 6 epochs of 2,000 images leave all arms far from trained, and then mixers "
+      + "differ by how fast they learn. An error was looked for and not found: timm's poolformer blocks, "
+      + "trained alike in PyTorch, reach 0.62 with pooling and 0.69 without mixing where ours reach 0.64 and 0.72.",
     picture: { try reachPicture() }
   ) { run in
     let task = try FashionMNISTTask()
@@ -43,10 +50,10 @@ extension Claim {
       settings(run), in: Slot(width: 1, outputWidth: 10, rows: 28, columns: 28), using: &random)
     var shuffle = run.random("subset")
     let chosen = (0..<task.trainingCount).map { $0 }.shuffled(using: &shuffle).prefix(2000)
-    let batchSize = 40, epochs = run.budget == .quick ? 6 : 12
+    let batchSize = 10, epochs = run.budget == .quick ? 6 : 30
     var order = run.random("order")
     var epoch: [Int] = []
-    let fitting = FitSettings(steps: epochs * chosen.count / batchSize, learningRate: 2e-3)
+    let fitting = FitSettings(steps: epochs * chosen.count / batchSize, learningRate: 8e-3)
     try fit(network.parameters(), fitting, in: run) { _ in
       if epoch.isEmpty { epoch = chosen.shuffled(using: &order) }
       let batch = task.trainingBatch(Array(epoch.prefix(batchSize)))
