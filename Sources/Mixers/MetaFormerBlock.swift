@@ -47,16 +47,23 @@ public final class MetaFormerBlock: Layer {
 
   public let norm1, norm2: (any Layer)?
   public let mixer: any Layer
-  public let mlp: MLP?
+  /// The network on channels: two linear maps with GELU between them, or what was put in their place.
+  public let mlp: (any Layer)?
   @Parameter public var scale1: Tensor?
   @Parameter public var scale2: Tensor?
   private let residual: Bool
 
-  init(_ settings: Settings, width: Int, mixer: any Layer, using generator: inout RandomGenerator) {
+  /// `channel` takes the place of the MLP, if the settings leave one.
+  public init(
+    _ settings: Settings, width: Int, mixer: any Layer, channel: (any Layer)? = nil,
+    using generator: inout RandomGenerator
+  ) {
     norm1 = settings.norm.made(width)
     self.mixer = mixer
     norm2 = settings.mlp ? settings.norm.made(width) : nil
-    mlp = settings.mlp ? MLP(width, hidden: settings.mlpRatio * width, using: &generator) : nil
+    mlp =
+      settings.mlp
+      ? channel ?? MLP(width, hidden: settings.mlpRatio * width, using: &generator) : nil
     residual = settings.residual
     if settings.layerScale != 0 {
       scale1 = .full([width], settings.layerScale)

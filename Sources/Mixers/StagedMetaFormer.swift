@@ -139,10 +139,11 @@ public final class StagedMetaFormer: Mechanism, Layer {
     }
   }
 
-  /// With what `mixer` makes for each block of a stage.
-  /// - Throws: ``Mistake`` if the settings do not suit the image, or what `mixer` throws.
+  /// With what `channel`, where it is given, and `mixer` make for each block of a stage.
+  /// - Throws: ``Mistake`` if the settings do not suit the image, or what they throw.
   public init(
     _ settings: Settings, in slot: Slot, using generator: inout RandomGenerator,
+    channel: ((_ stage: Int, Slot, inout RandomGenerator) throws -> any Layer)? = nil,
     mixer: (_ stage: Int, Slot, inout RandomGenerator) throws -> any Layer
   ) throws {
     try settings.validate()
@@ -175,7 +176,10 @@ public final class StagedMetaFormer: Mechanism, Layer {
             withoutGradient[first + idle] = "pooling leaves nothing of what all tokens share"
           }
         }
-        blocks.append(MetaFormerBlock(settings.block, width: width, mixer: mixer, using: &generator))
+        blocks.append(
+          MetaFormerBlock(
+            settings.block, width: width, mixer: mixer, channel: try channel?(index, place, &generator),
+            using: &generator))
       }
       let positions =
         settings.positions ? generator.normal([place.tokens, width], standardDeviation: 0.02) : nil

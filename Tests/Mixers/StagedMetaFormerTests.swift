@@ -120,6 +120,20 @@ private func problem(_ ours: Tensor, _ theirs: Tensor, _ tolerance: Double) -> S
     #expect(problem(one(small), same(small).asType(.float64), 1e-3) == nil)
   }
 
+  /// Any layers may take the two places of a block.
+  @Test func placesAreOpen() throws {
+    var settings = StagedMetaFormer.Settings()
+    (settings.depths, settings.block.norm, settings.block.layerScale) = ([1], .none, 1)
+    var random = RandomGenerator(seed: 1)
+    let model = try StagedMetaFormer(
+      settings, in: Slot(width: 3, outputWidth: 2, rows: 12, columns: 12), using: &random,
+      channel: { _, _, _ in Lambda { $0 * 2 } }, mixer: { _, _, _ in Lambda { $0 * 3 } })
+    // x + 3 x, and the same again with 2.
+    let image = numbers(3, [1, 12, 12, 3]).asType(.float32)
+    let expected = model.head(model.stem(image).reshaped(1, 9, 32).mean(axis: 1) * 12)
+    #expect(problem(model(image), expected.asType(.float64), 1e-5) == nil)
+  }
+
   @Test func mistakesAreRefused() {
     let tooSmall = #expect(throws: Mistake.self) {
       try network({ $0.stem.padding = 0 }, classes: 2, rows: 5, columns: 5)
