@@ -2,8 +2,9 @@ import CallosumContracts
 import CallosumNetworks
 import CallosumTensors
 
-/// The skeleton that token mixers are compared in (Yu et al. 2021): patches become tokens; each block
-/// computes x + Mixer(Norm(x)), then x + MLP(Norm(x)); the mean over tokens is classified.
+/// The skeleton that `compare` puts token mixers in (Yu et al. 2021, as a plain vision transformer): patches
+/// become tokens; each block computes x + Mixer(Norm(x)), then x + MLP(Norm(x)); the mean over tokens is
+/// classified. ``StagedMetaFormer`` is the paper's own network.
 ///
 /// Input [batch, height, width, channels], output [batch, classes]. Parameters: `embed.weight` [width,
 /// patch² channels], `embed.bias`, `positions` [tokens, width], for each block `blocks.N.norm1`, `.mixer`,
@@ -27,28 +28,9 @@ public final class MetaFormer: Layer {
     }
   }
 
-  /// One block of the skeleton.
-  public final class Block: Layer {
-    public let norm1, norm2: LayerNorm
-    public let mixer: any Layer
-    public let mlp: MLP
-
-    init(_ settings: Settings, mixer: any Layer, using generator: inout RandomGenerator) {
-      norm1 = LayerNorm(settings.width)
-      self.mixer = mixer
-      norm2 = LayerNorm(settings.width)
-      mlp = MLP(settings.width, hidden: settings.mlpRatio * settings.width, using: &generator)
-    }
-
-    public func forward(_ x: Tensor) -> Tensor {
-      let x = x + mixer(norm1(x))
-      return x + mlp(norm2(x))
-    }
-  }
-
   public let embed: Linear
   @Parameter public var positions: Tensor
-  public let blocks: [Block]
+  public let blocks: [MetaFormerBlock]
   public let norm: LayerNorm
   public let head: Linear
   private let patch: Int
@@ -69,9 +51,12 @@ public final class MetaFormer: Layer {
       width: settings.width, rows: imageShape[0] / patch, columns: imageShape[1] / patch)
     embed = Linear(patch * patch * imageShape[2], settings.width, using: &generator)
     positions = generator.normal([slot.tokens, settings.width], standardDeviation: 0.02)
-    var made: [Block] = []
+    var block = MetaFormerBlock.Settings()
+    block.mlpRatio = settings.mlpRatio
+    var made: [MetaFormerBlock] = []
     for _ in 0..<settings.depth {
-      made.append(Block(settings, mixer: try mixer(slot, &generator), using: &generator))
+      let mixer = try mixer(slot, &generator)
+      made.append(MetaFormerBlock(block, width: settings.width, mixer: mixer, using: &generator))
     }
     blocks = made
     norm = LayerNorm(settings.width)

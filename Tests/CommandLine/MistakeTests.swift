@@ -8,7 +8,8 @@ private let mistakes: [(arguments: String, line: String)] = [
   ("compare --parts softmax-atention", "unknown part 'softmax-atention'; did you mean 'softmax-attention'?"),
   (
     "compare --parts retina",
-    "unknown part 'retina'; there are: average-pooling, depthwise-convolution, softmax-attention, spatial-mlp"
+    "unknown part 'retina'; there are: average-pooling, delta-net, depthwise-convolution, identity-mixer, "
+      + "random-mixing, softmax-attention, spatial-linear, spatial-mlp"
   ),
   ("compare --parts ,", "name at least one part to compare"),
   ("compare --parts spatial-mlp,spatial-mlp", "--parts names 'spatial-mlp' twice"),

@@ -1,4 +1,7 @@
 import CallosumContracts
 
 /// The claims of this family, a line each.
-let mixerClaims: [Claim] = []
+let mixerClaims: [Claim] = [
+  .deltaNet,
+  .metaFormer,
+]
