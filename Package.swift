@@ -73,6 +73,6 @@ let package = Package(
       tests("Lab", see: foundation + ["Mixers", "Lab", "TestSupport"]),
       tests("Fuzzing", see: ["Tensors", "Contracts", "Mixers", "Tasks", "TestSupport"]),
       tests("CommandLine", see: ["TestSupport"]),
-    ] + ["Learning", "Memory", "Modularity"].map {
+    ] + ["Neurons", "Learning", "Memory", "Modularity"].map {
       tests($0, see: foundation + [$0, "TestSupport"], and: ["Callosum"])
     })

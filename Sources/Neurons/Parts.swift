@@ -1,4 +1,6 @@
 import CallosumContracts
 
 /// The neuron models, a line each.
-public let neuronModels: [Part] = []
+public let neuronModels: [Part] = [
+  Part(ElmNeuron.self),
+]
