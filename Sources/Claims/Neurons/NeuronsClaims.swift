@@ -3,4 +3,5 @@ import CallosumContracts
 /// The claims of this family, a line each.
 let neuronClaims: [Claim] = [
   .elmNeuron,
+  .hebbianProjection,
 ]
