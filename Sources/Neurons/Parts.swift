@@ -1,4 +1,7 @@
 import CallosumContracts
 
 /// The neuron models, a line each.
-public let neuronModels: [Part] = []
+public let neuronModels: [Part] = [
+  Part(ElmNeuron.self),
+  Part(HebbianProjection.self),
+]

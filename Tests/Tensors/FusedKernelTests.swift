@@ -63,6 +63,13 @@ struct FusedCall: Sendable, CustomTestStringConvertible {
       let kept = (stopGradient($0[0]) .> 1).asType($0[0].dtype)
       return sparseLinear($0[0] * kept, weight: $0[1], bias: $0[2])
     },
+    FusedCall("leakyMemory", [17, 12, 65], [17, 33], [65, 33], [33, 65], [33], [33], [33]) {
+      leakyMemory(
+        $0[0], weights: leakyMemoryWeights($0), initial: $0[1] * 0.3)
+    },
+    FusedCall("leakyMemory, silu", [5, 9, 7], [5, 1], [7, 1], [1, 7], [1], [1], [1]) {
+      leakyMemory($0[0], weights: leakyMemoryWeights($0), initial: $0[1], activation: .silu)
+    },
     FusedCall("gru", [17, 12, 33], [17, 65], [195, 33], [195, 65], [195], [195]) {
       let w = RecurrentWeights(
         input: $0[2] * 0.2, hidden: $0[3] * 0.1, inputBias: $0[4], hiddenBias: $0[5])
@@ -201,4 +208,10 @@ extension TensorTests {
       }
     }
   }
+}
+
+/// Weights of a leaky memory at calm sizes: it keeps from 0 to 1, and what is written stays moderate.
+private func leakyMemoryWeights(_ x: [Tensor]) -> LeakyMemoryWeights {
+  LeakyMemoryWeights(
+    inner: x[2] * 0.2, outer: x[3] * 0.2, bias: x[4], keep: sigmoid(x[5]), gain: x[6] * 0.3)
 }

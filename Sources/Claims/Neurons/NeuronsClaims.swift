@@ -1,4 +1,7 @@
 import CallosumContracts
 
 /// The claims of this family, a line each.
-let neuronClaims: [Claim] = []
+let neuronClaims: [Claim] = [
+  .elmNeuron,
+  .hebbianProjection,
+]

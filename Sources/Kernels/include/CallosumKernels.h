@@ -235,6 +235,21 @@ typedef struct {
   float *gates, *states;
 } callosum_sequence;
 
+/// A sequence on its way through a leaky memory that a network with one hidden layer writes to.
+typedef struct {
+  size_t time, batch, memory, hidden;
+  /// Whether the hidden layer is silu instead of ReLU.
+  bool silu;
+  /// From memory to hidden layer [hidden, memory], and back [memory, hidden] with its bias [memory].
+  const float *inner, *outer, *bias;
+  /// What remains of the memory at a step, and how much of what is written counts, [memory].
+  const float *keep, *gain;
+  /// The memory before the first step, [batch, memory].
+  const float *start;
+  /// Of all steps: [time, batch, hidden], [time, batch, memory] and the memory, [time, batch, memory].
+  float *sums, *bent, *states;
+} callosum_leaky_sequence;
+
 typedef enum {
   /// y[k] = scale sum of x[j] exp(-+ 2 pi i jk / n), + with `inverse`. y may be x.
   callosum_complex_to_complex,

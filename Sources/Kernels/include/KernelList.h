@@ -188,6 +188,14 @@ KERNEL(lstm, (const callosum_sequence *s, const float *start_c, float *cells), (
 KERNEL(lstm_backward, (const callosum_sequence *s, const float *start_c, const float *cells, const float *gstates, float *gcell, float *ggates, float *gstart),
        (s, start_c, cells, gstates, gcell, ggates, gstart))
 
+// MARK: Leaky memory (vector/LeakyMemory.h), over [time, batch, ...]
+// sums holds the input of the hidden layer from elsewhere and gets inner (keep m) added; bent becomes
+// 1.7159 tanh(2/3 (outer active(sums) + bias)); m' = keep m + gain bent.
+KERNEL(leaky_memory, (const callosum_leaky_sequence *s), (s))
+// Gradients of sums, of what tanh bends, of all that depends on each m', of keep m, and of start.
+KERNEL(leaky_memory_backward, (const callosum_leaky_sequence *s, const float *arriving, float *gsums, float *gbent, float *gstates, float *gkept, float *gstart),
+       (s, arriving, gsums, gbent, gstates, gkept, gstart))
+
 // MARK: Attention (vector/Attention.h), never holding all scores
 // y is [batch, queries, heads, value_width] contiguous; lse is [batch, heads, queries].
 KERNEL(attention, (const callosum_attention_job *job, float *y, float *lse), (job, y, lse))

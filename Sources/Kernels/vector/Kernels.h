@@ -24,6 +24,7 @@
 #include "SmallProduct.h"
 #include "SparseProduct.h"
 #include "Recurrent.h"
+#include "LeakyMemory.h"
 #include "Attention.h"
 #include "LinearAttention.h"
 #include "LinearAttentionBackward.h"

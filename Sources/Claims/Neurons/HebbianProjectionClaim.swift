@@ -1,0 +1,172 @@
+import CallosumContracts
+import CallosumNetworks
+import CallosumNeurons
+import CallosumTasks
+import CallosumTensors
+import Foundation
+
+extension Claim {
+  /// Hebbian Learning based Orthogonal Projection: permuted Fashion-MNIST, 5 tasks of 2,000 pictures, each with
+  /// its own order of pixels and a head of its own; spiking layers 784-200-200, 6 steps, surrogate
+  /// derivatives through time, with the threshold of 1 that the authors have with those. (A first run learned
+  /// the threshold in the first task, without the lower bound that they have where they do: it went below 0,
+  /// and one seed stayed at chance in all arms.)
+  ///
+  /// Descent at 0.1 with batches of 64, 5 epochs a task (31 steps each). The paper's rows, a quarter of them for
+  /// its quarter of hidden neurons: 80 and 50 for the first task, 70 and 18 for later ones, 20 and 5 fewer
+  /// after every third. The exact arm has as many rows, the largest components of all inputs of a task that
+  /// earlier rows leave over. The frozen trunk learns heads only, after the first task.
+  static let hebbianProjection = Claim(
+    id: "hlop", family: .neurons,
+    sentence: "Spiking layers whose weights learn outside the space that lateral Hebbian weights have found "
+      + "for earlier tasks forget next to nothing.",
+    paper:
+      "Hebbian Learning based Orthogonal Projection for Continual Learning of Spiking Neural Networks",
+    year: 2024,
+    paperFigure: "nearly zero forgetting under several ways of training",
+    experiment: "Five permutations of Fashion-MNIST one after the other; the share right over all tasks at "
+      + "the end, and how it changed since each was learned.",
+    arms: [
+      Arm("hlop", "Hebbian projection", .mechanism), Arm("plain", "No projection", .baseline),
+      Arm("svd", "Exact subspace", .reference), Arm("frozen", "Frozen trunk", .reference),
+    ],
+    metrics: [Metric("accuracy", chance: 0.1), Metric("backward transfer")],
+    criterion: Criterion(
+      Condition(.measured("backward transfer", of: "hlop"), .isAtLeast(-0.03)),
+      Condition(.measured("backward transfer", of: "plain"), .isAtMost(-0.10)),
+      Condition(
+        .measured("accuracy", of: "hlop") - .measured("accuracy", of: "svd"), .isAtLeast(-0.02))),
+    matching: .parameters(within: 0),
+    explanation: "With 155 batches a task in place of the paper's 938 the new lateral rows do not become "
+      + "orthogonal to the earlier ones (singular values of H reach 1.36), so that the projection turns some "
+      + "gradients round and two seeds of three diverge; and separate heads on 2,000 pictures a task make "
+      + "even plain descent lose only 4 to 5 points, less than the check asks for. An error of ours was "
+      + "looked for: every update, projection and gradient agrees with the authors' code to 1e-10.",
+    picture: { try projectionPicture() }
+  ) { run in
+    let course = try Course(run, tasks: 5)
+    let table = try course.learn(run)
+    let last = table[table.count - 1]
+    let changes = (0..<table.count - 1).map { last[$0] - table[$0][$0] }
+    func mean(_ x: [Double]) -> Double { x.reduce(0, +) / Double(x.count) }
+    return ClaimResult(
+      ["accuracy": mean(last), "backward transfer": mean(changes)],
+      parameters: course.network.parameterCount)
+  }
+}
+
+/// One network on its way through the tasks.
+private final class Course {
+  let network: SpikingPerceptron
+  private let tasks: [(training: Batch, judged: Batch)]
+  private let epochs: Int
+
+  init(_ run: ClaimRun, tasks count: Int) throws {
+    var settings = SpikingPerceptron.Settings(), random = run.random("weights")
+    (settings.hidden, settings.steps) = ([200, 200], 6)
+    network = try SpikingPerceptron(settings, inputs: 784, classes: 10, using: &random)
+    let data = try FashionMNIST()
+    tasks = try (0..<count).map { task in
+      var settings = FashionVariant.Settings()
+      (settings.training, settings.validation, settings.judged) = (2000, 0, 1000)
+      settings.seed = run.seed
+      settings.transforms = [.permuted(seed: run.seed * 100 + UInt64(task))]
+      let pictures = try FashionVariant(settings, data: data)
+      func flat(_ split: Split) -> Batch {
+        let batch = pictures.batch(split, Array(0..<(pictures.count(split) ?? 0)))
+        return Batch(inputs: batch.inputs.reshaped(-1, 784), targets: batch.targets)
+      }
+      return (flat(.training), flat(.judged))
+    }
+    epochs = run.budget == .quick ? 5 : 20
+  }
+
+  /// After each task the share right of every task so far.
+  func learn(_ run: ClaimRun) throws -> [[Double]] {
+    var random = run.random("heads and rows"), order = run.random("order")
+    let projects = run.arm == "hlop" || run.arm == "svd"
+    var table: [[Double]] = []
+    for (task, data) in tasks.enumerated() {
+      let fewer = task / 3
+      let rows = task == 0 ? [80, 50] : [70 - 20 * fewer, 18 - 5 * fewer]
+      network.beginTask(rows: run.arm == "hlop" ? rows : [0, 0], using: &random)
+      let learned = network.learned(in: task).filter {
+        run.arm != "frozen" || task == 0 || $0.name.hasPrefix("heads")
+      }
+      for epoch in 0..<epochs {
+        let places = Array(0..<data.training.targets.size).shuffled(using: &order)
+        for start in stride(from: 0, to: places.count, by: 64) {
+          let chosen = Tensor(places[start..<min(start + 64, places.count)].map(Int32.init))
+          let x = data.training.inputs.take(chosen), labels = data.training.targets.take(chosen)
+          let (_, gradients) = valueAndGradient(by: learned) {
+            let logits = network(x, task: task, projecting: projects && task > 0) { layer, samples in
+              if run.arm == "hlop" { layer.subspace.update(samples) }
+            }
+            return crossEntropy(logits: logits, labels: labels)
+          }
+          for (one, gradient) in zip(learned, gradients) { one.value = one.value - gradient * 0.1 }
+        }
+        try run.progress((Double(task) + Double(epoch + 1) / Double(epochs)) / Double(tasks.count))
+      }
+      if run.arm == "svd" { addExactRows(rows, data.training.inputs, task) }
+      network.endTask()
+      table.append((0...task).map { accuracy($0) })
+    }
+    return table
+  }
+
+  func accuracy(_ task: Int) -> Double {
+    let logits = network(tasks[task].judged.inputs, task: task)
+    return (logits.argMax(axis: 1) .== tasks[task].judged.targets).asType(.float32).mean().item
+  }
+
+  /// The largest components of what earlier rows leave over of each layer's input, over the whole task.
+  private func addExactRows(_ rows: [Int], _ inputs: Tensor, _ task: Int) {
+    var moments: [Tensor] = []
+    _ = network(inputs, task: task) { layer, samples in
+      let left = layer.subspace.remainder(samples)
+      moments.append(matmul(left.transposed(), left) * (1 / Double(samples.dim(0))))
+    }
+    for ((layer, moment), count) in zip(zip(network.trunk, moments), rows) {
+      let vectors = eigh(moment).vectors
+      let width = vectors.dim(0)
+      layer.subspace.append(vectors.sliced(axis: 1, from: width - count).transposed().contiguous())
+    }
+  }
+}
+
+// MARK: Picture
+
+private func projectionPicture() throws -> Picture {
+  var courses: [(name: String, table: [[Double]], gram: [[Double]])] = []
+  for (arm, name) in [("hlop", "Hebbian projection"), ("plain", "no projection")] {
+    let run = ClaimRun(arm: arm, seed: 1, budget: .quick)
+    let course = try Course(run, tasks: 4)
+    let table = try course.learn(run)
+    let rows = course.network.trunk[1].subspace.rows
+    let gram = matmul(rows, rows.transposed())
+    courses.append((name, table, gram.split(parts: max(rows.dim(0), 1)).map(\.doubles)))
+  }
+  let forgetting = courses.map { course in
+    Picture.Panel(
+      "Share right of each task, \(course.name)",
+      .lines(
+        x: "tasks learned", y: "share right",
+        course.table.indices.map { task in
+          Picture.Series(
+            "task \(task + 1)",
+            (task..<course.table.count).map {
+              Picture.Point(Double($0 + 1), course.table[$0][task])
+            })
+        }))
+  }
+  return Picture(
+    "Learning beside what is known",
+    caption: "Four permutations of Fashion-MNIST. Without projection each new task costs the earlier ones; "
+      + "with it they stay. The products of the second layer's lateral weights show how far its rows have "
+      + "become orthonormal: ones on the diagonal, nought elsewhere.",
+    panels: forgetting + [
+      Picture.Panel(
+        "Lateral weights H Hᵀ, second layer", .grid(x: "row", y: "row", courses[0].gram, range: 0...1))
+    ])
+}

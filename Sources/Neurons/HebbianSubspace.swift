@@ -1,0 +1,141 @@
+import CallosumContracts
+import CallosumNetworks
+import CallosumTensors
+
+/// The principal subspace of what a layer receives, learned by lateral weights with a Hebbian rule (Xiao et
+/// al. 2024). For inputs x [samples, n] and weights H [m, n], each of some iterations:
+///
+///     y = x Hᵀ,  xhat = y H,  D = clip(yᵀ (x - xhat) / samples),  V = momentum V + (1 - momentum) D
+///     H += rate V
+///
+/// H Hᵀ comes to be the identity, and the rows of H span the largest principal components of the inputs, which
+/// are not centred. Rows that are frozen take part in xhat and do not change; so later rows find what the
+/// earlier ones leave over. Lateral neurons may spike: y is then kept within ±`range` and counted in levels.
+public final class HebbianSubspace: Module {
+  public struct Settings: Configuration {
+    /// 0.001 for the layer that sees the input of a network.
+    public var rate = 0.01
+    public var momentum = 0.9
+    public var iterations = 5
+    /// Largest change before the rate, either way.
+    public var limit = 10.0
+    /// Spikes of a lateral neuron at most; 0 for real numbers.
+    public var levels = 0
+    public var range = 20.0
+    public init() {}
+
+    public func validate() throws {
+      try expect(rate > 0 && rate.isFinite, "rate must be above 0, is \(rate)")
+      try expect((0..<1).contains(momentum), "momentum must be from 0 to below 1, is \(momentum)")
+      try expect(iterations > 0, "iterations must be at least 1, is \(iterations)")
+      try expect(limit > 0 && range > 0, "limit and range must be above 0, are \(limit) and \(range)")
+      try expect(levels >= 0, "levels must not be negative, is \(levels)")
+    }
+  }
+
+  /// H and V, [rows, n].
+  @Buffer public var rows: Tensor
+  @Buffer public var velocity: Tensor
+  /// How many rows, the first ones, belong to earlier tasks.
+  public private(set) var frozen = 0
+  public let settings: Settings
+
+  public init(width: Int, _ settings: Settings = Settings()) {
+    self.settings = settings
+    (rows, velocity) = (.zeros([0, width]), .zeros([0, width]))
+  }
+
+  public var count: Int { rows.dim(0) }
+
+  /// New rows, orthonormal among themselves.
+  public func grow(by count: Int, using generator: inout RandomGenerator) {
+    guard count > 0 else { return }
+    let fresh = generator.orthogonal([count, rows.dim(1)], dtype: rows.dtype)
+    append(fresh)
+  }
+
+  /// Rows from elsewhere, such as the exact subspace.
+  public func append(_ fresh: Tensor) {
+    rows = concatenated([rows, fresh])
+    velocity = concatenated([velocity, .zeros(like: fresh)])
+  }
+
+  /// From now on all rows are those of earlier tasks.
+  public func merge() { frozen = count }
+
+  /// The part of `x` [samples, n] that lies in the space of the first `count` rows.
+  public func projection(_ x: Tensor, rows count: Int) -> Tensor {
+    count == 0 ? .zeros(like: x) : HebbianSubspace.projection(x, rows.sliced(axis: 0, to: count), settings)
+  }
+
+  /// What of `x` no earlier task has used: x - x Hᵀ H over the frozen rows.
+  public func remainder(_ x: Tensor) -> Tensor { x - projection(x, rows: frozen) }
+
+  /// Learns from a batch; frozen rows stay as they are.
+  public func update(_ x: Tensor) {
+    guard count > frozen else { return }
+    (rows, velocity) = HebbianSubspace.updated(
+      rows, velocity, frozen: frozen, by: stopGradient(x), settings)
+  }
+
+  static func lateral(_ x: Tensor, _ rows: Tensor, _ settings: Settings) -> Tensor {
+    let y = matmul(x, rows.transposed())
+    if settings.levels == 0 { return y }
+    let levels = Double(settings.levels)
+    let counts = round(clip(y, min: -settings.range, max: settings.range) * (levels / settings.range))
+    return counts * (settings.range / levels)
+  }
+
+  static func projection(_ x: Tensor, _ rows: Tensor, _ settings: Settings) -> Tensor {
+    matmul(lateral(x, rows, settings), rows)
+  }
+
+  /// H and V after all iterations on one batch.
+  static func updated(
+    _ rows: Tensor, _ velocity: Tensor, frozen: Int, by x: Tensor, _ settings: Settings
+  ) -> (rows: Tensor, velocity: Tensor) {
+    let kept = rows.sliced(axis: 0, to: frozen), still = velocity.sliced(axis: 0, to: frozen)
+    var learning = rows.sliced(axis: 0, from: frozen), moving = velocity.sliced(axis: 0, from: frozen)
+    // What the frozen rows explain is the same in every iteration.
+    let left = frozen == 0 ? x : x - projection(x, kept, settings)
+    for _ in 0..<settings.iterations {
+      let y = lateral(x, learning, settings)
+      let change = matmul(y.transposed(), left - matmul(y, learning)) * (1 / Double(x.dim(0)))
+      let limited = clip(change, min: -settings.limit, max: settings.limit)
+      moving = moving * settings.momentum + limited * (1 - settings.momentum)
+      learning = learning + moving * settings.rate
+    }
+    return frozen == 0
+      ? (learning, moving) : (concatenated([kept, learning]), concatenated([still, moving]))
+  }
+}
+
+/// x wᵀ + b with the weight's gradient that of `remainder` in place of x: for x [..., inputs] the gradient
+/// of w is gᵀ remainder, that of x is as ever. `remainder` has the shape of x and is a constant.
+public func projectedLinear(
+  _ x: Tensor, weight: Tensor, bias: Tensor? = nil, remainder: Tensor
+) -> Tensor {
+  let seen = stopGradient(remainder)
+  let product = withDerivative(
+    "projectedLinear", at: [x, weight], of: { linear($0[0], weight: $0[1]) }
+  ) { g, inputs, _ in
+    let outputs = g.reshaped([-1, g.dim(-1)])
+    return [
+      matmul(g, inputs[1]), matmul(outputs.transposed(), seen.reshaped([-1, seen.dim(-1)])),
+    ]
+  }
+  return bias.map { product + $0 } ?? product
+}
+
+/// A convolution whose weight's gradient sees projected patches: x [batch, spatial..., channels], weight
+/// [outputs, kernel elements × channels], of which `remainder` maps patches [samples, kernel elements ×
+/// channels] to what is left of them.
+public func projectedConvolution(
+  _ x: Tensor, weight: Tensor, bias: Tensor? = nil, kernel: [Int], stride: [Int]? = nil,
+  padding: [Int]? = nil, remainder: (Tensor) -> Tensor
+) -> Tensor {
+  let patches = unfold(x, kernel: kernel, stride: stride, padding: padding)
+  let flat = stopGradient(patches).reshaped([-1, patches.dim(-1)])
+  return projectedLinear(
+    patches, weight: weight, bias: bias, remainder: remainder(flat).reshaped(patches.shape))
+}
