@@ -5,6 +5,7 @@ public let learningRules: [Part] = [
   Part(Backpropagation.self),
   Part(DeltaRule.self),
   Part(MultiPathLinear.self),
+  Part(NoProp.self),
   Part(SoftHebb.self),
   Part(SubspaceRule.self),
 ]

@@ -40,13 +40,16 @@ public final class NeuralMemory: Memory {
     public var momentum = true
     /// Whether weights fade: alpha, otherwise 0.
     public var forgetting = true
-    /// The bound of theta. A linear memory is stable up to 1.
-    public var largestRate = 1.0
+    /// The bound of theta; 0 for 1 / (2 chunk). The gradients of a chunk add up: where all its keys are
+    /// equal, as for a token that fills gaps, larger rates overshoot and the memory diverges.
+    public var largestRate = 0.0
     /// Where theta (as a share of its bound), eta and alpha start, before they depend on the token.
-    public var rateStart = 0.1
+    public var rateStart = 0.5
     public var momentumStart = 0.5
     public var forgettingStart = 0.01
     public init() {}
+
+    var rateBound: Double { largestRate > 0 ? largestRate : 0.5 / Double(chunk) }
 
     public func validate() throws {
       for (name, value) in [
@@ -55,7 +58,8 @@ public final class NeuralMemory: Memory {
         try expect((1...10_000).contains(value), "\(name) must be from 1 to 10000, is \(value)")
       }
       try expect((0...100_000).contains(size), "size must be from 0 to 100000, is \(size)")
-      try expect(largestRate > 0 && largestRate.isFinite, "largestRate must be above 0, is \(largestRate)")
+      try expect(
+        largestRate >= 0 && largestRate.isFinite, "largestRate must be at least 0, is \(largestRate)")
       for (name, value) in [
         ("rateStart", rateStart), ("momentumStart", momentumStart), ("forgettingStart", forgettingStart),
       ] {
@@ -226,7 +230,7 @@ struct NeuralMemoryGates {
 
   init(_ logits: Tensor, _ settings: NeuralMemory.Settings) {
     var columns = logits.split(parts: logits.dim(-1), axis: -1)[...]
-    rate = sigmoid(columns.removeFirst()) * settings.largestRate
+    rate = sigmoid(columns.removeFirst()) * settings.rateBound
     momentum = settings.momentum ? sigmoid(columns.removeFirst()) : nil
     kept = settings.forgetting ? sigmoid(-columns.removeFirst()) : nil
   }

@@ -34,13 +34,16 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
 /// and reading is not late. Outputs, gradients of sum(y g) and the last weights.
 @Suite struct NeuralMemoryReferenceTests {
   private static let kinds: [(String, Int, NeuralMemory.Settings)] = [
-    ("two", 6, settings { ($0.chunk, $0.kernel) = (4, 1) }),
-    ("linear", 5, settings { ($0.depth, $0.chunk, $0.kernel) = (1, 3, 1) }),
+    ("two", 6, settings { ($0.chunk, $0.kernel, $0.largestRate) = (4, 1, 1) }),
+    ("linear", 5, settings { ($0.depth, $0.chunk, $0.kernel, $0.largestRate) = (1, 3, 1, 1) }),
     (
       "three", 4,
       settings { ($0.depth, $0.expansion, $0.chunk, $0.kernel, $0.largestRate) = (3, 2, 8, 1, 0.5) }
     ),
-    ("single", 4, settings { ($0.expansion, $0.chunk, $0.kernel, $0.momentum) = (2, 1, 1, false) }),
+    (
+      "single", 4,
+      settings { ($0.expansion, $0.chunk, $0.kernel, $0.momentum, $0.largestRate) = (2, 1, 1, false, 1) }
+    ),
   ]
 
   @Test(arguments: kinds, [DType.float64, .float32])
@@ -118,7 +121,8 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
   /// The formula as it is written, token by token, the gradient taken by the engine.
   @Test(arguments: [1, 3, 8]) func theFormulaWrittenOut(_ chunk: Int) throws {
     let own = try memory(
-      settings { ($0.expansion, $0.chunk, $0.kernel) = (2, chunk, 3) }, width: 4, dtype: .float64)
+      settings { ($0.expansion, $0.chunk, $0.kernel, $0.largestRate) = (2, chunk, 3, 1) }, width: 4,
+      dtype: .float64)
     var random = RandomGenerator(seed: 4)
     let x = random.normal([1, 10, 4], dtype: .float64)
     let y = own(x, own.initialState(batch: 1)).output
