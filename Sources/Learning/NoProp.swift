@@ -26,8 +26,8 @@ public final class NoProp: Mechanism, Module {
   public struct Settings: Configuration {
     /// T.
     public var blocks = 10
-    /// Hidden units of a block; half of them see the input, half the code, before they meet.
-    public var hidden = 256
+    /// Hidden units of each of a block's layers; the paper has 256.
+    public var hidden = 32
     /// Channels of 3 x 3 convolutions, each followed by pooling, in front of each block's input units; none
     /// for a block that sees its input as a vector. The paper has [32, 64, 128] or so for images.
     public var channels: [Int] = []
@@ -36,7 +36,7 @@ public final class NoProp: Mechanism, Module {
     /// Weight of denoising.
     public var eta = 0.1
     /// How near abar comes to 0 and 1, where the signal-to-noise ratio has no bounds.
-    public var clip = 0.001
+    public var clip = 0.01
     /// Whether blocks see the code; without, each is a classifier by itself.
     public var seesCode = true
     public init() {}

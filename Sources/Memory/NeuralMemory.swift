@@ -43,6 +43,10 @@ public final class NeuralMemory: Memory {
     /// The bound of theta; 0 for 1 / (2 chunk). The gradients of a chunk add up: where all its keys are
     /// equal, as for a token that fills gaps, larger rates overshoot and the memory diverges.
     public var largestRate = 0.0
+    /// A soft bound of each token's gradient by each matrix (Euclidean norm), g / sqrt(1 + |g|² / bound²);
+    /// 0 for none, as in the paper. Memories of two layers and more diverge where values grow while it is
+    /// learned what to store; titans-pytorch has a bound for the same reason.
+    public var largestSurprise = 0.0
     /// Where theta (as a share of its bound), eta and alpha start, before they depend on the token.
     public var rateStart = 0.5
     public var momentumStart = 0.5
@@ -60,6 +64,9 @@ public final class NeuralMemory: Memory {
       try expect((0...100_000).contains(size), "size must be from 0 to 100000, is \(size)")
       try expect(
         largestRate >= 0 && largestRate.isFinite, "largestRate must be at least 0, is \(largestRate)")
+      try expect(
+        largestSurprise >= 0 && largestSurprise.isFinite,
+        "largestSurprise must be at least 0, is \(largestSurprise)")
       for (name, value) in [
         ("rateStart", rateStart), ("momentumStart", momentumStart), ("forgettingStart", forgettingStart),
       ] {
@@ -80,7 +87,7 @@ public final class NeuralMemory: Memory {
     var linear = Settings(), deep = Settings()
     (linear.depth, linear.chunk, linear.kernel, linear.momentum) = (1, 1, 1, false)
     (deep.depth, deep.expansion, deep.chunk, deep.size, deep.kernel) = (3, 2, 3, 3, 2)
-    (deep.forgetting, deep.rateStart) = (false, 0.3)
+    (deep.forgetting, deep.rateStart, deep.largestSurprise) = (false, 0.3, 0.5)
     return [
       Trial(linear, in: Slot(width: 5, outputWidth: 4, tokens: 3)),
       Trial(deep, in: Slot(width: 6, tokens: 7)),
@@ -151,7 +158,7 @@ public final class NeuralMemory: Memory {
     return NeuralMemoryStep(
       weights: weights, momentum: settings.momentum ? layers("momentum") : nil,
       origin: settings.chunk > 1 ? layers("origin") : weights, place: Self.place(in: state) - 1,
-      chunk: settings.chunk)
+      chunk: settings.chunk, largestSurprise: settings.largestSurprise)
   }
 
   /// The place of the next token in its chunk, from 1; rows of a batch go in step.

@@ -19,6 +19,8 @@ struct NeuralMemoryStep {
   /// Tokens of the present chunk that are done, 0..<chunk.
   var place: Int
   let chunk: Int
+  /// See ``NeuralMemory/Settings``; 0 for no bound.
+  let largestSurprise: Double
 
   /// Learns tokens [batch, tokens, size] and answers `queries` of that shape, each after its token was
   /// learned; what comes back means nothing without queries.
@@ -98,6 +100,15 @@ struct NeuralMemoryStep {
     for layer in stride(from: depth - 1, to: 0, by: -1) {
       let back = matmul(errors[0], origin[layer].swappedAxes(1, 2))
       errors.insert(back * geluSlope(before[layer - 1]), at: 0)
+    }
+    if largestSurprise > 0 {
+      for layer in 0..<depth {
+        // The norm of an outer product is the product of norms.
+        let norm =
+          square(entering[layer]).sum(axis: 2, keepDims: true)
+          * square(errors[layer]).sum(axis: 2, keepDims: true)
+        errors[layer] = errors[layer] * rsqrt(norm * (1 / (largestSurprise * largestSurprise)) + 1)
+      }
     }
 
     let tokens = own.memory.sliced(axis: 2, to: length)

@@ -119,9 +119,11 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
   }
 
   /// The formula as it is written, token by token, the gradient taken by the engine.
-  @Test(arguments: [1, 3, 8]) func theFormulaWrittenOut(_ chunk: Int) throws {
+  @Test(arguments: [1, 3, 8], [0, 0.5]) func theFormulaWrittenOut(_ chunk: Int, _ bound: Double) throws {
     let own = try memory(
-      settings { ($0.expansion, $0.chunk, $0.kernel, $0.largestRate) = (2, chunk, 3, 1) }, width: 4,
+      settings {
+        ($0.expansion, $0.chunk, $0.kernel, $0.largestRate, $0.largestSurprise) = (2, chunk, 3, 1, bound)
+      }, width: 4,
       dtype: .float64)
     var random = RandomGenerator(seed: 4)
     let x = random.normal([1, 10, 4], dtype: .float64)
@@ -143,7 +145,9 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
       let rates = sigmoid(token(own.rates(x))).doubles
       let (_, slopes) = valueAndGradient(at: origin) { square(recall(k, $0) - v).sum() }
       for layer in 0..<2 {
-        momentum[layer] = momentum[layer] * rates[1] - slopes[layer] * rates[0]
+        let excess = bound > 0 ? square(slopes[layer]).sum().item / (bound * bound) : 0
+        let slope = slopes[layer] / (1 + excess).squareRoot()
+        momentum[layer] = momentum[layer] * rates[1] - slope * rates[0]
         weights[layer] = weights[layer] * (1 - rates[2]) + momentum[layer]
       }
       #expect(problem(token(y), recall(q, weights), 1e-9) == nil, "token \(t)")

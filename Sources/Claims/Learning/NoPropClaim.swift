@@ -74,6 +74,7 @@ private func blocks(_ arm: String, _ random: RandomGenerator) throws -> NoProp {
   var settings = NoProp.Settings(), random = random
   // 160 hidden units make up for the path of the code.
   (settings.hidden, settings.seesCode) = arm == "without-z" ? (160, false) : (128, true)
+  settings.clip = 0.001
   return try NoProp(settings, in: Slot(width: 784, outputWidth: 10, tokens: 1), using: &random)
 }
 
