@@ -182,10 +182,14 @@ public final class NoProp: Mechanism, Module {
     head(course(x, using: &generator)[blocks.count])
   }
 
-  /// z_0 ... z_T, each [batch, d].
-  public func course(_ x: Tensor, using generator: inout RandomGenerator) -> [Tensor] {
+  /// z_0 ... z_T, each [batch, d]. With `noise` 1 their end is drawn from what the blocks believe about the
+  /// class, so that a class believed with 0.7 comes out in 7 of 10 draws; with less noise the likeliest
+  /// class comes out more often.
+  public func course(
+    _ x: Tensor, noise amount: Double = 1, using generator: inout RandomGenerator
+  ) -> [Tensor] {
     let table = table(x.dtype)
-    func noise() -> Tensor { generator.normal([x.dim(0), table.dim(1)]).asType(x.dtype) }
+    func noise() -> Tensor { generator.normal([x.dim(0), table.dim(1)]).asType(x.dtype) * amount }
     var course = [noise()]
     for t in 1...blocks.count {
       let z = course[t - 1], guess = matmul(softmax(blocks[t - 1](x, z)), table)

@@ -26,7 +26,10 @@ extension Claim {
       Arm("feedback", "Direct feedback alignment", .baseline),
       Arm("without-z", "Blocks without z", .ablation),
     ],
-    metrics: [Metric("accuracy", chance: 0.1), Metric("accuracy of block 1", chance: 0.1)],
+    metrics: [
+      Metric("accuracy", chance: 0.1), Metric("accuracy of block 1", chance: 0.1),
+      Metric("accuracy without noise", chance: 0.1),
+    ],
     criterion: Criterion(
       Condition(
         .measured("accuracy", of: "noprop") - .measured("accuracy", of: "unrolled"), .matches(within: 0.02)),
@@ -56,10 +59,12 @@ extension Claim {
     }
     var sampling = run.random("sampling")
     let course = network.course(judged.inputs, using: &sampling)
+    let quiet = network.course(judged.inputs, noise: 0, using: &sampling)
     return ClaimResult(
       [
         "accuracy": share(network.head(course[network.blocks.count])),
         "accuracy of block 1": share(network.blocks[0](judged.inputs, course[0])),
+        "accuracy without noise": share(network.head(quiet[network.blocks.count])),
       ], parameters: network.parameterCount)
   }
 }
@@ -152,7 +157,7 @@ private func noPropPicture() throws -> Picture {
     }
     return Picture.Panel(
       "Code of a picture of class \(labels[example])",
-      .grid(x: "step", y: "class", rows, range: -1...2))
+      .grid(x: "step", y: "class", rows, range: 0...1))
   }
   return Picture(
     "A class comes out of noise",
