@@ -33,6 +33,11 @@ extension Claim {
       Condition(.measured("recall", of: "gate") - .measured("recall", of: "attention"), .leads(by: 0.2))),
     matching: .parameters(within: 0.05),
     seeds: [0, 1, 2],
+    explanation:
+      "It is our scale and our bound: within 800 steps no arm learns to store, all stay at chance, "
+      + "while in a run without the bound on gradients a linear memory recalled 97 % and memories of two "
+      + "layers ended as NaN. An error of ours in the memory was looked for and not found: outputs, last "
+      + "weights and gradients agree with the reference in float64 and float32.",
     picture: { try titansPicture() }
   ) { run in
     let network = try RecallNetwork(run)
