@@ -51,7 +51,9 @@ public final class TitansBlock: UnitMechanism {
     paper: "Titans: Learning to Memorize at Test Time", year: 2024,
     summary: "Attention over what is near, a memory that learns while it reads for what is far, and "
       + "learned tokens for what never changes; the memory as context, as gate or as a layer before.",
-    verification: "its memory against titans-pytorch; its attention against attention weights written out")
+    verification:
+      "its memory against titans-pytorch; its attention against the formula written out; causality and carried state"
+  )
 
   public static var trials: [Trial<Settings>] {
     var gate = Settings(), layer = Settings(), context = Settings()

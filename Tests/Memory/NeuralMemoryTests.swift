@@ -170,3 +170,30 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
     #expect(problem(own.read(keys, from: own.write(keys: keys, values: new, to: state)), new, 1e-12) == nil)
   }
 }
+
+@Suite struct SlidingAttentionTests {
+  /// One head after the other, one token after the other, over the tokens of its window alone.
+  @Test(arguments: [2, 3, 20]) func theFormulaWrittenOut(_ window: Int) throws {
+    var random = RandomGenerator(seed: 1)
+    let own = SlidingAttention(6, heads: 2, window: window, kernel: 2, using: &random)
+    for one in own.parameters() { one.value = one.value.asType(.float64) }
+    let x = random.normal([1, 9, 6], dtype: .float64)
+    let y = own(x, own.initialState(batch: 1)).output
+
+    let convolution = try #require(own.convolution)
+    let parts = convolution(own.projection(x).padded([(0, 0), (1, 0), (0, 0)])).split(parts: 3, axis: 2)
+      .map { $0[.at(0)] }
+    for t in 0..<9 {
+      let heads = (0..<2).map { head in
+        func part(_ x: Tensor, from: Int) -> Tensor {
+          x.sliced(axis: 0, from: from, to: t + 1).sliced(axis: 1, from: 3 * head, to: 3 * head + 3)
+        }
+        let from = max(0, t - window + 1)
+        let scores = matmul(part(parts[0], from: t), part(parts[1], from: from).transposed())
+        return matmul(softmax(scores / 3.0.squareRoot()), part(parts[2], from: from))
+      }
+      let expected = own.output(concatenated(heads, axis: 1))
+      #expect(problem(y[.at(0)].sliced(axis: 0, from: t, to: t + 1), expected, 1e-11) == nil, "token \(t)")
+    }
+  }
+}
