@@ -6,6 +6,7 @@ public let learningRules: [Part] = [
   Part(DeltaRule.self),
   Part(FeedbackAlignment.self),
   Part(MultiPathLinear.self),
+  Part(NoProp.self),
   Part(SoftHebb.self),
   Part(SubspaceRule.self),
 ]

@@ -6,4 +6,6 @@ public let memories: [Part] = [
   Part(HopfieldLookup.self),
   Part(HopfieldPooling.self),
   Part(ModernHopfield.self),
+  Part(NeuralMemory.self),
+  Part(TitansBlock.self),
 ]

@@ -2,5 +2,6 @@ import CallosumContracts
 
 /// The claims of this family, a line each.
 let learningClaims: [Claim] = [
-  .criticalPeriodsLinear
+  .criticalPeriodsLinear,
+  .noProp,
 ]

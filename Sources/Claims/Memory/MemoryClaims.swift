@@ -4,4 +4,5 @@ import CallosumContracts
 let memoryClaims: [Claim] = [
   .calibratedHallucination,
   .modernHopfield,
+  .titans,
 ]

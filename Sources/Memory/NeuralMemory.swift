@@ -1,0 +1,253 @@
+import CallosumContracts
+import CallosumNetworks
+import CallosumTensors
+import Foundation
+
+/// A memory that learns while it reads (Titans; Behrouz, Zhong and Mirrokni 2024, sections 3.1 and 3.2). The
+/// memory is a small network M, an MLP of `depth` matrices; its weights are the state, and every token
+/// is one step of gradient descent with momentum and forgetting on how badly M recalls it:
+///
+///     k, v, q = SiLU(conv(x W)),  k and q divided by their length
+///     theta = largestRate sigmoid(.),  eta = sigmoid(.),  alpha = sigmoid(.)      linear maps of x
+///     S_t = eta_t S_(t-1) - theta_t d|M(k_t) - v_t|² / dM
+///     M_t = (1 - alpha_t) M_(t-1) + S_t,   y_t = M_t(q_t)
+///
+/// Tokens are taken in chunks of `chunk`: gradients are those at the weights with which the chunk began,
+/// everything else is token by token. ``NeuralMemoryStep`` says how a chunk becomes matrix products.
+///
+/// Parameters: `projection.weight` [3 size, width] (rows: queries, keys, values),
+/// `convolution.weight` [3 size, kernel, 1], `rates.weight` [1 to 3, width] with a bias (rows: theta, eta,
+/// alpha), `start.L.value` [inputs, outputs] (the weights before the first token, learned) and, where
+/// size and outputWidth differ, `output.weight`. State: `weights.L`, `momentum.L` and, for chunks of more
+/// than one token, `origin.L` [batch, inputs, outputs]; `tail` [batch, kernel - 1, 3 size], what the
+/// convolution still needs; `place` [batch], that of the next token in its chunk, from 1.
+///
+/// The paper leaves open: the activation between layers (GELU, as lucidrains' titans-pytorch has it), the
+/// width of the hidden layers, the order of convolution and SiLU (as in Mamba) and where the rates start.
+public final class NeuralMemory: Memory {
+  public struct Settings: Configuration {
+    /// Matrices of the memory; 1 is a linear memory.
+    public var depth = 2
+    /// Width of hidden layers in widths of a key.
+    public var expansion = 4
+    /// Tokens whose gradients are taken at the same weights.
+    public var chunk = 8
+    /// Numbers in a key and in a value; 0 for the width of the slot.
+    public var size = 0
+    /// Tokens that the convolutions of queries, keys and values see; 1 leaves them out.
+    public var kernel = 4
+    /// Whether surprise lasts beyond its token: eta, otherwise 0.
+    public var momentum = true
+    /// Whether weights fade: alpha, otherwise 0.
+    public var forgetting = true
+    /// The bound of theta; 0 for 1 / (2 chunk). The gradients of a chunk add up: where all its keys are
+    /// equal, as for a token that fills gaps, larger rates overshoot and the memory diverges.
+    public var largestRate = 0.0
+    /// A soft bound of each token's gradient by each matrix (Euclidean norm), g / sqrt(1 + |g|² / bound²);
+    /// 0 for none, as in the paper. Memories of two layers and more diverge where values grow while it is
+    /// learned what to store; titans-pytorch has a bound for the same reason.
+    public var largestSurprise = 0.0
+    /// Where theta (as a share of its bound), eta and alpha start, before they depend on the token.
+    public var rateStart = 0.5
+    public var momentumStart = 0.5
+    public var forgettingStart = 0.01
+    public init() {}
+
+    var rateBound: Double { largestRate > 0 ? largestRate : 0.5 / Double(chunk) }
+
+    public func validate() throws {
+      for (name, value) in [
+        ("depth", depth), ("expansion", expansion), ("chunk", chunk), ("kernel", kernel),
+      ] {
+        try expect((1...10_000).contains(value), "\(name) must be from 1 to 10000, is \(value)")
+      }
+      try expect((0...100_000).contains(size), "size must be from 0 to 100000, is \(size)")
+      try expect(
+        largestRate >= 0 && largestRate.isFinite, "largestRate must be at least 0, is \(largestRate)")
+      try expect(
+        largestSurprise >= 0 && largestSurprise.isFinite,
+        "largestSurprise must be at least 0, is \(largestSurprise)")
+      for (name, value) in [
+        ("rateStart", rateStart), ("momentumStart", momentumStart), ("forgettingStart", forgettingStart),
+      ] {
+        try expect(value > 0 && value < 1, "\(name) must be between 0 and 1, is \(value)")
+      }
+    }
+  }
+
+  public static let card = Card(
+    id: "titans", name: "Neural memory", family: .memory,
+    paper: "Titans: Learning to Memorize at Test Time", year: 2024,
+    summary: "The memory is a small network whose weights are rewritten while a sequence is read: each "
+      + "token is a step of gradient descent, with momentum and forgetting, on how badly it is recalled.",
+    verification: "lucidrains' titans-pytorch (commit cc016eb), its gradients taken at the weights of the "
+      + "chunk's start and its loss summed: outputs and gradients; the delta rule as the linear case")
+
+  public static var trials: [Trial<Settings>] {
+    var linear = Settings(), deep = Settings()
+    (linear.depth, linear.chunk, linear.kernel, linear.momentum) = (1, 1, 1, false)
+    (deep.depth, deep.expansion, deep.chunk, deep.size, deep.kernel) = (3, 2, 3, 3, 2)
+    (deep.forgetting, deep.rateStart, deep.largestSurprise) = (false, 0.3, 0.5)
+    return [
+      Trial(linear, in: Slot(width: 5, outputWidth: 4, tokens: 3)),
+      Trial(deep, in: Slot(width: 6, tokens: 7)),
+    ]
+  }
+
+  /// One matrix of the memory at the start.
+  public final class Start: Module {
+    @Parameter public var value: Tensor
+    init(_ value: Tensor) { self.value = value }
+  }
+
+  public let projection, rates: Linear
+  public let convolution: Conv1d?
+  public let start: [Start]
+  public let output: Linear?
+  public let settings: Settings
+  let size: Int
+
+  public var isCausal: Bool { true }
+  public var takesAnyLength: Bool { true }
+
+  public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
+    self.settings = settings
+    let size = settings.size > 0 ? settings.size : slot.width
+    self.size = size
+    projection = Linear(slot.width, 3 * size, bias: false, using: &generator)
+    convolution =
+      settings.kernel > 1
+      ? Conv1d(3 * size, 3 * size, kernel: settings.kernel, groups: 3 * size, bias: false, using: &generator)
+      : nil
+    var starts = [settings.rateStart]
+    if settings.momentum { starts.append(settings.momentumStart) }
+    if settings.forgetting { starts.append(settings.forgettingStart) }
+    rates = Linear(slot.width, starts.count, using: &generator)
+    rates.bias = Tensor(starts.map { Float(log($0 / (1 - $0))) })
+    let hidden = settings.expansion * size
+    start = (0..<settings.depth).map { layer in
+      let inputs = layer == 0 ? size : hidden, outputs = layer == settings.depth - 1 ? size : hidden
+      return Start(
+        Initialiser.xavierUniform().values(
+          [inputs, outputs], fanIn: inputs, fanOut: outputs, using: &generator))
+    }
+    output =
+      size == slot.outputWidth ? nil : Linear(size, slot.outputWidth, bias: false, using: &generator)
+  }
+
+  // MARK: State
+
+  public func initialState(batch: Int) -> State {
+    var state = State(["place": .ones([batch])])
+    let type = projection.weight.dtype
+    if settings.kernel > 1 {
+      state["tail"] = .zeros([batch, settings.kernel - 1, 3 * size], dtype: type)
+    }
+    for (layer, matrix) in start.enumerated() {
+      let weights = matrix.value.expandedDimensions(axis: 0).broadcast(to: [batch] + matrix.value.shape)
+      state["weights.\(layer)"] = weights
+      if settings.chunk > 1 { state["origin.\(layer)"] = weights }
+      if settings.momentum { state["momentum.\(layer)"] = .zeros(weights.shape, dtype: type) }
+    }
+    return state
+  }
+
+  private func step(_ state: State) -> NeuralMemoryStep {
+    func layers(_ name: String) -> [Tensor] { start.indices.map { state["\(name).\($0)"] } }
+    let weights = layers("weights")
+    return NeuralMemoryStep(
+      weights: weights, momentum: settings.momentum ? layers("momentum") : nil,
+      origin: settings.chunk > 1 ? layers("origin") : weights, place: Self.place(in: state) - 1,
+      chunk: settings.chunk, largestSurprise: settings.largestSurprise)
+  }
+
+  /// The place of the next token in its chunk, from 1; rows of a batch go in step.
+  static func place(in state: State) -> Int {
+    let places = state["place"]
+    return places.size == 0 ? 1 : Int(places[.at(0)].item)
+  }
+
+  private func updated(_ state: State, by step: NeuralMemoryStep) -> State {
+    var state = state
+    for layer in start.indices {
+      state["weights.\(layer)"] = step.weights[layer]
+      if settings.chunk > 1 { state["origin.\(layer)"] = step.origin[layer] }
+      if let momentum = step.momentum { state["momentum.\(layer)"] = momentum[layer] }
+    }
+    state["place"] = .full(state["place"].shape, Double(step.place + 1), dtype: state["place"].dtype)
+    return state
+  }
+
+  // MARK: Reading and writing
+
+  public func forward(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
+    var state = state
+    let parts = projected(x, &state).split(parts: 3, axis: 2)
+    let gates = NeuralMemoryGates(rates(x), settings)
+    var step = step(state)
+    let y = step.run(
+      keys: Self.normalised(parts[1]), values: parts[2], gates, queries: Self.normalised(parts[0]))
+    return (output.map { $0(y) } ?? y, updated(state, by: step))
+  }
+
+  /// SiLU of the projections, [batch, tokens, 3 size]; the convolution's tail goes on.
+  private func projected(_ x: Tensor, _ state: inout State) -> Tensor {
+    let mixed = projection(x)
+    guard let convolution else { return silu(mixed) }
+    let history = concatenated([state["tail"], mixed], axis: 1)
+    state["tail"] = history.sliced(axis: 1, from: history.dim(1) - settings.kernel + 1)
+    return silu(convolution(history))
+  }
+
+  /// Rows of length 1; those of length 0 stay 0.
+  static func normalised(_ x: Tensor) -> Tensor {
+    x * rsqrt(square(x).sum(axis: -1, keepDims: true) + 1e-12)
+  }
+
+  /// What the memory's network gives for `queries` [batch, count, size] as they are: keys have length 1.
+  public func read(_ queries: Tensor, from state: State) -> Tensor {
+    read(queries, layers: start.indices.map { state["weights.\($0)"] })
+  }
+
+  /// The same by the weights with which the present chunk began; by the latest where a chunk begins.
+  func readOrigin(_ queries: Tensor, from state: State) -> Tensor {
+    let isFresh = settings.chunk == 1 || Self.place(in: state) == 1
+    return read(queries, layers: start.indices.map { state["\(isFresh ? "weights" : "origin").\($0)"] })
+  }
+
+  private func read(_ queries: Tensor, layers: [Tensor]) -> Tensor {
+    layers.dropFirst().reduce(matmul(queries, layers[0])) { matmul(gelu($0), $1) }
+  }
+
+  /// Learns the pairs one after the other, with the rates that a token of zeros has.
+  public func write(keys: Tensor, values: Tensor, to state: State) -> State {
+    let plain = Tensor.zeros([keys.dim(0), keys.dim(1), rates.weight.dim(1)], dtype: keys.dtype)
+    var step = step(state)
+    _ = step.run(keys: keys, values: values, NeuralMemoryGates(rates(plain), settings), queries: nil)
+    return updated(state, by: step)
+  }
+}
+
+/// How each token is learned: all [batch, tokens, 1].
+struct NeuralMemoryGates {
+  /// theta.
+  let rate: Tensor
+  /// eta, and 1 - alpha; nil for 0 and 1.
+  let momentum, kept: Tensor?
+
+  init(_ logits: Tensor, _ settings: NeuralMemory.Settings) {
+    var columns = logits.split(parts: logits.dim(-1), axis: -1)[...]
+    rate = sigmoid(columns.removeFirst()) * settings.rateBound
+    momentum = settings.momentum ? sigmoid(columns.removeFirst()) : nil
+    kept = settings.forgetting ? sigmoid(-columns.removeFirst()) : nil
+  }
+
+  init(rate: Tensor, momentum: Tensor?, kept: Tensor?) {
+    (self.rate, self.momentum, self.kept) = (rate, momentum, kept)
+  }
+
+  func tokens(_ range: Range<Int>) -> NeuralMemoryGates {
+    func part(_ x: Tensor) -> Tensor { x.sliced(axis: 1, from: range.lowerBound, to: range.upperBound) }
+    return NeuralMemoryGates(rate: part(rate), momentum: momentum.map(part), kept: kept.map(part))
+  }
+}

@@ -1,0 +1,140 @@
+import CallosumNetworks
+import CallosumTensors
+
+/// Causal softmax attention in which each token sees itself and the `window` - 1 tokens before it, and a
+/// prefix that belongs to no time: the attention of Titans, whose queries, keys and values pass a short
+/// depthwise convolution. Positions are not encoded otherwise.
+///
+/// Parameters: `projection.weight` [3 width, width] (rows: queries, keys, values), `convolution.weight`
+/// [3 width, kernel, 1], `output.weight` [width, width]. State: `keys` and `values` [batch, window - 1,
+/// width], `seen` [batch] (how many of them are there), `tail` [batch, kernel - 1, 3 width].
+public final class SlidingAttention: StatefulLayer {
+  public let projection, output: Linear
+  public let convolution: Conv1d?
+  private let width, heads, window, kernel: Int
+
+  public init(
+    _ width: Int, heads: Int, window: Int, kernel: Int = 4, using generator: inout RandomGenerator
+  ) {
+    require(
+      heads > 0 && width % heads == 0 && window > 1 && kernel > 0, "SlidingAttention",
+      "needs a width \(width) that divides into \(heads) heads, a window \(window) above 1 and a kernel "
+        + "\(kernel) above 0")
+    (self.width, self.heads, self.window, self.kernel) = (width, heads, window, kernel)
+    projection = Linear(width, 3 * width, bias: false, using: &generator)
+    convolution =
+      kernel > 1
+      ? Conv1d(3 * width, 3 * width, kernel: kernel, groups: 3 * width, bias: false, using: &generator) : nil
+    output = Linear(width, width, bias: false, using: &generator)
+  }
+
+  public func initialState(batch: Int) -> State {
+    let type = projection.weight.dtype
+    let past = Tensor.zeros([batch, window - 1, width], dtype: type)
+    var state = State(["keys": past, "values": past, "seen": .zeros([batch])])
+    if kernel > 1 { state["tail"] = .zeros([batch, kernel - 1, 3 * width], dtype: type) }
+    return state
+  }
+
+  public func forward(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
+    attend(x, prefix: nil, state)
+  }
+
+  /// `prefix` [1 or batch, count, width] is seen by every token.
+  func attend(_ x: Tensor, prefix: Tensor?, _ state: State) -> (output: Tensor, state: State) {
+    var state = state
+    let seen = Self.count("seen", in: state), new = x.dim(1), past = window - 1
+    let (q, k, v) = projected(x, &state)
+    let keys = concatenated([state["keys"], k], axis: 1)
+    let values = concatenated([state["values"], v], axis: 1)
+    state["keys"] = keys.sliced(axis: 1, from: new)
+    state["values"] = values.sliced(axis: 1, from: new)
+    state["seen"] = .full(state["seen"].shape, Double(min(seen + new, past)), dtype: state["seen"].dtype)
+    let y = mixed(q, keys, values, timeless: prefix) { query, key in
+      key >= past - seen && key - past <= query && query - (key - past) < self.window
+    }
+    return (y, state)
+  }
+
+  /// Tokens of one segment, each of which sees itself, what came before it in the segment, as much of
+  /// `recalled` (one vector for each token), and `prefix`. The first of them is token number `place` of
+  /// the segment, from 0; `keys`, `values`, `recalledKeys` and `recalledValues` [batch, segment, width] of
+  /// the state hold those before.
+  func attendInSegment(
+    _ x: Tensor, recalled: Tensor, prefix: Tensor?, place: Int, segment: Int, _ state: State
+  ) -> (output: Tensor, state: State) {
+    var state = state
+    let (q, k, v) = projected(x, &state)
+    let (_, recalledK, recalledV) = parts(projection(recalled))
+    var all: [String: Tensor] = [:]
+    for (name, new) in [
+      ("keys", k), ("values", v), ("recalledKeys", recalledK), ("recalledValues", recalledV),
+    ] {
+      let whole = concatenated([state[name].sliced(axis: 1, to: place), new], axis: 1)
+      all[name] = whole
+      state[name] = whole.padded([(0, 0), (0, segment - whole.dim(1)), (0, 0)])
+    }
+    func both(_ name: String, _ recalledName: String) -> Tensor {
+      concatenated([recalledName, name].compactMap { all[$0] }, axis: 1)
+    }
+    let length = place + x.dim(1)
+    let y = mixed(
+      q, both("keys", "recalledKeys"), both("values", "recalledValues"), timeless: prefix
+    ) { query, key in key % length <= place + query }
+    return (y, state)
+  }
+
+  /// The state of ``attendInSegment(_:recalled:prefix:place:segment:_:)`` before the first token.
+  func segmentState(batch: Int, segment: Int) -> State {
+    var state = initialState(batch: batch)
+    let empty = Tensor.zeros([batch, segment, width], dtype: projection.weight.dtype)
+    for name in ["keys", "values", "recalledKeys", "recalledValues"] { state[name] = empty }
+    return State(state.tensors.filter { $0.key != "seen" })
+  }
+
+  // MARK: Parts
+
+  /// A count that all rows of a batch share.
+  private static func count(_ name: String, in state: State) -> Int {
+    state[name].size == 0 ? 0 : Int(state[name][.at(0)].item)
+  }
+
+  private func parts(_ x: Tensor) -> (Tensor, Tensor, Tensor) {
+    let thirds = x.split(parts: 3, axis: 2)
+    return (thirds[0], thirds[1], thirds[2])
+  }
+
+  private func projected(_ x: Tensor, _ state: inout State) -> (Tensor, Tensor, Tensor) {
+    let plain = projection(x)
+    guard let convolution else { return parts(plain) }
+    let history = concatenated([state["tail"], plain], axis: 1)
+    state["tail"] = history.sliced(axis: 1, from: history.dim(1) - kernel + 1)
+    return parts(convolution(history))
+  }
+
+  /// Attention over the prefix and `keys`, of which `sees` tells who sees which.
+  private func mixed(
+    _ q: Tensor, _ keys: Tensor, _ values: Tensor, timeless: Tensor?, _ sees: (Int, Int) -> Bool
+  ) -> Tensor {
+    let prefix = timeless.map { parts(projection($0)) }
+    func whole(_ x: Tensor, _ first: Tensor?) -> Tensor {
+      guard let first else { return heads(x) }
+      return heads(concatenated([first.broadcast(to: [x.dim(0), first.dim(1), width]), x], axis: 1))
+    }
+    let always = timeless?.dim(1) ?? 0, count = always + keys.dim(1)
+    var mask: [Bool] = []
+    mask.reserveCapacity(q.dim(1) * count)
+    for query in 0..<q.dim(1) {
+      for key in 0..<count { mask.append(key < always || sees(query, key - always)) }
+    }
+    let y = scaledDotProductAttention(
+      queries: heads(q), keys: whole(keys, prefix?.1), values: whole(values, prefix?.2),
+      mask: Tensor(mask, [q.dim(1), count]))
+    return output(y.transposed(0, 2, 1, 3).reshaped(q.shape))
+  }
+
+  /// [batch, count, width] -> [batch, heads, count, width / heads]
+  private func heads(_ x: Tensor) -> Tensor {
+    x.reshaped(x.dim(0), x.dim(1), heads, width / heads).transposed(0, 2, 1, 3)
+  }
+}

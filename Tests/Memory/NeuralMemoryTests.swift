@@ -1,0 +1,199 @@
+import CallosumContracts
+import CallosumMemory
+import CallosumNetworks
+import CallosumTensors
+import CallosumTestSupport
+import Foundation
+import Testing
+
+private func settings(_ change: (inout NeuralMemory.Settings) -> Void) -> NeuralMemory.Settings {
+  var settings = NeuralMemory.Settings()
+  change(&settings)
+  return settings
+}
+
+private func memory(_ settings: NeuralMemory.Settings, width: Int, dtype: DType) throws -> NeuralMemory {
+  var random = RandomGenerator(seed: 1)
+  let memory = try NeuralMemory(settings, in: Slot(width: width, tokens: 8), using: &random)
+  for one in memory.parameters() {
+    one.value = (one.value + random.normal(one.value.shape) * 0.2).asType(dtype)
+  }
+  return memory
+}
+
+private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) -> String? {
+  CallosumTestSupport.Comparison(
+    actual.asType(.float64), expected.asType(.float64),
+    within: Tolerance(relative: tolerance, ofLargest: tolerance)
+  ).problem
+}
+
+/// lucidrains' titans-pytorch, commit cc016eb, neural_memory.py, with random weights in float64, made to
+/// follow the paper: gradients at the weights of the chunk's start (batch_size), the loss summed over the
+/// width, neither norm nor residual around the memory, and chunk_size 1, with which rates belong to tokens
+/// and reading is not late. Outputs, gradients of sum(y g) and the last weights.
+@Suite struct NeuralMemoryReferenceTests {
+  private static let kinds: [(String, Int, NeuralMemory.Settings)] = [
+    ("two", 6, settings { ($0.chunk, $0.kernel, $0.largestRate) = (4, 1, 1) }),
+    ("linear", 5, settings { ($0.depth, $0.chunk, $0.kernel, $0.largestRate) = (1, 3, 1, 1) }),
+    (
+      "three", 4,
+      settings { ($0.depth, $0.expansion, $0.chunk, $0.kernel, $0.largestRate) = (3, 2, 8, 1, 0.5) }
+    ),
+    (
+      "single", 4,
+      settings { ($0.expansion, $0.chunk, $0.kernel, $0.momentum, $0.largestRate) = (2, 1, 1, false, 1) }
+    ),
+  ]
+
+  @Test(arguments: kinds, [DType.float64, .float32])
+  func agrees(_ kind: (name: String, width: Int, settings: NeuralMemory.Settings), _ dtype: DType) throws {
+    let file = Golden.folder.appendingPathComponent("parts/titans.safetensors").path
+    let tensors = try Safetensors.load(file).tensors
+    let tolerance = dtype == .float64 ? 1e-10 : 2e-5
+    func theirs(_ name: String) throws -> Tensor {
+      try #require(tensors["\(kind.name).\(name)"], "\(name)").asType(dtype)
+    }
+    /// Their weights or gradients for one of our parameters: they keep apart what we have in one matrix.
+    func place(_ what: String, _ name: String) throws -> Tensor {
+      func rows(_ names: [String], _ last: String) throws -> Tensor {
+        concatenated(
+          try names.compactMap {
+            tensors["\(kind.name).\(what).\($0).0.\(last)"] == nil
+              ? nil : try theirs("\(what).\($0).0.\(last)")
+          })
+      }
+      let parts = name.split(separator: ".").map(String.init)
+      return switch parts[0] {
+      case "projection": try rows(["to_queries", "to_keys", "to_values"], "weight")
+      case "rates": try rows(["to_adaptive_step", "to_momentum", "to_decay_factor"], parts[1])
+      default: try theirs("\(what).memory_model_parameters.\(parts[1])").squeezed(axis: 0)
+      }
+    }
+    let own = try memory(kind.settings, width: kind.width, dtype: dtype)
+    let parameters = own.parameters()
+    for one in parameters { one.value = try place("weight", one.name) }
+    var state = State()
+    let (values, pullback) = valueAndPullback(at: [try theirs("x")] + parameters.map(\.value)) { all in
+      withParameters(parameters, as: Array(all.dropFirst())) {
+        let (y, after) = own(all[0], own.initialState(batch: 2))
+        state = after.detached
+        return [y]
+      }
+    }
+    #expect(problem(values[0], try theirs("y"), tolerance) == nil)
+    for layer in 0..<kind.settings.depth {
+      let last = try theirs("last.weights.\(layer)")
+      #expect(problem(state["weights.\(layer)"], last, tolerance) == nil, "last weights \(layer)")
+    }
+    let gradients = pullback([try theirs("g")])
+    #expect(problem(gradients[0], try theirs("grad.x"), tolerance) == nil, "x")
+    for (one, gradient) in zip(parameters, gradients.dropFirst()) {
+      #expect(problem(gradient, try place("grad", one.name), tolerance) == nil, "\(one.name)")
+    }
+  }
+}
+
+@Suite struct NeuralMemoryTests {
+  /// A linear memory without momentum and forgetting is the delta rule with beta = 2 theta.
+  @Test(arguments: [DType.float64, .float32]) func theLinearCaseIsTheDeltaRule(_ dtype: DType) throws {
+    let own = try memory(
+      settings {
+        ($0.depth, $0.chunk, $0.kernel, $0.momentum, $0.forgetting) = (1, 1, 1, false, false)
+        $0.largestRate = 0.5
+      }, width: 6, dtype: dtype)
+    var random = RandomGenerator(seed: 3)
+    let x = random.normal([2, 9, 6]).asType(dtype)
+    let (y, after) = own(x, own.initialState(batch: 2))
+    func unit(_ x: Tensor) -> Tensor { x / sqrt(square(x).sum(axis: -1, keepDims: true) + 1e-12) }
+    func heads(_ x: Tensor) -> Tensor { x.expandedDimensions(axis: 1) }
+    let parts = silu(own.projection(x)).split(parts: 3, axis: 2)
+    let start = own.start[0].value.expandedDimensions(axis: 0).expandedDimensions(axis: 0)
+    let (expected, state) = deltaRule(
+      queries: heads(unit(parts[0])), keys: heads(unit(parts[1])), values: heads(parts[2]),
+      beta: heads(sigmoid(own.rates(x)).squeezed(axis: 2)), scale: 1,
+      initial: start.broadcast(to: [2, 1, 6, 6]))
+    let tolerance = dtype == .float64 ? 1e-12 : 1e-5
+    #expect(problem(y, expected.squeezed(axis: 1), tolerance) == nil)
+    #expect(problem(after["weights.0"], state.squeezed(axis: 1), tolerance) == nil)
+  }
+
+  /// The formula as it is written, token by token, the gradient taken by the engine.
+  @Test(arguments: [1, 3, 8], [0, 0.5]) func theFormulaWrittenOut(_ chunk: Int, _ bound: Double) throws {
+    let own = try memory(
+      settings {
+        ($0.expansion, $0.chunk, $0.kernel, $0.largestRate, $0.largestSurprise) = (2, chunk, 3, 1, bound)
+      }, width: 4,
+      dtype: .float64)
+    var random = RandomGenerator(seed: 4)
+    let x = random.normal([1, 10, 4], dtype: .float64)
+    let y = own(x, own.initialState(batch: 1)).output
+
+    let convolution = try #require(own.convolution)
+    let mixed = own.projection(x).padded([(0, 0), (2, 0), (0, 0)])
+    let parts = silu(convolution(mixed)).split(parts: 3, axis: 2)
+    func unit(_ x: Tensor) -> Tensor { x / sqrt(square(x).sum(axis: -1, keepDims: true)) }
+    func recall(_ x: Tensor, _ layers: [Tensor]) -> Tensor {
+      matmul(gelu(matmul(x, layers[0])), layers[1])
+    }
+    var weights = own.start.map(\.value), origin = weights
+    var momentum = weights.map { Tensor.zeros(like: $0) }
+    for t in 0..<10 {
+      func token(_ x: Tensor) -> Tensor { x[.at(0)].sliced(axis: 0, from: t, to: t + 1) }
+      if t % chunk == 0 { origin = weights }
+      let (k, v, q) = (token(unit(parts[1])), token(parts[2]), token(unit(parts[0])))
+      let rates = sigmoid(token(own.rates(x))).doubles
+      let (_, slopes) = valueAndGradient(at: origin) { square(recall(k, $0) - v).sum() }
+      for layer in 0..<2 {
+        let excess = bound > 0 ? square(slopes[layer]).sum().item / (bound * bound) : 0
+        let slope = slopes[layer] / (1 + excess).squareRoot()
+        momentum[layer] = momentum[layer] * rates[1] - slope * rates[0]
+        weights[layer] = weights[layer] * (1 - rates[2]) + momentum[layer]
+      }
+      #expect(problem(token(y), recall(q, weights), 1e-9) == nil, "token \(t)")
+    }
+  }
+
+  /// With orthonormal keys and theta 1/2 a linear memory holds its values exactly, and new ones replace
+  /// them.
+  @Test func whatIsWrittenIsRead() throws {
+    let own = try memory(
+      settings {
+        ($0.depth, $0.chunk, $0.momentum, $0.forgetting, $0.largestRate) = (1, 1, false, false, 1)
+      }, width: 5, dtype: .float64)
+    own.rates.bias = .zeros([1], dtype: .float64)
+    var random = RandomGenerator(seed: 5)
+    let keys = Tensor.eye(5, dtype: .float64).expandedDimensions(axis: 0)
+    let old = random.normal([1, 5, 5], dtype: .float64), new = random.normal([1, 5, 5], dtype: .float64)
+    let state = own.write(keys: keys, values: old, to: own.initialState(batch: 1))
+    #expect(problem(own.read(keys, from: state), old, 1e-12) == nil)
+    #expect(problem(own.read(keys, from: own.write(keys: keys, values: new, to: state)), new, 1e-12) == nil)
+  }
+}
+
+@Suite struct SlidingAttentionTests {
+  /// One head after the other, one token after the other, over the tokens of its window alone.
+  @Test(arguments: [2, 3, 20]) func theFormulaWrittenOut(_ window: Int) throws {
+    var random = RandomGenerator(seed: 1)
+    let own = SlidingAttention(6, heads: 2, window: window, kernel: 2, using: &random)
+    for one in own.parameters() { one.value = one.value.asType(.float64) }
+    let x = random.normal([1, 9, 6], dtype: .float64)
+    let y = own(x, own.initialState(batch: 1)).output
+
+    let convolution = try #require(own.convolution)
+    let parts = convolution(own.projection(x).padded([(0, 0), (1, 0), (0, 0)])).split(parts: 3, axis: 2)
+      .map { $0[.at(0)] }
+    for t in 0..<9 {
+      let heads = (0..<2).map { head in
+        func part(_ x: Tensor, from: Int) -> Tensor {
+          x.sliced(axis: 0, from: from, to: t + 1).sliced(axis: 1, from: 3 * head, to: 3 * head + 3)
+        }
+        let from = max(0, t - window + 1)
+        let scores = matmul(part(parts[0], from: t), part(parts[1], from: from).transposed())
+        return matmul(softmax(scores / 3.0.squareRoot()), part(parts[2], from: from))
+      }
+      let expected = own.output(concatenated(heads, axis: 1))
+      #expect(problem(y[.at(0)].sliced(axis: 0, from: t, to: t + 1), expected, 1e-11) == nil, "token \(t)")
+    }
+  }
+}
