@@ -79,10 +79,17 @@ public final class NCAPSwimmer: UnitMechanism, WeightSetLayer {
   public var startsAtRandom: Bool { !settings.constantInit || !settings.signed }
 
   /// A joint is bent to one side at a time, so that without turns a B-neuron that is inhibited from the other
-  /// side is silent anyway.
+  /// side is silent anyway. An oscillator's weight of 1 or more drives the head to the end of its range.
   public var withoutGradient: [String: String] {
-    settings.signed && !settings.turns
-      ? ["contralateral": "one side's neurons are silent while the other's are active"] : [:]
+    guard settings.signed else { return [:] }
+    var excuses: [String: String] = [:]
+    if !settings.turns {
+      excuses["contralateral"] = "one side's neurons are silent while the other's are active"
+    }
+    if settings.constantInit && !settings.speed {
+      excuses["oscillator"] = "starts where its neuron saturates"
+    }
+    return excuses
   }
 
   /// - Throws: ``Mistake`` unless the slot's width is its output's and those of what it is told.
