@@ -123,7 +123,7 @@ private func bilateralPicture() throws -> Picture {
   for kind in MovementKind.allCases {
     guard let controller = try trained(run, kind, share: 0) as? BilateralController else { continue }
     let task = try ReachAndHold(kind, seed: 1)
-    let inputs = task.batch(.judged, Array(0..<6)).inputs, many = task.batch(.judged, Array(0..<256)).inputs
+    let inputs = task.batch(.judged, Array(0..<3)).inputs, many = task.batch(.judged, Array(0..<256)).inputs
     var curves: [Picture.Series] = []
     let conditions: [(name: String, lesions: Set<BilateralController.Lesion>)] = [
       ("both halves", []), ("left half alone", [.rightOutput]), ("right half alone", [.leftOutput]),
@@ -131,11 +131,20 @@ private func bilateralPicture() throws -> Picture {
     for (name, lesions) in conditions {
       controller.lesions = lesions
       let hands = move(task, inputs) { controller($0) }.hands
-      let series = (0..<6).map { row in
+      let series = (0..<3).flatMap { row in
         let path = hands.sliced(axis: 0, from: row, to: row + 1).doubles
-        return Picture.Series(
-          "movement \(row + 1)",
-          stride(from: 0, to: path.count, by: 2).map { Picture.Point(path[$0], path[$0 + 1]) })
+        let target = inputs.sliced(axis: 0, from: row, to: row + 1).doubles
+        return [
+          Picture.Series(
+            "movement \(row + 1)",
+            stride(from: 0, to: path.count, by: 2).map { Picture.Point(path[$0], path[$0 + 1]) }),
+          // A small diamond.
+          Picture.Series(
+            "its target",
+            [(1, 0), (0, 1), (-1, 0), (0, -1), (1, 0)].map { x, y in
+              Picture.Point(target[2] + 0.015 * x, target[3] + 0.015 * y)
+            }),
+        ]
       }
       panels.append(Picture.Panel("\(task.name): \(name)", .paths(x: "m", y: "m", series)))
       let all = distances(move(task, many) { controller($0) }).mean(axis: 0)
