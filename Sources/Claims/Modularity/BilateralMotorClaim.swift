@@ -8,9 +8,9 @@ extension Claim {
   /// Left/Right Brain, human motor control and the implications for robotics.
   ///
   /// Two layers of 10 units, or of 5 in each half; 500 steps of 64 movements (1,000 at full budget, as the
-  /// authors'), Adam 1e-3. The plan was 150 steps, after which no arm has learned to reach. Each arm learns both
-  /// tasks, with a controller for each. The error is the hand's mean distance from where it should be over the
-  /// 50 steps of 512 new movements; the late error over the last 10.
+  /// authors'), Adam 1e-3. The plan was 150 steps, after which no arm has learned to reach; the verdict was
+  /// the same. Each arm learns both tasks, with a controller for each. The error is the hand's mean distance
+  /// from where it should be over the 50 steps of 512 new movements; the late error over the last 10.
   static let bilateralMotor = Claim(
     id: "bilateral-motor", family: .modularity,
     sentence: "Two halves trained by a loss each are better at reaching and at holding than a network "
@@ -37,6 +37,11 @@ extension Claim {
       beatsWorse("reach", "bilateral"), beatsWorse("hold", "bilateral"),
       matchesBetter("reach", "bilateral"), matchesBetter("hold", "bilateral")),
     matching: .stated("All have 10 units in each of 2 layers; halves have fewer weights than one network."),
+    explanation:
+      "Our scale: learning is far from over (from 150 to 500 steps the reach error fell from 0.37 m "
+      + "to 0.24 m for one network of 10 units, from 0.39 m to 0.34 m for two halves of 5), so that this shows "
+      + "who learns faster. An error was looked for and not found: the controllers, their gradients and the "
+      + "loss that reaches each half agree with the authors' code or with the definition.",
     picture: { try bilateralPicture() }
   ) { run in
     var metrics: [String: Double] = [:], parameters = 0
