@@ -162,6 +162,7 @@ private func bilateralPicture() throws -> Picture {
   return Picture(
     "Two halves control a hand",
     caption: "Paths of the hand with both halves, and with what one half says silenced. The left half has "
-      + "learned by the distance alone, the right one by squared distance and effort.",
+      + "learned by the distance alone, the right one by squared distance and effort. "
+      + "After 500 steps from this seed all reaches still end where the elbow stops.",
     panels: panels)
 }
