@@ -17,5 +17,6 @@
 extension Catalogue {
   /// Every part of this version.
   public static let all = Catalogue(
-    mixers, neuronModels, learningRules, memories, fieldParts, tractParts, recordingParts, probes)
+    mixers, neuronModels, learningRules, memories, fieldParts, tractParts,
+    modularNetworks, recordingParts, probes)
 }

@@ -16,12 +16,15 @@ public struct Door {
   public let rowsAreIndependent: Bool
   /// Parameters that no gradient reaches, by the beginning of their names, and why.
   public let withoutGradient: [String: String]
+  /// Whether some parameters start from random numbers.
+  public let startsAtRandom: Bool
   private let body: ([String: Tensor], inout RandomGenerator) throws -> [String: Tensor]
 
   /// A door whose `body` gets every input that is not optional, checked, and some of the optional ones.
   public init(
     module: (any Module)? = nil, inputs: [TensorPort], outputs: [TensorPort], sequenceAxis: Int? = nil,
     isCausal: Bool = false, rowsAreIndependent: Bool = true, withoutGradient: [String: String] = [:],
+    startsAtRandom: Bool = true,
     body: @escaping ([String: Tensor], inout RandomGenerator) throws -> [String: Tensor]
   ) {
     self.module = module
@@ -31,6 +34,7 @@ public struct Door {
     self.isCausal = isCausal
     self.rowsAreIndependent = rowsAreIndependent
     self.withoutGradient = withoutGradient
+    self.startsAtRandom = startsAtRandom
     self.body = body
   }
 

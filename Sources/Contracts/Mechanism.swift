@@ -56,12 +56,15 @@ public protocol UnitMechanism: Mechanism, StatefulLayer {
   var takesAnyLength: Bool { get }
   /// Parameters that no gradient reaches, by the beginning of their names, and why.
   var withoutGradient: [String: String] { get }
+  /// Whether some parameters start from random numbers.
+  var startsAtRandom: Bool { get }
 }
 
 extension UnitMechanism {
   public var isCausal: Bool { false }
   public var takesAnyLength: Bool { false }
   public var withoutGradient: [String: String] { [:] }
+  public var startsAtRandom: Bool { true }
 
   /// `x` [batch, tokens, width] and the carried state in, `y` [batch, tokens, outputWidth] and the state
   /// out.
@@ -80,7 +83,7 @@ extension UnitMechanism {
       module: unit, inputs: [TensorPort("x", [.free("batch"), tokens, .fixed(slot.width)])] + carried,
       outputs: [TensorPort("y", [.free("batch"), tokens, .fixed(slot.outputWidth)])] + carried,
       sequenceAxis: 1, isCausal: unit.isCausal,
-      withoutGradient: unit.withoutGradient
+      withoutGradient: unit.withoutGradient, startsAtRandom: unit.startsAtRandom
     ) { tensors, _ in
       guard let x = tensors["x"] else { return [:] }
       var before = unit.initialState(batch: x.dim(0)).mapped { $0.asType(x.dtype) }

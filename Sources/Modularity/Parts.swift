@@ -6,3 +6,9 @@ public let tractParts: [Part] = [
   Part(Gate.self),
   Part(Router.self),
 ]
+
+/// Whole networks of specialised pieces, a line each.
+public let modularNetworks: [Part] = [
+  Part(BilateralController.self),
+  Part(NCAPSwimmer.self),
+]
