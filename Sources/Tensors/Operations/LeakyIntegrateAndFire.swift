@@ -199,12 +199,15 @@ private struct SpikingJob {
     let ginitial = Tensor(uninitialized: initial.shape, .float32)
     let gleak = wants[1] ? Tensor(uninitialized: initial.shape, .float32) : nil
     var spec = spec
-    callosum_integrate_and_fire_backward(
-      &spec, leak.pointer(as: Float.self), initial.pointer(as: Float.self),
-      potentials.pointer(as: Float.self), arriving[0]?.pointer(as: Float.self),
-      arriving[1]?.pointer(as: Float.self), arriving[2]?.pointer(as: Float.self),
-      gcurrent.pointer(as: Float.self), ginitial.pointer(as: Float.self),
-      gleak?.pointer(as: Float.self))
+    // Packed copies belong to this array alone: without this they may be freed before the kernel reads them.
+    withExtendedLifetime(arriving) {
+      callosum_integrate_and_fire_backward(
+        &spec, leak.pointer(as: Float.self), initial.pointer(as: Float.self),
+        potentials.pointer(as: Float.self), arriving[0]?.pointer(as: Float.self),
+        arriving[1]?.pointer(as: Float.self), arriving[2]?.pointer(as: Float.self),
+        gcurrent.pointer(as: Float.self), ginitial.pointer(as: Float.self),
+        gleak?.pointer(as: Float.self))
+    }
     return [gcurrent, gleak?.summed(to: leak.shape), ginitial]
   }
 }

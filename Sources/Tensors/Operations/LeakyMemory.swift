@@ -125,10 +125,12 @@ private struct LeakyMemoryRun {
     let gstates = Tensor(uninitialized: bent.shape, .float32)
     let gkept = Tensor(uninitialized: bent.shape, .float32)
     let gstart = Tensor(uninitialized: start.shape, .float32)
-    run {
-      callosum_leaky_memory_backward(
-        $0, outside.floats32, gsums.floats32, gbent.floats32, gstates.floats32, gkept.floats32,
-        gstart.floats32)
+    run { job in
+      withExtendedLifetime(outside) {
+        callosum_leaky_memory_backward(
+          job, outside.floats32, gsums.floats32, gbent.floats32, gstates.floats32, gkept.floats32,
+          gstart.floats32)
+      }
     }
     let earlier = concatenated([
       start.expandedDimensions(axis: 0), states.sliced(axis: 0, to: states.dim(0) - 1),
