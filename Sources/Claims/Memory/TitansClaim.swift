@@ -11,7 +11,8 @@ extension Claim {
   /// Multi-query associative recall: 128 tokens, 16 pairs of 64 keys and 64 values, 16 queries. One block of
   /// width 32 (embedding, mixer and MLP with norms and residuals, decision), chunks of 8, 800 steps of 16
   /// sequences; the MLP's hidden width makes parameters equal. All memories bound the norm of a token's gradient
-  /// by 1: without that bound two-layer memories ended as NaN in the first runs. Judged at 128 and, without further training,
+  /// by 10: without that bound two-layer memories ended as NaN in the first
+  /// runs. Judged at 128 and, without further training,
   /// at 512 tokens.
   static let titans = Claim(
     id: "titans", family: .memory,
@@ -33,11 +34,10 @@ extension Claim {
       Condition(.measured("recall", of: "gate") - .measured("recall", of: "attention"), .leads(by: 0.2))),
     matching: .parameters(within: 0.05),
     seeds: [0, 1, 2],
-    explanation:
-      "It is our scale and our bound: within 800 steps no arm learns to store, all stay at chance, "
-      + "while in a run without the bound on gradients a linear memory recalled 97 % and memories of two "
-      + "layers ended as NaN. An error of ours in the memory was looked for and not found: outputs, last "
-      + "weights and gradients agree with the reference in float64 and float32.",
+    explanation: "It is our scale: in 800 steps the gate and most two-layer memories do not begin to store, "
+      + "while with the same seed a linear memory recalls 94 % and a two-layer one without forgetting 66 %. An "
+      + "error of ours in the memory was looked for and not found: outputs, last weights and gradients agree "
+      + "with the reference.",
     picture: { try titansPicture() }
   ) { run in
     let network = try RecallNetwork(run)
@@ -82,7 +82,7 @@ private final class RecallNetwork: Module {
     head = Linear(width, vocabulary, using: &random)
     let slot = Slot(width: width, tokens: 128)
     var memory = NeuralMemory.Settings()
-    (memory.expansion, memory.chunk, memory.largestSurprise) = (1, 8, 1)
+    (memory.expansion, memory.chunk, memory.largestSurprise) = (1, 8, 10)
     switch run.arm {
     case "attention": mixer = SlidingAttention(width, heads: 4, window: 16, using: &random)
     case "gate":
