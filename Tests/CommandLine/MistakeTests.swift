@@ -61,7 +61,7 @@ private let mistakes: [(arguments: String, line: String)] = [
   ("compare more", "Unexpected argument 'more'; see 'callosum compare --help'"),
   ("compete", "Unexpected argument 'compete'; see 'callosum --help'"),
   ("describe", "Missing expected argument '<id>'; see 'callosum describe --help'"),
-  ("describe mlp", "unknown part 'mlp'; did you mean 'spatial-mlp'?"),
+  ("describe mlp", "unknown part 'mlp'; did you mean 'channel-mlp'?"),
   ("describe average-pooling --config {\"window\":2}", "window must be odd and positive, is 2"),
   (
     "describe average-pooling --grid 7",
