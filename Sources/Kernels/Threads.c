@@ -3,8 +3,6 @@
 // `#pragma omp` for another run-time library, so the team is called by its binary interface.
 
 #include <pthread.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "include/CallosumKernels.h"
 
@@ -23,31 +21,6 @@ struct job {
   void (*body)(void *, size_t, size_t);
   void *context;
 };
-
-// MARK: Short waiting
-//
-// A thread that waits for the others spins, by default for milliseconds. On a machine whose cores
-// are busy with other work it takes the core from the very thread it waits for, and two threads are
-// tens of times slower than one. libgomp spins a three-hundredth of that before it sleeps once it
-// manages more threads than there are processors, which costs an idle machine 1 to 3 %. So where a
-// team has all processors, two threads that sleep for good join the count. Whoever sets the
-// variables that govern waiting decides for themselves (they are read before any code of ours
-// runs).
-
-static void nothing(void *data) { (void)data; }
-
-static void *sleep_for_good(void *data) {
-  GOMP_parallel(nothing, data, 2, 0);
-  for (;;) pause();
-  return NULL;
-}
-
-static void wait_shortly(void) {
-  if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY")) return;
-  if (omp_get_max_threads() < omp_get_num_procs()) return;
-  pthread_t sleeper;
-  if (pthread_create(&sleeper, NULL, sleep_for_good, NULL) == 0) pthread_detach(sleeper);
-}
 
 // MARK: Sharing out work
 
@@ -115,8 +88,6 @@ void callosum_parallel(size_t count, size_t grain,
     body(context, 0, count);
     return;
   }
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, wait_shortly);
   struct job job = {count, body, context};
   run_team(&job, threads);
 }
