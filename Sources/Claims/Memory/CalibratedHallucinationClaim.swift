@@ -37,6 +37,9 @@ extension Claim {
         .alwaysAtMost(0.01)),
       Condition(.measured("well calibrated", of: "good-turing"), .alwaysAtLeast(0.99))),
     matching: .stated("The generators have seen the same samples; they have no parameters but one."),
+    explanation: "The bound held in every world; what fails is calibration within 7 / sqrt(n), because a "
+      + "generator that spreads the rest by counts gives facts seen once more than their true share, which "
+      + "does not shrink with n. In two bins, seen and unseen, it is calibrated that well in every world.",
     picture: { hallucinationPicture() }
   ) { run in
     if run.arm == "characters" { return try characterModel(run) }
