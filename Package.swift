@@ -63,7 +63,8 @@ let package = Package(
         name: "TwoHemispheres", dependencies: ["Callosum"], path: "Examples/TwoHemispheres"),
 
       .target(
-        name: "CallosumTestSupport", dependencies: ["CallosumKernels", "CallosumTensors", "CallosumNetworks"],
+        name: "CallosumTestSupport",
+        dependencies: ["CallosumKernels", "CallosumTensors", "CallosumNetworks"],
         path: "Tests/Support"),
       tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
       tests("Networks", see: foundation + ["Mixers", "TestSupport"]),
@@ -73,6 +74,7 @@ let package = Package(
       tests("Lab", see: foundation + ["Mixers", "Lab", "TestSupport"]),
       tests("Fuzzing", see: ["Tensors", "Contracts", "Mixers", "Tasks", "TestSupport"]),
       tests("CommandLine", see: ["TestSupport"]),
-    ] + families.filter { !["Fields", "Recordings"].contains($0) }.map {
+    ]
+    + families.filter { !["Fields", "Recordings"].contains($0) }.map {
       tests($0, see: foundation + [$0, "TestSupport"], and: ["Callosum"])
     })

@@ -10,7 +10,8 @@ struct Program: ParsableCommand {
     abstract: "Compare brain-inspired and modular neural networks on equal terms.",
     version: Version.current,
     subcommands: [
-      Compare.self, Reproduce.self, Train.self, Show.self, ReportCommand.self, Runs.self, List.self, Describe.self, Apply.self,
+      Compare.self, Reproduce.self, Train.self, Show.self, ReportCommand.self, Runs.self, List.self,
+      Describe.self, Apply.self,
       DataCommand.self, Doctor.self, RunClaim.self,
     ])
 

@@ -33,7 +33,8 @@ public final class HopfieldAssociation: Module {
     public init() {}
 
     public func validate() throws {
-      for (name, value, least) in [("heads", heads, 1), ("headWidth", headWidth, 0), ("updates", updates, 1)] {
+      for (name, value, least) in [("heads", heads, 1), ("headWidth", headWidth, 0), ("updates", updates, 1)]
+      {
         try expect((least...100_000).contains(value), "\(name) must be at least \(least), is \(value)")
       }
       try expect(beta >= 0 && beta.isFinite, "beta must be at least 0, is \(beta)")

@@ -34,7 +34,8 @@ public final class ChannelMLP: ChannelMixer {
     (narrow.ratio, narrow.bias) = (0.4, false)
     (relu.ratio, relu.activation) = (3, .relu)
     return [
-      Trial(narrow, in: Slot(width: 7, outputWidth: 3, tokens: 5)), Trial(relu, in: Slot(width: 5, tokens: 1)),
+      Trial(narrow, in: Slot(width: 7, outputWidth: 3, tokens: 5)),
+      Trial(relu, in: Slot(width: 5, tokens: 1)),
     ]
   }
 

@@ -63,7 +63,8 @@ private func problem(
   guard let actual, let expected else { return "is missing" }
   if !actual.dtype.isFloatingPoint { return actual.doubleBits == expected.doubleBits ? nil : "differs" }
   return CallosumTestSupport.Comparison(
-    actual, expected, within: Tolerance(relative: allowed, ofLargest: allowed, absolute: absolute)).problem
+    actual, expected, within: Tolerance(relative: allowed, ofLargest: allowed, absolute: absolute)
+  ).problem
 }
 
 @Suite struct PartConformanceTests {

@@ -18,8 +18,9 @@ import Testing
       let results = try Safetensors.load(folder + "/out").tensors
       let y = try #require(results["y"]), slope = try #require(results["grad.x"])
       let image = x.reshaped(2, 3, 5, 3)
-      let expected = averagePool2d(
-        image, kernel: (3, 3), stride: (1, 1), padding: (1, 1), countPadding: false) - image
+      let expected =
+        averagePool2d(
+          image, kernel: (3, 3), stride: (1, 1), padding: (1, 1), countPadding: false) - image
       #expect(abs(y - expected.reshaped(2, 15, 3)).max().item < 1e-12)
       #expect(abs((y * g).sum().item - (x * slope).sum().item) < 1e-10)
     }
@@ -85,7 +86,8 @@ import Testing
       let page = try Program.run(words("report"), in: folder)
       #expect(page.code == 0 && page.output == "Report: report.html\n")
       let html = try String(contentsOfFile: folder + "/report.html", encoding: .utf8)
-      #expect(html.contains("1 claim re-checked: 1 holds") && html.contains("A critical period closes") == false)
+      #expect(
+        html.contains("1 claim re-checked: 1 holds") && html.contains("A critical period closes") == false)
       #expect(html.contains("The period closes"))
     }
   }

@@ -54,10 +54,14 @@ enum Speed: Sendable {
     ),
     ("the kernel of softmax or of layer normalisation, or their formula", "logSoftmax rmsNorm"),
     ("composed of reductions and elementwise operations", "groupNorm batchNorm"),
-    ("the primitive of conv2d, or the other way through that of convTransposed2d",
-      "conv1d convTransposed1d convTransposed3d"),
-    ("the kernel of max pooling over the same windows, or windows of other sizes",
-      "averagePool2d maxPool averagePool adaptiveMaxPool adaptiveAveragePool globalMaxPool globalAveragePool"),
+    (
+      "the primitive of conv2d, or the other way through that of convTransposed2d",
+      "conv1d convTransposed1d convTransposed3d"
+    ),
+    (
+      "the kernel of max pooling over the same windows, or windows of other sizes",
+      "averagePool2d maxPool averagePool adaptiveMaxPool adaptiveAveragePool globalMaxPool globalAveragePool"
+    ),
     ("a view and one copy at the rate of memory, both ways", "unfold fold pixelShuffle pixelUnshuffle"),
     ("the chunks of deltaRule without its solve; a curve against the length is drawn", "linearAttention"),
     ("gathers and products that take and multiply answer for", "takeAlong resize einsum segmentSum"),

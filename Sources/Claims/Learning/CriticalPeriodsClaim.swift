@@ -208,9 +208,10 @@ private func criticalPeriodsPicture() -> Picture {
         Picture.Series(
           "depth \(depth)",
           stride(from: 0, through: 200, by: 4).map { begin in
-            let end = course(
-              depth: depth, target: 10, strengths: start, steps: 1000, deficit: begin..<begin + 10
-            ).last ?? start
+            let end =
+              course(
+                depth: depth, target: 10, strengths: start, steps: 1000, deficit: begin..<begin + 10
+              ).last ?? start
             return Picture.Point(Double(begin), end[1] / (end[0] + end[1]))
           })
       }))

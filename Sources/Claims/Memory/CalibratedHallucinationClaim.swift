@@ -25,7 +25,8 @@ extension Claim {
       Arm("characters", "Character model", .reference),
     ],
     metrics: [
-      Metric("violations", higherIsBetter: false), Metric("well calibrated"), Metric("well calibrated in two bins"),
+      Metric("violations", higherIsBetter: false), Metric("well calibrated"),
+      Metric("well calibrated in two bins"),
       Metric("informative share"),
       Metric("hallucination", higherIsBetter: false), Metric("miscalibration", higherIsBetter: false),
       Metric("Good-Turing estimate", higherIsBetter: false),

@@ -27,7 +27,8 @@ package final class StoredClaim {
       RunFilter(.top, kind: .claim, subject: claim.id, budget: budget.rawValue, codeVersion: Version.current)
     ).filter { $0.status == .interrupted || $0.status == .failed }
     guard let latest = stopped.max(by: { $0.started < $1.started }) else {
-      throw Mistake("no run of \(claim.id) with the budget \(budget.rawValue) was stopped; leave out --resume")
+      throw Mistake(
+        "no run of \(claim.id) with the budget \(budget.rawValue) was stopped; leave out --resume")
     }
     var finished: [String: [ClaimReport.Run]] = [:]
     for part in try store.runs(RunFilter(.partOf(latest.id), status: .complete)) {
@@ -104,7 +105,8 @@ extension RunStore {
         try attachments(of: run).first { $0.name == "picture" }
       }
       return (
-        try ResultCoding.value(record.details), try picture.map { try ResultCoding.value($0.text) }, record.run
+        try ResultCoding.value(record.details), try picture.map { try ResultCoding.value($0.text) },
+        record.run
       )
     }
   }

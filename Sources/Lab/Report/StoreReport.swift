@@ -10,7 +10,8 @@ package struct StoreReport {
 
   package init(_ store: RunStore) throws {
     claims = try store.claimReports().map { report, picture, run in
-      ClaimCard(report: report, picture: picture, curves: try run.map { try Self.curves(of: $0, store) } ?? [:])
+      ClaimCard(
+        report: report, picture: picture, curves: try run.map { try Self.curves(of: $0, store) } ?? [:])
     }
     comparisons = try store.runs(RunFilter(.top, kind: .comparison))
       .sorted { $0.started > $1.started }.prefix(20)
