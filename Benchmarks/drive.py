@@ -90,7 +90,7 @@ class Worker:
 
 
 def measure(name, workers, rounds):
-    """Milliseconds of every step by variant: callosum, eager, compile."""
+    """Milliseconds of every step by variant (callosum, eager, compile), and why one has none."""
     variants = {"callosum": ("callosum", {}), "eager": ("peer", {"mode": "eager"}),
                 "compile": ("peer", {"mode": "compile"})}
     times, failures = {variant: [] for variant in variants}, {}
@@ -107,7 +107,7 @@ def measure(name, workers, rounds):
             except Failure as failure:
                 failures[variant] = str(failure)
                 print(f"  {name}: {variant} left out: {failure}", file=sys.stderr)
-    return {variant: steps for variant, steps in times.items() if variant not in failures}
+    return {variant: steps for variant, steps in times.items() if variant not in failures}, failures
 
 
 def measure_calmly(name, workers, rounds):
@@ -117,15 +117,14 @@ def measure_calmly(name, workers, rounds):
     for _ in range(ATTEMPTS):
         for worker in workers.values():
             worker.seconds = worker.others = 0.0
-        times = measure(name, workers, rounds)
+        times, failures = measure(name, workers, rounds)
         if "callosum" not in times or len(times) < 2:
-            return None, 1.0
+            return None
         others = sum(worker.others for worker in workers.values())
-        attempts.append((others / sum(worker.seconds for worker in workers.values()), times))
+        attempts.append((others / sum(worker.seconds for worker in workers.values()), times, failures))
         if attempts[-1][0] <= CALM:
             break
-    share, times = min(attempts, key=lambda attempt: attempt[0])
-    return times, share
+    return min(attempts, key=lambda attempt: attempt[0])
 
 
 def peak_memory(name, commands):
@@ -147,7 +146,7 @@ def quartiles(values):
     return [round(first, 4), round(third, 4)]
 
 
-def summary(name, times, others):
+def summary(name, others, times, failures):
     """One entry of results.json."""
     medians = {variant: statistics.median(values) for variant, values in times.items()}
     mode = min((variant for variant in medians if variant != "callosum"), key=medians.get)
@@ -159,6 +158,8 @@ def summary(name, times, others):
         "peer_quartiles_ms": quartiles(times[mode]), "steps": len(times["callosum"]),
         "others_share": round(others, 3),
         "disturbed": others > CALM}
+    if failures:
+        entry["left_out"] = failures
     return entry | {f"{variant}_ms": round(median, 4) for variant, median in medians.items()}
 
 
@@ -222,11 +223,11 @@ def main():
     copy_rate = workers["peer"].ask(measure="copy_rate")["gigabytes_per_second"]
     entries, missing = [], []
     for name in options.names:
-        times, others = measure_calmly(name, workers, options.rounds)
-        if times is None:
+        measured = measure_calmly(name, workers, options.rounds)
+        if measured is None:
             missing.append(name)
             continue
-        entries.append(summary(name, times, others))
+        entries.append(summary(name, *measured))
         print("{name}: {callosum_ms:.3g} ms, PyTorch {peer_ms:.3g} ms ({peer_mode}), "
               "ratio {ratio:.2f}".format(**entries[-1])
               + (", disturbed" if entries[-1]["disturbed"] else ""), flush=True)

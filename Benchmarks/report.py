@@ -23,6 +23,9 @@ def table(results):
     disturbed = [f"`{one['name']}`" for one in results["workloads"] if one["disturbed"]]
     if disturbed:
         lines += ["", f"Something else used the machine during {', '.join(disturbed)}: run again."]
+    lines += [""] + [
+        f"`{one['name']}`: {variant} left out, {reason}." for one in results["workloads"]
+        for variant, reason in one.get("left_out", {}).items()]
     small = next((one for one in results["workloads"] if one["name"] == "small_ops"), None)
     if small:
         ours, theirs = (1e3 * small[f"{side}_ms"] / SMALL_OPERATIONS for side in ("callosum", "peer"))

@@ -63,8 +63,10 @@ static void bias_gelu(float *x, const float *bias, float *y, size_t rows, size_t
   callosum_parallel(rows, row_grain(columns), bias_gelu_rows, &job);
 }
 
-static void bias_gelu_backward_parts(void *context, size_t begin, size_t end) {
-  const struct bias_job *job = context;
+// The gradient gx of x + bias behind a function, and its column sums, which are that of the bias.
+// `slope` turns the arguments of the function (or its results) and the gradients behind it into gx.
+INLINE void bias_backward_parts(const struct bias_job *job, size_t begin, size_t end,
+                                vf (*slope)(vf x, vf gy)) {
   size_t columns = job->columns;
   for (size_t part = begin; part < end; part++) {
     float *sums = job->sums + part * padded(columns);
@@ -72,23 +74,33 @@ static void bias_gelu_backward_parts(void *context, size_t begin, size_t end) {
     for (size_t row = part_begin(job->rows, job->parts, part); row < stop; row++)
       for (size_t i = 0, at = row * columns; i < columns; i += LANES) {
         size_t left = columns - i;
-        vf slope = gelu_derivative_(load_some(job->x + at + i, left));
-        vf g = load_some(job->gy + at + i, left) * slope;
+        vf g = slope(load_some(job->x + at + i, left), load_some(job->gy + at + i, left));
         store_some(job->gx + at + i, g, left);
         add_into(sums + i, g);
       }
   }
 }
 
-static void bias_gelu_backward(const float *x, const float *gy, float *gx, float *gbias,
-                               size_t rows, size_t columns) {
+static void bias_backward(void (*parts_body)(void *, size_t, size_t), const float *x,
+                          const float *gy, float *gx, float *gbias, size_t rows, size_t columns) {
   size_t parts = callosum_part_count(rows, row_grain(columns)), length = padded(columns);
   float *sums = begin_sums(parts, length);
   struct bias_job job = {.x = x, .gy = gy, .gx = gx, .sums = sums, .rows = rows,
                          .columns = columns, .parts = parts};
-  callosum_parallel(parts, 1, bias_gelu_backward_parts, &job);
+  callosum_parallel(parts, 1, parts_body, &job);
   add_parts(sums, parts, length, 0, gbias, columns);
   end_sums(sums, parts, length);
+}
+
+INLINE vf gelu_slope(vf x, vf gy) { return gy * gelu_derivative_(x); }
+
+static void bias_gelu_backward_parts(void *context, size_t begin, size_t end) {
+  bias_backward_parts(context, begin, end, gelu_slope);
+}
+
+static void bias_gelu_backward(const float *x, const float *gy, float *gx, float *gbias,
+                               size_t rows, size_t columns) {
+  bias_backward(bias_gelu_backward_parts, x, gy, gx, gbias, rows, columns);
 }
 
 // MARK: ReLU
@@ -109,30 +121,13 @@ static void bias_relu(const float *x, const float *bias, float *y, size_t rows, 
   callosum_parallel(rows, row_grain(columns), bias_relu_rows, &job);
 }
 
+INLINE vf relu_slope(vf y, vf gy) { return select_(y > 0, gy, splat(0)); }
+
 static void bias_relu_backward_parts(void *context, size_t begin, size_t end) {
-  const struct bias_job *job = context;
-  size_t columns = job->columns;
-  for (size_t part = begin; part < end; part++) {
-    float *sums = job->sums + part * padded(columns);
-    size_t stop = part_begin(job->rows, job->parts, part + 1);
-    for (size_t row = part_begin(job->rows, job->parts, part); row < stop; row++)
-      for (size_t i = 0, at = row * columns; i < columns; i += LANES) {
-        size_t left = columns - i;
-        vf g = select_(load_some(job->x + at + i, left) > 0, load_some(job->gy + at + i, left),
-                       splat(0));
-        store_some(job->gx + at + i, g, left);
-        add_into(sums + i, g);
-      }
-  }
+  bias_backward_parts(context, begin, end, relu_slope);
 }
 
 static void bias_relu_backward(const float *y, const float *gy, float *gx, float *gbias,
                                size_t rows, size_t columns) {
-  size_t parts = callosum_part_count(rows, row_grain(columns)), length = padded(columns);
-  float *sums = begin_sums(parts, length);
-  struct bias_job job = {.x = y, .gy = gy, .gx = gx, .sums = sums, .rows = rows,
-                         .columns = columns, .parts = parts};
-  callosum_parallel(parts, 1, bias_relu_backward_parts, &job);
-  add_parts(sums, parts, length, 0, gbias, columns);
-  end_sums(sums, parts, length);
+  bias_backward(bias_relu_backward_parts, y, gy, gx, gbias, rows, columns);
 }

@@ -17,26 +17,9 @@ public func convolution(
   let windows = Windows(
     "convolution", over: x.shape, kernel: kernel(of: w), stride: stride, padding: padding, dilation: dilation)
   let plan = ConvolutionPlan(windows, batch: x.dim(0), inputs: x.dim(-1), outputs: w.dim(0), groups: groups)
-  return fused(
-    "convolution", bias.map { [x, w, $0] } ?? [x, w],
-    reference: { inputs in
-      let y = plan.reference(inputs[0], inputs[1])
-      return inputs.count > 2 ? y + inputs[2] : y
-    },
-    fast: { inputs in
-      let (x, w) = (inputs[0].packed, inputs[1].packed)
-      let bias = inputs.count > 2 ? inputs[2].packed : nil
-      ThreadState.count(multiplyAccumulates: plan.multiplyAccumulates)
-      return (
-        plan.forward(x, w, bias),
-        { g, wants in
-          let g = g.packed
-          let gx = wants[0] ? plan.gradientOfInput(w, g) : nil
-          let gw = wants[1] ? plan.gradientOfWeights(x, g) : nil
-          return bias == nil ? [gx, gw] : [gx, gw, wants[2] ? gradientOfBias(g) : nil]
-        }
-      )
-    })
+  return fusedWindows(
+    "convolution", x, w, bias, plan, reference: plan.reference, forward: plan.forward,
+    gradientOfInput: { w, g in plan.gradientOfInput(w, g) }, gradientOfWeights: plan.gradientOfWeights)
 }
 
 /// Transposed convolution over channels-last data: the derivative of a convolution by its input, with
@@ -76,10 +59,25 @@ public func convolutionTransposed(
   let plan = ConvolutionPlan(windows, batch: x.dim(0), inputs: outputs, outputs: inputs, groups: groups)
   let turned = w.reshaped([groups, outputs / groups] + windows.kernel + [inputs / groups])
     .swappedAxes(1, -1).reshaped([inputs] + windows.kernel + [outputs / groups])
-  return fused(
-    "convolutionTransposed", bias.map { [x, turned, $0] } ?? [x, turned],
+  return fusedWindows(
+    "convolutionTransposed", x, turned, bias, plan, reference: plan.referenceTransposed,
+    forward: { x, w, bias in plan.gradientOfInput(w, x, bias) },
+    gradientOfInput: { w, g in plan.forward(g, w, nil) },
+    gradientOfWeights: { x, g in plan.gradientOfWeights(g, x) })
+}
+
+/// A convolution or its transpose, and their derivatives, each of which is one of the other's.
+private func fusedWindows(
+  _ name: StaticString, _ x: Tensor, _ w: Tensor, _ bias: Tensor?, _ plan: ConvolutionPlan,
+  reference: @escaping (_ x: Tensor, _ w: Tensor) -> Tensor,
+  forward: (_ x: Tensor, _ w: Tensor, _ bias: Tensor?) -> Tensor,
+  gradientOfInput: @escaping (_ w: Tensor, _ g: Tensor) -> Tensor,
+  gradientOfWeights: @escaping (_ x: Tensor, _ g: Tensor) -> Tensor
+) -> Tensor {
+  fused(
+    name, bias.map { [x, w, $0] } ?? [x, w],
     reference: { inputs in
-      let y = plan.referenceTransposed(inputs[0], inputs[1])
+      let y = reference(inputs[0], inputs[1])
       return inputs.count > 2 ? y + inputs[2] : y
     },
     fast: { inputs in
@@ -87,11 +85,11 @@ public func convolutionTransposed(
       let bias = inputs.count > 2 ? inputs[2].packed : nil
       ThreadState.count(multiplyAccumulates: plan.multiplyAccumulates)
       return (
-        plan.gradientOfInput(w, x, bias),
+        forward(x, w, bias),
         { g, wants in
           let g = g.packed
-          let gx = wants[0] ? plan.forward(g, w, nil) : nil
-          let gw = wants[1] ? plan.gradientOfWeights(g, x) : nil
+          let gx = wants[0] ? gradientOfInput(w, g) : nil
+          let gw = wants[1] ? gradientOfWeights(x, g) : nil
           return bias == nil ? [gx, gw] : [gx, gw, wants[2] ? gradientOfBias(g) : nil]
         }
       )
