@@ -41,7 +41,7 @@ struct Reproduce: ParsableCommand {
       if !output.json { print(report.text + "\n") }
     }
     if output.json {
-      print(String(decoding: try ResultCoding.encoder(pretty: true).encode(reports), as: UTF8.self))
+      print(try ResultCoding.text(reports, pretty: true))
     } else if reports.count > 1 {
       print(summary(reports).text)
     }
@@ -74,12 +74,12 @@ struct Reproduce: ParsableCommand {
       label: claim.id, total: reproduction.jobs.count * 1000, unit: "‰ of a run",
       style: .standardError(quiet: quiet))
     defer { bar.finish() }
-    var done: [String: Int] = [:]
+    var done: [Reproduction.Job: Int] = [:]
     func reach(_ job: Reproduction.Job, _ fraction: Double) {
-      let key = "\(job.arm) \(job.seed)", now = Int(fraction * 1000)
-      if now > done[key, default: 0] {
-        bar.advance(by: now - done[key, default: 0])
-        done[key] = now
+      let now = Int(fraction * 1000), before = done[job, default: 0]
+      if now > before {
+        bar.advance(by: now - before)
+        done[job] = now
       }
     }
     do {

@@ -7,11 +7,12 @@ public struct Part: Sendable {
   public let kind: Kind
   public let defaults: JSONValue
   /// Settings and places that the conformance suite tries.
-  public let trials: [(settings: JSONValue, slot: Slot)]
+  public var trials: [(settings: JSONValue, slot: Slot)] { makeTrials() }
   /// Whether the tokens of its slot must lie in a grid.
   public let needsGrid: Bool
   private typealias Builder<Result> =
     @Sendable (JSONValue?, Slot, inout RandomGenerator) throws -> Result
+  private let makeTrials: @Sendable () -> [(settings: JSONValue, slot: Slot)]
   private let openDoor: Builder<Door>
   private let buildUnit: Builder<any StatefulLayer>?
   private let buildRule: (@Sendable (JSONValue?, inout RandomGenerator) throws -> any LearningRule)?
@@ -50,7 +51,9 @@ public struct Part: Sendable {
     card = M.card
     kind = M.kind
     defaults = (try? JSONValue(encoding: M.Settings())) ?? .object([:])
-    trials = M.trials.map { ((try? JSONValue(encoding: $0.settings)) ?? .object([:]), $0.slot) }
+    makeTrials = {
+      M.trials.map { ((try? JSONValue(encoding: $0.settings)) ?? .object([:]), $0.slot) }
+    }
     self.needsGrid = needsGrid
     buildRule = rule
     openDoor = { json, slot, random in try M.door(settings(json, slot), in: slot, using: &random) }

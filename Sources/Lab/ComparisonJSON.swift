@@ -1,25 +1,12 @@
-import Foundation
-
 extension Comparison {
   /// The result as one JSON document: all of this value and, as `summary`, what tables and reports make of
   /// it. A number that is none is written as the string "nan", "inf" or "-inf".
   public func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.dateEncodingStrategy = .iso8601
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    return String(decoding: try encoder.encode(Document(comparison: self)), as: UTF8.self)
+    try ResultCoding.text(Document(comparison: self), pretty: true)
   }
 
   /// Reads what `json()` wrote.
-  public init(json: String) throws {
-    let decoder = JSONDecoder()
-    decoder.dateDecodingStrategy = .iso8601
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    self = try decoder.decode(Comparison.self, from: Data(json.utf8))
-  }
+  public init(json: String) throws { self = try ResultCoding.value(json) }
 
   /// A comparison with its summary beside the rest.
   private struct Document: Encodable {

@@ -60,6 +60,7 @@ public final class MultiPathLinear: UnitMechanism, Layer {
     public var product: Tensor { later.reduce(first) { matmul($1.value, $0) } }
   }
 
+  /// A matrix that learns, and nothing around it.
   public final class Matrix: Module {
     @Parameter public var value: Tensor
     init(_ value: Tensor) { self.value = value }

@@ -70,6 +70,9 @@ public struct Tensor: @unchecked Sendable {
     return pointer.assumingMemoryBound(to: type)
   }
 
+  /// The first element of a float32 tensor, for kernels.
+  var floats32: UnsafeMutablePointer<Float> { pointer(as: Float.self) }
+
   /// The same elements seen through other strides. Not recorded.
   func view(_ shape: [Int], strides: [Int], offset: Int) -> Tensor {
     let straight = strides == shape.contiguousStrides || shape.elementCount == 0

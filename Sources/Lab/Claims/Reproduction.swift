@@ -8,7 +8,7 @@ package struct Reproduction {
   private let seeds: [UInt64]
 
   /// One arm from one seed.
-  package struct Job: Sendable, Equatable {
+  package struct Job: Sendable, Hashable {
     package let arm: String
     package let seed: UInt64
     package init(arm: String, seed: UInt64) {

@@ -6,7 +6,7 @@ import Foundation
 package final class StoredClaim {
   private let claim: Claim
   private let whole: RunWriter
-  private var parts: [String: RunWriter] = [:]
+  private var parts: [Reproduction.Job: RunWriter] = [:]
   /// Runs that an earlier process completed, by arm.
   package let finished: [String: [ClaimReport.Run]]
 
@@ -43,17 +43,17 @@ package final class StoredClaim {
   package func hear(_ event: Reproduction.Event) throws {
     switch event {
     case .started(let job):
-      parts[key(job)] = try whole.begin(arm: job.arm, seed: job.seed)
+      parts[job] = try whole.begin(arm: job.arm, seed: job.seed)
     case .told(let job, .point(let step, let metric, let value)):
-      try parts[key(job)]?.note(metric, value, step: step)
+      try parts[job]?.note(metric, value, step: step)
     case .told(let job, .result(let run)):
-      let writer = parts.removeValue(forKey: key(job))
+      let writer = parts.removeValue(forKey: job)
       try writer?.record(
         RunSizes(parameters: run.parameters, multiplyAccumulates: run.multiplyAccumulates))
       try writer?.finish(run.metrics.merging(["seconds": run.seconds]) { own, _ in own })
     case .told(let job, .failed(let problem)):
       let isInterruption = problem == "interrupted"
-      try parts.removeValue(forKey: key(job))?.end(
+      try parts.removeValue(forKey: job)?.end(
         isInterruption ? .interrupted : .failed, message: isInterruption ? nil : problem)
     case .told(_, .progress): break
     }
@@ -77,8 +77,6 @@ package final class StoredClaim {
   package func fail(_ problem: any Error) {
     try? whole.end(.failed, message: "\(problem)")
   }
-
-  private func key(_ job: Reproduction.Job) -> String { "\(job.arm) \(job.seed)" }
 }
 
 extension ClaimReport.Run {

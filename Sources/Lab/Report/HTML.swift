@@ -39,6 +39,29 @@ struct HTML: ExpressibleByStringInterpolation {
     }
   }
 
+  /// A page that needs nothing else: no script, no network.
+  static func page(title: String, _ main: HTML) -> HTML {
+    """
+    <!DOCTYPE html>
+    <html lang="en">
+    <head>
+    <meta charset="utf-8"/>
+    <meta name="viewport" content="width=device-width, initial-scale=1"/>
+    <title>\(title)</title>
+    <style>
+    \(Style.sheet)
+    </style>
+    </head>
+    <body>
+    <main>
+    \(main)
+    </main>
+    </body>
+    </html>
+
+    """
+  }
+
   /// Safe in text and between quotes. Control characters have no place in HTML at all.
   private static func escape(_ words: String) -> String {
     var escaped = ""

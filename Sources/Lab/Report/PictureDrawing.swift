@@ -21,29 +21,15 @@ package struct PictureDrawing {
 
   /// A page that shows the picture and nothing else.
   package var page: String {
-    let page: HTML = """
-      <!DOCTYPE html>
-      <html lang="en">
-      <head>
-      <meta charset="utf-8"/>
-      <meta name="viewport" content="width=device-width, initial-scale=1"/>
-      <title>\(picture.title)</title>
-      <style>
-      \(Style.sheet)
-      </style>
-      </head>
-      <body>
-      <main>
+    let page = HTML.page(
+      title: picture.title,
+      """
       <h1>\(picture.title)</h1>
       <p>\(picture.caption)</p>
       <div class="figures">
       \(figures)
       </div>
-      </main>
-      </body>
-      </html>
-
-      """
+      """)
     return page.text
   }
 

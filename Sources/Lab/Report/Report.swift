@@ -23,19 +23,9 @@ public struct Report {
 
   private var page: HTML {
     let finding = Finding(result)
-    return """
-      <!DOCTYPE html>
-      <html lang="en">
-      <head>
-      <meta charset="utf-8"/>
-      <meta name="viewport" content="width=device-width, initial-scale=1"/>
-      <title>\(finding.headline)</title>
-      <style>
-      \(Style.sheet)
-      </style>
-      </head>
-      <body>
-      <main>
+    return .page(
+      title: finding.headline,
+      """
       <p class="eyebrow">Callosum comparison · \(result.task.name) · \(day)</p>
       \(interruption)
       <h1>\(Format.unbroken(finding.headline))</h1>
@@ -59,11 +49,7 @@ public struct Report {
       </dl>
       <h2>Exact configuration</h2>
       <pre>\(configuration)</pre>
-      </main>
-      </body>
-      </html>
-
-      """
+      """)
   }
 
   private var figures: HTML {

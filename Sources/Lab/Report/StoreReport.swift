@@ -37,37 +37,23 @@ package struct StoreReport {
   }
 
   private var page: HTML {
-    """
-    <!DOCTYPE html>
-    <html lang="en">
-    <head>
-    <meta charset="utf-8"/>
-    <meta name="viewport" content="width=device-width, initial-scale=1"/>
-    <title>Callosum: claims and comparisons</title>
-    <style>
-    \(Style.sheet)
-    </style>
-    </head>
-    <body>
-    <main>
-    <p class="eyebrow">Callosum report</p>
-    <h1>\(headline)</h1>
-    \(overview)
-    \(claims.map(\.html))
-    \(comparisonSection)
-    <h2>What is not known</h2>
-    <p>A claim is re-checked at a small scale, with the criterion that stands in its file and was fixed
-    before the first run. “Holds” says that the effect shows at this scale, not that the paper's figure was
-    reached; “contradicted” may owe to the scale. Intervals cover the luck of seeds, not the choice of task.</p>
-    <h2>Machine</h2>
-    <dl>
-    \(machine.rows.map { "<dt>\($0.name)</dt><dd>\($0.value)</dd>" as HTML })
-    </dl>
-    </main>
-    </body>
-    </html>
-
-    """
+    .page(
+      title: "Callosum: claims and comparisons",
+      """
+      <p class="eyebrow">Callosum report</p>
+      <h1>\(headline)</h1>
+      \(overview)
+      \(claims.map(\.html))
+      \(comparisonSection)
+      <h2>What is not known</h2>
+      <p>A claim is re-checked at a small scale, with the criterion that stands in its file and was fixed
+      before the first run. “Holds” says that the effect shows at this scale, not that the paper's figure was
+      reached; “contradicted” may owe to the scale. Intervals cover the luck of seeds, not the choice of task.</p>
+      <h2>Machine</h2>
+      <dl>
+      \(machine.rows.map { "<dt>\($0.name)</dt><dd>\($0.value)</dd>" as HTML })
+      </dl>
+      """)
   }
 
   private var headline: String {

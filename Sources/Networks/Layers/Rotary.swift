@@ -79,21 +79,3 @@ public final class RotaryAttention: StatefulLayer {
     return (output(mixed.reshaped(batch, tokens, width)), State(["keys": keys, "values": values]))
   }
 }
-
-/// A gated feed-forward network (Shazeer 2020, SwiGLU): down(silu(gate(x)) * up(x)), [..., width] -> same
-/// shape, without biases. Parameters: `gate.weight`, `up.weight` [hidden, width], `down.weight` [width,
-/// hidden]. Signal: `inner` [..., hidden], what `down` gets.
-public final class GatedMLP: Layer {
-  public let gate, up, down: Linear
-
-  public init(
-    _ width: Int, hidden: Int, initialiser: Initialiser = .fanInUniform,
-    using generator: inout RandomGenerator
-  ) {
-    gate = Linear(width, hidden, bias: false, initialiser: initialiser, using: &generator)
-    up = Linear(width, hidden, bias: false, initialiser: initialiser, using: &generator)
-    down = Linear(hidden, width, bias: false, initialiser: initialiser, using: &generator)
-  }
-
-  public func forward(_ x: Tensor) -> Tensor { down(signal("inner", silu(gate(x)) * up(x))) }
-}

@@ -34,6 +34,24 @@ public final class MLP: Layer {
   public func forward(_ x: Tensor) -> Tensor { down(up(x)) }
 }
 
+/// A gated feed-forward network (Shazeer 2020, SwiGLU): down(silu(gate(x)) * up(x)), [..., width] -> same
+/// shape, without biases. Parameters: `gate.weight`, `up.weight` [hidden, width], `down.weight` [width,
+/// hidden]. Signal: `inner` [..., hidden], what `down` gets.
+public final class GatedMLP: Layer {
+  public let gate, up, down: Linear
+
+  public init(
+    _ width: Int, hidden: Int, initialiser: Initialiser = .fanInUniform,
+    using generator: inout RandomGenerator
+  ) {
+    gate = Linear(width, hidden, bias: false, initialiser: initialiser, using: &generator)
+    up = Linear(width, hidden, bias: false, initialiser: initialiser, using: &generator)
+    down = Linear(hidden, width, bias: false, initialiser: initialiser, using: &generator)
+  }
+
+  public func forward(_ x: Tensor) -> Tensor { down(signal("inner", silu(gate(x)) * up(x))) }
+}
+
 /// In training, sets each element to 0 with probability `rate` and scales up the others
 /// (Srivastava et al. 2014); in evaluation, nothing.
 public final class Dropout: Layer {

@@ -61,10 +61,6 @@ public func hashGridEncoding(_ x: Tensor, table: Tensor, resolutions: [Int]) -> 
     })
 }
 
-extension Tensor {
-  fileprivate var floats32: UnsafeMutablePointer<Float> { pointer(as: Float.self) }
-}
-
 private struct HashGrid {
   let points, axes, levels, entries, features: Int
   let resolutions: [Int32]
@@ -85,10 +81,9 @@ private struct HashGrid {
 
   /// The rows [points] of one level's table for corners [points, axes] (int32).
   private func rows(_ corners: Tensor, level: Int) -> Tensor {
-    let rows = Tensor(uninitialized: [points], .int32)
+    let (corners, rows) = (corners.packed, Tensor(uninitialized: [points], .int32))
     withKernel {
-      callosum_hash_grid_rows(
-        $0, level, corners.packed.pointer(as: Int32.self), rows.pointer(as: Int32.self))
+      callosum_hash_grid_rows($0, level, corners.pointer(as: Int32.self), rows.pointer(as: Int32.self))
     }
     return rows
   }

@@ -148,7 +148,3 @@ private struct LeakyMemoryRun {
     ]
   }
 }
-
-extension Tensor {
-  fileprivate var floats32: UnsafeMutablePointer<Float> { pointer(as: Float.self) }
-}

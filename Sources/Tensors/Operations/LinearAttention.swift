@@ -196,7 +196,3 @@ private struct LinearAttentionRun {
     return main + rest.compactMap { $0 }
   }
 }
-
-extension Tensor {
-  fileprivate var floats32: UnsafeMutablePointer<Float> { pointer(as: Float.self) }
-}

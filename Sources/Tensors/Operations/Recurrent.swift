@@ -150,7 +150,6 @@ private struct SequenceShape {
 }
 
 extension Tensor {
-  fileprivate var floats32: UnsafeMutablePointer<Float> { pointer(as: Float.self) }
   /// [batch, time, width] as contiguous [time, batch, width], and back as a view.
   fileprivate var timeFirst: Tensor { transposed(1, 0, 2).packed }
   fileprivate var batchFirst: Tensor { transposed(1, 0, 2) }

@@ -82,8 +82,6 @@ extension Tensor {
       ? concatenated([filling, sliced(axis: axis, to: shape[axis] - 1)], axis: axis)
       : concatenated([sliced(axis: axis, from: 1), filling], axis: axis)
   }
-
-  fileprivate var floats32: UnsafeMutablePointer<Float> { pointer(as: Float.self) }
 }
 
 /// h_t = a_t h_(t-1) + b_t along the time axis, beginning with h_(-1) = `initial`: the scan behind

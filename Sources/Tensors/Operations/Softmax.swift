@@ -7,7 +7,6 @@ extension Tensor {
     let columns = shape.last ?? 1
     return (columns == 0 ? 0 : size / columns, columns)
   }
-  fileprivate var floats32: UnsafeMutablePointer<Float> { pointer(as: Float.self) }
 }
 
 /// Moves `axis` to the end, applies `body` and moves it back.
