@@ -1,5 +1,7 @@
 """RESULTS.md from the figures of a run."""
 
+import statistics
+
 from curves import section
 from needs import NEEDS
 
@@ -31,7 +33,9 @@ def table(results):
         ours, theirs = (1e3 * small[f"{side}_ms"] / SMALL_OPERATIONS for side in ("callosum", "peer"))
         lines += ["", f"One operation of `small_ops` on 64 numbers, recorded, and its derivative: "
                   f"{ours:.2f} µs, PyTorch {theirs:.2f} µs ({small['peer_mode']})."]
-    return lines + ["", f"Geometric mean of the ratios: **{results['geometric_mean']:.2f}**"]
+    middle = statistics.median(one["ratio"] for one in results["workloads"])
+    return lines + ["", f"Geometric mean of the ratios: **{results['geometric_mean']:.2f}**, "
+                    f"median {middle:.2f}"]
 
 
 def report(results):
