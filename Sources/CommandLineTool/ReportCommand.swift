@@ -5,7 +5,8 @@ import CallosumLab
 /// One page, or one list of claims, from everything in the store.
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "report", abstract: "Make one page of all claims and comparisons in the store.",
+    commandName: "report",
+    abstract: "Make one page of all claims, comparisons and trained networks in the store.",
     discussion: "Nothing is trained again: the page rests on what the store holds.")
 
   @Option(help: "Where to write the page.") var output = "report.html"

@@ -62,6 +62,7 @@ struct Train: ParsableCommand {
     learner.clipNorm = settings.clipNorm
 
     let run = try keptRun(file.plan, settings, task)
+    try run.attach(wiring: brain.picture())
     let bar = ProgressBar(
       label: file.plan.name ?? stem, total: steps * batch, unit: "examples",
       style: .standardError(quiet: quiet))

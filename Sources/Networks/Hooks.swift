@@ -71,7 +71,12 @@ extension Module {
     guard let hooks = Hooks.current else { return result }
     hooks.finished.insert(ObjectIdentifier(self))
     guard let tensor = result as? Tensor else { return result }
-    return hooks.apply(Hooks.Place(module: ObjectIdentifier(self), signal: nil), tensor) as? Result ?? result
+    return hookedOutput(tensor) as? Result ?? result
+  }
+
+  /// What hooks make of the tensor that a call of this module yields, alone or beside a state.
+  func hookedOutput(_ output: Tensor) -> Tensor {
+    Hooks.current?.apply(Hooks.Place(module: ObjectIdentifier(self), signal: nil), output) ?? output
   }
 }
 

@@ -43,7 +43,10 @@ public protocol StatefulLayer: Module {
 
 extension StatefulLayer {
   public func callAsFunction(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
-    running { forward(x, state) }
+    running {
+      let (output, next) = forward(signal("input", x), state)
+      return (hookedOutput(output), next)
+    }
   }
 }
 

@@ -134,7 +134,7 @@ import Testing
   }
 }
 
-private final class TagChecker: NSObject, XMLParserDelegate {
+final class TagChecker: NSObject, XMLParserDelegate {
   var elements: Set<String> = []
   var attributes: Set<String> = []
 

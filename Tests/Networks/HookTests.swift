@@ -41,6 +41,28 @@ import Testing
     #expect(network(x).floats != zeroed.floats)
   }
 
+  @Test func aLayerWithAStatePublishesInputAndOutput() {
+    final class Reader: Module {
+      let memory: GRU
+      let head: Linear
+      init() {
+        var random = RandomGenerator(seed: 9)
+        (memory, head) = (GRU(3, 4, using: &random), Linear(4, 2, using: &random))
+      }
+      func callAsFunction(_ x: Tensor) -> Tensor {
+        running { head(memory(x, memory.initialState(batch: x.dim(0))).output) }
+      }
+    }
+    let reader = Reader(), sequence = x.reshaped(2, 2, 3)
+    let (y, seen) = reader.reading(["memory.input", "memory"]) { reader(sequence) }
+    let states = reader.memory(sequence, reader.memory.initialState(batch: 2)).output
+    #expect(seen["memory.input"]?.map(\.floats) == [sequence.floats])
+    #expect(seen["memory"]?.map(\.floats) == [states.floats])
+    #expect(y.floats == reader(sequence).floats)
+    let changed = reader.withHooks(["memory": { $0 * 2 }]) { reader(sequence) }
+    #expect(changed.floats == reader.head(states * 2).floats)
+  }
+
   @Test func scopesCompose() {
     // Outer hooks come first: (a + 1) · 2.
     let composed = network.withHooks(["layers.1": { $0 + 1 }]) {

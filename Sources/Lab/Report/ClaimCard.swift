@@ -4,8 +4,7 @@ import CallosumContracts
 struct ClaimCard {
   let report: ClaimReport
   let picture: Picture?
-  /// Points of its runs by metric and arm, a line for each seed.
-  let curves: [String: [String: [[Plot.Position]]]]
+  let curves: RunCurves
 
   var html: HTML {
     let verdict = report.judgement.verdict
@@ -41,36 +40,25 @@ struct ClaimCard {
 
   /// A row for each metric, a column for each arm.
   private var arms: HTML {
-    func row(_ title: String, _ cells: [String]) -> HTML {
-      let values = zip(report.arms, cells).map { arm, cell in
-        "<td data-label=\"\(arm.name)\">\(Format.unbroken(cell))</td>" as HTML
-      }
-      return "<tr><th scope=\"row\">\(title)</th>\(values)</tr>"
+    let columns = report.arms.enumerated().map { index, arm in
+      DataTable.Column(
+        title: arm.name,
+        head: "\(Figures.key(index))\(arm.name)<br/><span class=\"soft\">\(arm.role.rawValue)</span>")
     }
-    let heads = report.arms.enumerated().map { index, arm -> HTML in
-      "<th scope=\"col\">\(Figures.key(index))\(arm.name)<br/><span class=\"soft\">\(arm.role.rawValue)</span></th>"
+    func row(_ title: String, _ cell: (ClaimReport.Arm) -> String?) -> DataTable.Row {
+      DataTable.Row(title: "\(title)", cells: report.arms.map { DataTable.Cell(cell($0)) })
     }
     let measured = report.metrics.map { metric in
-      row(
-        metric.unit.isEmpty ? metric.name : "\(metric.name), \(metric.unit)",
-        report.arms.map { $0.estimate(metric.name).map(Format.estimate) ?? "–" })
+      row(metric.unit.isEmpty ? metric.name : "\(metric.name), \(metric.unit)") {
+        $0.estimate(metric.name).map(Format.estimate)
+      }
     }
     let sizes = [
-      row("parameters", report.arms.map { $0.parameters.map(Format.count) ?? "–" }),
-      row(
-        "multiply-accumulates",
-        report.arms.map { $0.multiplyAccumulates.map { Format.compact(Double($0)) } ?? "–" }),
+      row("parameters") { $0.parameters.map(Format.count) },
+      row("multiply-accumulates") { $0.multiplyAccumulates.map { Format.compact(Double($0)) } },
     ]
-    return """
-      <div class="wide">
-      <table class="arms">
-      <thead><tr><th scope="col">Measured</th>\(heads)</tr></thead>
-      <tbody>
-      \(measured + sizes)
-      </tbody>
-      </table>
-      </div>
-      """
+    let table = DataTable(subject: "Measured", columns: columns, rows: measured + sizes, style: "arms")
+    return "<div class=\"wide\">\(table.html)</div>"
   }
 
   private var conditions: HTML {
@@ -85,20 +73,6 @@ struct ClaimCard {
   }
 
   private var figures: [HTML] {
-    let drawn = curves.keys.sorted().prefix(2).compactMap { metric -> HTML? in
-      let marks = report.arms.enumerated().flatMap { index, arm in
-        (curves[metric]?[arm.id] ?? []).map { Plot.Mark.line($0, arm: index) }
-      }
-      let all = (curves[metric] ?? [:]).values.joined().joined()
-      let values = all.map(\.y).filter(\.isFinite), steps = all.map(\.x)
-      guard let low = values.min(), let high = values.max(), let last = steps.max(), all.count > 1 else {
-        return nil
-      }
-      let plot = Plot(
-        x: Axis("step", over: 0...max(last, 1), floor: 0), y: Axis(metric, over: low...high),
-        summary: "\(metric) of each run while it went on.", marks: marks)
-      return "<figure><figcaption>\(metric)<span>A line for each run.</span></figcaption>\(plot.svg)</figure>"
-    }
-    return drawn + (picture.map { PictureDrawing($0).figures } ?? [])
+    curves.figures(2) + (picture.map { PictureDrawing($0).figures } ?? [])
   }
 }

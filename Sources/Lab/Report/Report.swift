@@ -37,7 +37,10 @@ public struct Report {
       \(intervals)
       </div>
       <h2>Results</h2>
-      \(table)
+      \(ComparisonTable(result: result).html)
+      <p class="soft">Accuracy: mean and 95 % interval (Student) over seeds. Against the best: difference \
+      in percentage points, paired by seed. Seconds: training time of one seed, mean; images/s: median. \
+      MACs: multiply-accumulates of one forward pass.</p>
       \(figures)
       <h2>What this does not show</h2>
       \(limits.map { "<p>\($0)</p>" as HTML })
@@ -112,42 +115,6 @@ public struct Report {
       <figcaption>Test accuracy<span>\(Format.unbroken(caption))</span></figcaption>
       \(plot.svg)
       </figure>
-      """
-  }
-
-  private var table: HTML {
-    let best = arms.filter { $0.accuracy != nil }
-      .max { ($0.accuracy?.mean ?? 0) < ($1.accuracy?.mean ?? 0) }
-    let headings = [
-      "Test accuracy", "Against the best", "Parameters", "MACs per image", "Images/s",
-      "Seconds",
-    ]
-    let rows = arms.enumerated().map { index, arm -> HTML in
-      let behind = best.flatMap { best in
-        best.name == arm.name ? "best" : arm.lead(over: best).map(Format.difference)
-      }
-      let cells = [
-        arm.accuracy.map { Format.percent($0, of: result.budget.seeds.count) } ?? "–",
-        behind ?? "–",
-        Format.count(arm.parameters),
-        Format.compact(Double(arm.multiplyAccumulatesPerImage)),
-        arm.imagesPerSecond.map(Format.rate) ?? "–",
-        arm.seconds.map(Format.significant) ?? "–",
-      ]
-      let columns = zip(headings, cells).map { "<td data-label=\"\($0)\">\($1)</td>" as HTML }
-      return "<tr><th scope=\"row\">\(Figures.key(index))\(arm.name)</th>\(columns)</tr>"
-    }
-    return """
-      <table>
-      <thead><tr><th scope="col">Arm</th>\
-      \(headings.map { "<th scope=\"col\">\($0)</th>" as HTML })</tr></thead>
-      <tbody>
-      \(rows)
-      </tbody>
-      </table>
-      <p class="soft">Accuracy: mean and 95 % interval (Student) over seeds. Against the best: difference \
-      in percentage points, paired by seed. Seconds: training time of one seed, mean; images/s: median. \
-      MACs: multiply-accumulates of one forward pass.</p>
       """
   }
 

@@ -2,39 +2,33 @@ import CallosumContracts
 import CallosumTensors
 import Foundation
 
-/// Everything in a store as one page that needs nothing else: claims as cards, comparisons, the machine.
+/// Everything in a store as one page that needs nothing else: claims as cards, comparisons, trained networks,
+/// the machine.
 package struct StoreReport {
   private let claims: [ClaimCard]
   private let comparisons: [(id: Int64, result: Comparison)]
+  private let trainings: [TrainingCard]
   private let machine: Machine
 
   package init(_ store: RunStore) throws {
     claims = try store.claimReports().map { report, picture, run in
-      ClaimCard(
-        report: report, picture: picture, curves: try run.map { try Self.curves(of: $0, store) } ?? [:])
+      let parts = try run.map { try store.runs(RunFilter(.partOf($0))) } ?? []
+      let arms = parts.compactMap { part in
+        report.arms.firstIndex { $0.id == part.arm }.map { (run: part.id, arm: $0) }
+      }
+      return ClaimCard(report: report, picture: picture, curves: try RunCurves(arms, in: store))
     }
     comparisons = try store.runs(RunFilter(.top, kind: .comparison))
       .sorted { $0.started > $1.started }.prefix(20)
       .map { ($0.id, try Comparison(run: $0.id, in: store)) }
+    trainings = try TrainingCard.all(in: store)
     machine = .thisOne
   }
 
   /// Writes the page to `path`, whole or not at all.
-  package func write(to path: String) throws { try AtomicFile.write(page.text, to: path) }
+  package func write(to path: String) throws { try AtomicFile.write(text, to: path) }
 
-  private static func curves(
-    of run: Int64, _ store: RunStore
-  ) throws -> [String: [String: [[Plot.Position]]]] {
-    var curves: [String: [String: [[Plot.Position]]]] = [:]
-    for part in try store.runs(RunFilter(.partOf(run))) {
-      guard let arm = part.arm else { continue }
-      for (metric, points) in Dictionary(grouping: try store.points(of: part.id), by: \.metric) {
-        let line = points.sorted { $0.step < $1.step }.map { (x: Double($0.step), y: $0.value) }
-        curves[metric, default: [:]][arm, default: []].append(line)
-      }
-    }
-    return curves
-  }
+  package var text: String { page.text }
 
   private var page: HTML {
     .page(
@@ -45,6 +39,7 @@ package struct StoreReport {
       \(overview)
       \(claims.map(\.html))
       \(comparisonSection)
+      \(trainingSection)
       <h2>What is not known</h2>
       <p>A claim is re-checked at a small scale, with the criterion that stands in its file and was fixed
       before the first run. “Holds” says that the effect shows at this scale, not that the paper's figure was
@@ -57,7 +52,12 @@ package struct StoreReport {
   }
 
   private var headline: String {
-    guard !claims.isEmpty else { return "\(comparisons.count) comparisons, no claims yet" }
+    guard !claims.isEmpty else {
+      let networks = trainings.reduce(0) { $0 + $1.runs.count }
+      let found = [(comparisons.count, "comparison"), (networks, "training")].filter { $0.0 > 0 }
+        .map { "\($0) \($1)\($0 == 1 ? "" : "s")" }
+      return "\(found.isEmpty ? "Nothing complete" : Format.list(found)), no claims yet"
+    }
     let counts = Verdict.allCases.compactMap { verdict -> String? in
       let count = claims.count { $0.report.judgement.verdict == verdict }
       return count > 0 ? "\(count) \(verdict.rawValue)" : nil
@@ -67,22 +67,16 @@ package struct StoreReport {
 
   private var overview: HTML {
     guard !claims.isEmpty else { return "" }
-    let rows = claims.map { card -> HTML in
+    let rows = claims.map { card in
       let report = card.report, verdict = report.judgement.verdict.rawValue
-      return """
-        <tr><th scope="row"><a href="#claim-\(report.id)">\(report.id)</a></th>\
-        <td data-label="Says">\(report.sentence)</td>\
-        <td data-label="Verdict"><span class="verdict \(verdict)">\(verdict)</span></td></tr>
-        """
+      return DataTable.Row(
+        title: "<a href=\"#claim-\(report.id)\">\(report.id)</a>",
+        cells: [
+          .text(report.sentence), .html("<span class=\"verdict \(verdict)\">\(verdict)</span>"),
+        ])
     }
-    return """
-      <table class="prose">
-      <thead><tr><th scope="col">Claim</th><th scope="col">Says</th><th scope="col">Verdict</th></tr></thead>
-      <tbody>
-      \(rows)
-      </tbody>
-      </table>
-      """
+    let columns = ["Says", "Verdict"].map { DataTable.Column(title: $0) }
+    return DataTable(subject: "Claim", columns: columns, rows: rows, style: "prose").html
   }
 
   private var comparisonSection: HTML {
@@ -94,7 +88,7 @@ package struct StoreReport {
         <p class="eyebrow">Comparison, run \(Int(id))</p>
         <h3>\(Format.unbroken(finding.headline))</h3>
         <p>\(Format.unbroken(finding.detail))</p>
-        <pre>\(result.table.text)</pre>
+        \(ComparisonTable(result: result).html)
         <div class="figures">
         \(Figures(result).all)
         </div>
@@ -102,5 +96,9 @@ package struct StoreReport {
         """
     }
     return "<h2>Comparisons</h2>\(sections)"
+  }
+
+  private var trainingSection: HTML {
+    trainings.isEmpty ? "" : "<h2>Trained networks</h2>\(trainings.map(\.html))"
   }
 }

@@ -45,6 +45,8 @@ enum Style {
     .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 0 0 8px; padding: 0;
       list-style: none; font-size: 14px; line-height: 1.5; }
     .legend svg { width: 22px; height: 14px; margin-right: 6px; vertical-align: -2px; }
+    .wiring { display: block; height: auto; max-width: 100%; }
+    .figures .whole { grid-column: 1 / -1; }
     svg.plot { display: block; width: 100%; height: auto; }
     .plot text { font-size: 12.5px; fill: var(--soft); font-variant-numeric: tabular-nums; }
     .plot .name { fill: var(--ink); font-weight: 600; }
@@ -67,6 +69,7 @@ enum Style {
     .verdict { display: inline-block; padding: 0 8px; border-radius: 9px; font-size: 13px; line-height: 1.5;
       border: 1px solid currentColor; color: var(--soft); white-space: nowrap; }
     .verdict.holds { color: var(--arm2); } .verdict.contradicted { color: var(--arm1); }
+    .card > .figures { margin-top: 26px; }
     .prose td, .prose th { text-align: left; white-space: normal; }
     .arms thead th { white-space: normal; vertical-align: bottom; }
     .marker { fill: currentColor; stroke: var(--ground); stroke-width: 1.5; }
@@ -96,6 +99,7 @@ enum Style {
       h2 { margin-top: 38px; }
       .opening, .figures { grid-template-columns: minmax(0, 1fr); }
       .figures { gap: 34px; }
+      .wiring { max-width: none; }
       .plot text { font-size: 15px; }
       dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
       dd { margin-bottom: 10px; }
@@ -107,6 +111,8 @@ enum Style {
       tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(142px, 1fr));
         gap: 4px 16px; padding: 12px 0; border-bottom: 1px solid var(--rule); }
       tbody th { grid-column: 1 / -1; padding: 0 0 2px; border: 0; }
+      .none { display: none; }
+      .prose td { grid-column: 1 / -1; }
       td { display: block; padding: 0; border: 0; text-align: left; }
       td::before { content: attr(data-label); display: block; color: var(--soft);
         font-size: 13px; line-height: 1.3; }

@@ -26,7 +26,9 @@ func expectLawful(
     }
     // The objective checks that targets and mask have the shape that it wants.
     var shape = [3] + task.positions + [task.objective.width]
-    if batch.inputs.ndim == 2, task.positions == [task.input.shape[0]] { shape[1] = batch.inputs.dim(1) }
+    // Swift 6.3's optimiser frees a temporary array before its subscript is read; hence no [0] of it.
+    let input = task.input.shape
+    if batch.inputs.ndim == 2, task.positions == Array(input.prefix(1)) { shape[1] = batch.inputs.dim(1) }
     let outputs = Tensor.zeros(shape)
     #expect(task.objective.loss(outputs, batch).item.isFinite, sourceLocation: location)
   }
