@@ -101,6 +101,8 @@ public struct Arguments: Sendable {
   public func double(_ name: String) -> Double { present(value(name).number, name) }
   public func int(_ name: String) -> Int { Int(double(name)) }
   public func bool(_ name: String) -> Bool { present(value(name).bool, name) }
+  /// A truth value, or nil where the file says null or nothing.
+  public subscript(bool name: String) -> Bool? { value(name).bool }
   public func string(_ name: String) -> String { present(value(name).string, name) }
   /// A list of numbers, or nil where the file says null.
   public subscript(list name: String) -> [Int]? { value(name).list?.compactMap { $0.number.map { Int($0) } } }

@@ -29,6 +29,9 @@ extension Operation {
     transform("complexMultiply") { x, a in
       complexMultiply(x["a"], x["b"], conjugating: a.bool("conjugating"))
     },
+    transform("complexDivide") { x, _ in complexDivide(x["a"], x["b"]) },
+    transform("complexExp") { x, _ in complexExp(x["x"]) },
+    transform("complexEinsum") { x, a in complexEinsum(a.string("formula"), x["a"], x["b"]) },
     transform("complexMagnitude") { x, _ in complexMagnitude(x["x"]) },
   ]
 }

@@ -44,6 +44,8 @@ extension Operation {
     unary("logSigmoid", logSigmoid), unary("sinc", absolute: 1e-7, sinc),
     unary("leakyRelu") { leakyRelu($0) }, unary("elu") { elu($0) },
     unary("hardSigmoid", hardSigmoid), unary("mish", absolute: 3e-7, mish),
+    unary("geluApproximate", absolute: 3e-7, geluApproximate), unary("logCosh", absolute: 3e-7, logCosh),
+    unary("bitCount", bitCount),
     Operation("clip", kinks: ["on the bounds", "one value"]) { x, a in
       clip(x["x"], min: a[number: "low"], max: a[number: "high"])
     },
@@ -56,6 +58,8 @@ extension Operation {
     binary("minimum", kinks: ["ties"], minimum), binary("equal", .==),
     binary("notEqual", .!=), binary("less", .<), binary("lessEqual", .<=), binary("greater", .>),
     binary("greaterEqual", .>=), binary("logicalAnd", .&&), binary("logicalOr", .||),
+    binary("bitwiseAnd", bitwiseAnd), binary("bitwiseOr", bitwiseOr), binary("bitwiseXor", bitwiseXor),
+    binary("leftShift", leftShift), binary("rightShift", rightShift),
     Operation("where") { x, _ in which(x["condition"], x["a"], x["b"]) },
   ]
 
@@ -129,6 +133,12 @@ extension Operation {
         queries: x["q"], keys: x["k"], values: x["v"], scale: a[number: "scale"],
         mask: x[optional: "mask"], causal: a.bool("causal"))
     },
+    Operation("attentionBias") { x, a in
+      scaledDotProductAttention(
+        queries: x["q"], keys: x["k"], values: x["v"], mask: x[optional: "mask"], bias: x["bias"],
+        causal: a.bool("causal"))
+    },
+    Operation("softmaxWhere") { x, a in softmax(x["x"], where: x["mask"], axis: a.int("axis")) },
   ]
 
   // MARK: Movement

@@ -27,6 +27,7 @@ extension Operation {
       "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "erf", "sigmoid", "floor",
       "ceil", "round", "relu", "gelu", "silu", "softplus", "erfc", "erfcx", "logErfc", "logGamma",
       "digamma", "besselJ0", "logSigmoid", "sinc", "leakyRelu", "elu", "hardSigmoid", "mish",
+      "geluApproximate", "logCosh", "bitCount", "complexExp",
       "singularValues", "qr", "svd", "inverse", "determinant", "logDeterminant",
       "pseudoInverse", "matrixExponential", "complexMagnitude", "hadamard",
     ].map { name -> Entry in
@@ -41,7 +42,8 @@ extension Operation {
     [
       "add", "subtract", "multiply", "divide", "remainder", "power", "atan2", "maximum", "minimum",
       "equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual", "matmul", "solve",
-      "triangularSolve", "leastSquares", "complexMultiply",
+      "triangularSolve", "leastSquares", "complexMultiply", "complexDivide", "bitwiseAnd", "bitwiseOr",
+      "bitwiseXor", "leftShift", "rightShift", "squaredDistances", "cosineSimilarities",
     ].map { name -> Entry in
       let make: @Sendable () -> Void = {
         let inputs = Inputs(["a": .zeros([2, 3]), "b": .zeros([4, 5])])
@@ -122,6 +124,18 @@ extension Operation {
       "scaledDotProductAttention", "scaledDotProductAttention",
       { _ = scaledDotProductAttention(queries: image, keys: image, values: .zeros([1, 4, 3, 2])) }
     ),
+    (
+      "attentionBias", "scaledDotProductAttention",
+      { _ = scaledDotProductAttention(queries: image, keys: image, values: image, bias: .zeros([7])) }
+    ),
+    ("softmaxWhere", "softmax", { _ = softmax(x, where: x) }),
+    ("segmentMean", "segmentMean", { _ = x.segmentMean(x, count: 2) }),
+    ("segmentMax", "segmentMax", { _ = x.segmentMax(x, count: 2) }),
+    ("segmentSoftmax", "segmentSoftmax", { _ = x.segmentSoftmax(x, count: 2) }),
+    ("gaussianFilter", "gaussianFilter", { _ = gaussianFilter(x, sigma: -1, axis: 0) }),
+    ("complexEinsum", "complexEinsum", { _ = complexEinsum("i,i->i", x, x) }),
+    ("nearestNeighbours", "nearestNeighbours", { _ = nearestNeighbours(of: x, in: x, count: 3) }),
+    ("sphericalHarmonics", "sphericalHarmonics", { _ = sphericalHarmonics(x, degree: -1) }),
     ("reshape", "reshaped", { _ = x.reshaped(4, 2) }),
     ("transpose", "transposed", { _ = x.transposed(0, 0) }),
     ("broadcast", "broadcast", { _ = x.broadcast(to: [4, 3]) }),

@@ -37,7 +37,8 @@ enum Speed: Sendable {
       negate abs sign square reciprocal sqrt rsqrt exp expm1 log log1p tan asin acos atan sinh cosh erf \
       sigmoid floor ceil round softplus logicalNot logSigmoid sinc leakyRelu elu hardSigmoid mish clip \
       divide maximum minimum equal notEqual less lessEqual greater greaterEqual logicalAnd logicalOr where \
-      complexMagnitude
+      complexMagnitude complexDivide complexExp geluApproximate logCosh bitCount bitwiseAnd bitwiseOr bitwiseXor \
+      leftShift rightShift
       """
     ),
     (
@@ -52,7 +53,8 @@ enum Speed: Sendable {
       "a view, or one copy at the rate of memory",
       "reshape transpose broadcast flip roll tril triu slidingWindows pad stack slice padMode oneHot"
     ),
-    ("the kernel of softmax or of layer normalisation, or their formula", "logSoftmax rmsNorm"),
+    ("the kernel of softmax or of layer normalisation, or their formula", "logSoftmax softmaxWhere rmsNorm"),
+    ("the products of attention without its fusion, which keeps the weights", "attentionBias"),
     ("composed of reductions and elementwise operations", "groupNorm batchNorm"),
     (
       "the primitive of conv2d, or the other way through that of convTransposed2d",
@@ -64,7 +66,13 @@ enum Speed: Sendable {
     ),
     ("a view and one copy at the rate of memory, both ways", "unfold fold pixelShuffle pixelUnshuffle"),
     ("the chunks of deltaRule without its solve; a curve against the length is drawn", "linearAttention"),
-    ("gathers and products that take and multiply answer for", "takeAlong resize einsum segmentSum"),
+    (
+      "gathers and products that take, multiply and matmul answer for",
+      """
+      takeAlong resize einsum complexEinsum segmentSum segmentMean segmentMax segmentSoftmax squaredDistances \
+      cosineSimilarities nearestNeighbours gaussianFilter sphericalHarmonics
+      """
+    ),
     (
       "linear time by radix; orders whole tensors once, not in a training step",
       "masked uniqueValues uniqueInverse uniqueCounts argSort sorted median quantile histogram"

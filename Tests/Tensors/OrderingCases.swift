@@ -17,6 +17,9 @@ extension Operation {
     Operation("uniqueInverse") { x, _ in x["x"].unique().inverse },
     Operation("uniqueCounts") { x, _ in x["x"].unique().counts },
     Operation("segmentSum") { x, a in x["x"].segmentSum(x["segments"], count: a.int("count")) },
+    Operation("segmentMean") { x, a in x["x"].segmentMean(x["segments"], count: a.int("count")) },
+    Operation("segmentMax") { x, a in x["x"].segmentMax(x["segments"], count: a.int("count")) },
+    Operation("segmentSoftmax") { x, a in x["x"].segmentSoftmax(x["segments"], count: a.int("count")) },
     Operation("masked") { x, _ in x["x"].masked(by: x["condition"]) },
     Operation("histogram") { x, a in
       x["x"].histogram(bins: a.int("bins"), low: a.double("low"), high: a.double("high"))
@@ -32,6 +35,11 @@ extension Operation {
       x["x"].padded(
         axis: a.int("axis"), before: a.int("before"), after: a.int("after"),
         mode: PaddingMode(rawValue: a.string("mode")) ?? .zeros)
+    },
+    Operation("gaussianFilter") { x, a in
+      gaussianFilter(
+        x["x"], sigma: a.double("sigma"), axis: a.int("axis"),
+        mode: PaddingMode(rawValue: a.string("mode")) ?? .zeros, reach: a.double("reach"))
     },
     Operation("resize") { x, a in
       let sizes = a[list: "sizes"] ?? []

@@ -6,15 +6,24 @@ import CallosumTestSupport
 
 extension Operation {
   static let recurrences: [Operation] = [
-    Operation("cumulativeSum") { x, a in x["x"].cumulativeSum(axis: a.int("axis")) },
+    Operation("cumulativeSum") { x, a in
+      x["x"].cumulativeSum(
+        axis: a.int("axis"), reverse: a[bool: "reverse"] ?? false, inclusive: a[bool: "inclusive"] ?? true)
+    },
     Operation(
       "cumulativeProduct", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6)
-    ) { x, a in x["x"].cumulativeProduct(axis: a.int("axis")) },
+    ) { x, a in
+      x["x"].cumulativeProduct(
+        axis: a.int("axis"), reverse: a[bool: "reverse"] ?? false, inclusive: a[bool: "inclusive"] ?? true)
+    },
     // A result of 1000 has an error of 3e-5, and so has exp of the distance from it.
     Operation(
       "cumulativeLogSumExp", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6),
       cancelling: ["far from zero": Tolerance(relative: 6e-5)]
-    ) { x, a in x["x"].cumulativeLogSumExp(axis: a.int("axis")) },
+    ) { x, a in
+      x["x"].cumulativeLogSumExp(
+        axis: a.int("axis"), reverse: a[bool: "reverse"] ?? false, inclusive: a[bool: "inclusive"] ?? true)
+    },
     Operation("cumulativeMax", kinks: ["ties", "expanded"]) { x, a in
       x["x"].cumulativeMax(axis: a.int("axis"))
     },
@@ -41,7 +50,8 @@ extension Operation {
         "reset subtract, detached", "reset subtract, attached", "reset zero, detached",
         "reset zero, attached", "reset none, detached", "reset none, attached",
         "surrogate arctangent", "surrogate triangle", "surrogate sigmoid",
-        "surrogate straightThrough", "surrogate fastSigmoid", "transposed", "sliced", "large",
+        "surrogate straightThrough", "surrogate fastSigmoid", "surrogate rectangle", "surrogate gaussian",
+        "transposed", "sliced", "large",
       ], tolerance: Tolerance(relative: 1e-5, ofLargest: 5e-6)
     ) { x, a in
       let rule = SpikingRule(
@@ -64,6 +74,8 @@ extension Operation {
     case "arctangent": .arctangent(alpha: slope)
     case "triangle": .triangle(slope: slope)
     case "sigmoid": .sigmoid(slope: slope)
+    case "rectangle": .rectangle(width: slope)
+    case "gaussian": .gaussian(deviation: slope)
     default: .straightThrough
     }
   }

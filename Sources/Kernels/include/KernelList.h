@@ -14,6 +14,9 @@ KERNEL(binary, (int operation, int type, int rank, const size_t *shape, const vo
 // y = condition ? a : b.
 KERNEL(choose, (int type, int rank, const size_t *shape, const uint8_t *condition, const ptrdiff_t *strides_condition, const void *a, const ptrdiff_t *strides_a, const void *b, const ptrdiff_t *strides_b, void *y),
        (type, rank, shape, condition, strides_condition, a, strides_a, b, strides_b, y))
+// y[i] = a[i] and, or, xor b[i], a[i] shifted by b[i] places (right: with zeros), or the number of ones
+// in a[i] (b unused).
+KERNEL(bits, (int operation, size_t n, const int32_t *a, const int32_t *b, int32_t *y), (operation, n, a, b, y))
 // y[i] = (to) x[i]; to bool is x != 0, float to int truncates.
 KERNEL(convert, (int from, int to, size_t n, const void *x, void *y), (from, to, n, x, y))
 
@@ -33,6 +36,10 @@ KERNEL(running, (int operation, int type, bool reverse, size_t outer, size_t cou
 // y_t = place of the largest of x_0 ... x_t, the last among equals; the last NaN wins.
 KERNEL(running_arg_max, (int type, size_t outer, size_t count, size_t inner, const void *x, int32_t *y),
        (type, outer, count, inner, x, y))
+// places[s, c] = row of the largest x[r, c] with segments[r] == s, the first among equals, NaN before
+// all; -1 where there is none. x is [rows, columns] (float and double), places [count, columns].
+KERNEL(segment_arg_max, (int type, size_t rows, size_t columns, const void *x, const int32_t *segments, size_t count, int32_t *places),
+       (type, rows, columns, x, segments, count, places))
 // h_t = a_t h_(t-1) + b_t (float and double), initial is [outer, inner].
 KERNEL(linear_recurrence, (int type, bool reverse, size_t outer, size_t count, size_t inner, const void *a, const void *b, const void *initial, void *h),
        (type, reverse, outer, count, inner, a, b, initial, h))

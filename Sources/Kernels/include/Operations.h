@@ -28,13 +28,19 @@ enum callosum_binary_operation {
 
 enum callosum_reduction { callosum_sum, callosum_product, callosum_largest, callosum_smallest, callosum_any, callosum_all };
 
+enum callosum_bit_operation {
+  callosum_bits_and, callosum_bits_or, callosum_bits_xor, callosum_bits_left, callosum_bits_right,
+  callosum_bits_count
+};
+
 enum callosum_scan { callosum_running_sum, callosum_running_product, callosum_running_log_sum_exp };
 
 // Derivatives that stand in for that of the step function, f(x) with slope s:
-// 1 / (1 + s|x|)², s/2 / (1 + (pi/2 s x)²), max(0, 1 - s|x|), s sigmoid(s x) (1 - sigmoid(s x)), 1.
+// 1 / (1 + s|x|)², s/2 / (1 + (pi/2 s x)²), max(0, 1 - s|x|), s sigmoid(s x) (1 - sigmoid(s x)),
+// s where |s x| < 1/2 else 0, s exp(-(s x)²/2) / sqrt(2 pi), 1.
 enum callosum_surrogate {
   callosum_fast_sigmoid, callosum_arctangent, callosum_triangle, callosum_logistic,
-  callosum_straight_through
+  callosum_rectangle, callosum_gaussian, callosum_straight_through
 };
 
 // What a spike does to the potential: takes the threshold off, sets it to 0, nothing.

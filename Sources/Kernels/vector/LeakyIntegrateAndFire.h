@@ -34,6 +34,11 @@ INLINE vf surrogate_derivative(vf x, const callosum_spiking *s) {
       vf e = exp_(-abs_(x * slope)), whole = 1 / (1 + e);
       return slope * e * whole * whole;
     }
+    case callosum_rectangle: return select_(abs_(x) * slope < 0.5f, splat(slope), splat(0));
+    case callosum_gaussian: {
+      vf bent = x * slope;
+      return 0.398942280f * slope * exp_(-0.5f * bent * bent);
+    }
     default: return splat(1);
   }
 }

@@ -234,6 +234,46 @@ static void running_arg_max(int type, size_t outer, size_t count, size_t inner, 
   scan_parallel(&job.axes, running_arg_max_range, &job);
 }
 
+// MARK: Place of each segment's maximum
+
+struct segment_job {
+  int type;
+  size_t rows, columns;
+  const void *x;
+  const int32_t *segments;
+  int32_t *places;
+};
+
+// Columns begin..<end; rows of a segment lie anywhere, so threads share out the columns.
+#define SEGMENT_MAX(name, T)                                                               \
+  static void name(const struct segment_job *job, size_t begin, size_t end) {              \
+    const T *x = job->x;                                                                   \
+    for (size_t row = 0; row < job->rows; row++) {                                         \
+      int32_t *places = job->places + (size_t)job->segments[row] * job->columns;           \
+      for (size_t c = begin; c < end; c++) {                                               \
+        T v = x[row * job->columns + c];                                                   \
+        T best = places[c] < 0 ? v : x[(size_t)places[c] * job->columns + c];              \
+        if (places[c] < 0 || v > best || (v != v && best == best)) places[c] = (int32_t)row; \
+      }                                                                                    \
+    }                                                                                      \
+  }
+SEGMENT_MAX(segment_max_float, float)
+SEGMENT_MAX(segment_max_double, double)
+#undef SEGMENT_MAX
+
+static void segment_max_range(void *context, size_t begin, size_t end) {
+  const struct segment_job *job = context;
+  if (job->type == callosum_float) segment_max_float(job, begin, end);
+  else segment_max_double(job, begin, end);
+}
+
+static void segment_arg_max(int type, size_t rows, size_t columns, const void *x,
+                            const int32_t *segments, size_t count, int32_t *places) {
+  for (size_t i = 0; i < count * columns; i++) places[i] = -1;
+  struct segment_job job = {type, rows, columns, x, segments, places};
+  callosum_parallel(columns, 1 + 20000 / (rows + 1), segment_max_range, &job);
+}
+
 // MARK: Linear recurrence
 
 struct recurrence_job {

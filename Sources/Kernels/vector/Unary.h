@@ -172,6 +172,23 @@ INLINE int32_t int_from(double x) {
   return x >= 2147483647.0 ? INT32_MAX : x <= -2147483648.0 ? INT32_MIN : x == x ? (int32_t)x : 0;
 }
 
+static void bits(int operation, size_t n, const int32_t *a, const int32_t *b, int32_t *y) {
+#define EACH(expression) \
+  for (size_t i = 0; i < n; i++) y[i] = (int32_t)(expression); \
+  break;
+#define SHIFT(expression) EACH((uint32_t)b[i] < 32 ? (expression) : 0)
+  switch (operation) {
+    case callosum_bits_and: EACH(a[i] & b[i])
+    case callosum_bits_or: EACH(a[i] | b[i])
+    case callosum_bits_xor: EACH(a[i] ^ b[i])
+    case callosum_bits_left: SHIFT((uint32_t)a[i] << b[i])
+    case callosum_bits_right: SHIFT((uint32_t)a[i] >> b[i])
+    default: EACH(__builtin_popcount((uint32_t)a[i]))
+  }
+#undef SHIFT
+#undef EACH
+}
+
 static void convert(int from, int to, size_t n, const void *x, void *y) {
 #define CONVERT(S, T, expression)                     \
   {                                                   \

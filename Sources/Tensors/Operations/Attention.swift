@@ -10,11 +10,13 @@ import CallosumKernels
 ///   - scale: 1 / sqrt(width) if nil.
 ///   - mask: added to the scores (floating-point) or telling which keys are seen (bool); broadcasts
 ///     to [batch, heads, queries, keys]. Not differentiated.
+///   - bias: added to the scores too, and differentiated; broadcasts like the mask. With it the weights
+///     are kept for the derivative, [batch, heads, queries, keys].
 ///   - causal: a query sees the keys up to its own place, counted from the last of both.
 /// - Returns: [batch, heads, queries, value width]; zeros for a query that sees no key.
 public func scaledDotProductAttention(
   queries q: Tensor, keys k: Tensor, values v: Tensor, scale: Double? = nil, mask: Tensor? = nil,
-  causal: Bool = false
+  bias: Tensor? = nil, causal: Bool = false
 ) -> Tensor {
   require(
     q.ndim == 4 && k.ndim == 4 && v.ndim == 4 && q.dim(0) == k.dim(0) && q.dim(0) == v.dim(0)
@@ -24,10 +26,14 @@ public func scaledDotProductAttention(
   let scale = scale ?? 1 / Double(max(q.dim(3), 1)).squareRoot()
   let scores = [q.dim(0), q.dim(1), q.dim(2), k.dim(2)]
   let added = addedMask(mask, scores, q, "scaledDotProductAttention")
+  if let bias {
+    return matmul(
+      seenWeights(q, k, scale, added, addedBias(bias, scores, q, "scaledDotProductAttention"), causal), v)
+  }
   return fused(
     "scaledDotProductAttention", [q, k, v],
     reference: { inputs in
-      matmul(seenWeights(inputs[0], inputs[1], scale, added, causal), inputs[2])
+      matmul(seenWeights(inputs[0], inputs[1], scale, added, nil, causal), inputs[2])
     },
     fast: { inputs in
       let (q, k, v) = (inputs[0].rowsTogether, inputs[1].rowsTogether, inputs[2].rowsTogether)
@@ -58,7 +64,8 @@ public func scaledDotProductAttention(
 /// softmax(scale q kᵀ + mask) over the keys, [batch, heads, queries, keys]; zeros for a query that sees
 /// no key. Parameters as there; its result is the product of these weights and the values.
 public func attentionWeights(
-  queries q: Tensor, keys k: Tensor, scale: Double? = nil, mask: Tensor? = nil, causal: Bool = false
+  queries q: Tensor, keys k: Tensor, scale: Double? = nil, mask: Tensor? = nil, bias: Tensor? = nil,
+  causal: Bool = false
 ) -> Tensor {
   require(
     q.ndim == 4 && k.ndim == 4 && q.dim(0) == k.dim(0) && q.dim(1) == k.dim(1) && q.dim(3) == k.dim(3),
@@ -67,7 +74,8 @@ public func attentionWeights(
   let scores = [q.dim(0), q.dim(1), q.dim(2), k.dim(2)]
   return seenWeights(
     q, k, scale ?? 1 / Double(max(q.dim(3), 1)).squareRoot(),
-    addedMask(mask, scores, q, "attentionWeights"), causal)
+    addedMask(mask, scores, q, "attentionWeights"),
+    bias.map { addedBias($0, scores, q, "attentionWeights") }, causal)
 }
 
 /// A mask as something to add to the scores.
@@ -82,8 +90,15 @@ private func addedMask(_ mask: Tensor?, _ scores: [Int], _ q: Tensor, _ name: St
   return mask.dtype == .bool ? which(mask, q.constant(0), q.constant(-.infinity)) : mask
 }
 
+private func addedBias(_ bias: Tensor, _ scores: [Int], _ q: Tensor, _ name: StaticString) -> Tensor {
+  require(
+    bias.dtype == q.dtype && broadcastShape(bias.shape, scores, name) == scores, name,
+    "bias \(bias.dtype) \(bias.shape) is not \(q.dtype) or does not stretch to scores \(scores)")
+  return bias
+}
+
 private func seenWeights(
-  _ q: Tensor, _ k: Tensor, _ scale: Double, _ added: Tensor?, _ causal: Bool
+  _ q: Tensor, _ k: Tensor, _ scale: Double, _ added: Tensor?, _ bias: Tensor?, _ causal: Bool
 ) -> Tensor {
   var hidden = Tensor.zeros([q.dim(2), k.dim(2)], dtype: q.dtype)
   if causal {
@@ -91,13 +106,8 @@ private func seenWeights(
     hidden = which(seen .> 0, q.constant(0), q.constant(-.infinity))
   }
   if let added { hidden = hidden + added }
-  let s = matmul(q, k.swappedAxes(2, 3)) * scale + hidden
-  if k.dim(2) == 0 { return s }
-  // Rows without any key: 0 before softmax and after it, so that neither values nor gradients
-  // meet 0 / 0.
-  let zero = s.constant(0)
-  let blind = (s .== -.infinity).all(axes: [3], keepDims: true)
-  return which(blind, zero, softmax(which(blind, zero, s)))
+  if let bias { hidden = hidden + bias }
+  return softmaxOfSeen(matmul(q, k.swappedAxes(2, 3)) * scale + hidden, axis: 3)
 }
 
 /// What the kernel needs to know, with the tensors that its pointers point into.

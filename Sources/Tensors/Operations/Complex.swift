@@ -72,6 +72,35 @@ public func complexMultiply(_ a: Tensor, _ b: Tensor, conjugating: Bool = false)
   }
 }
 
+/// The quotients of complex numbers [..., 2]; shapes broadcast.
+public func complexDivide(_ a: Tensor, _ b: Tensor) -> Tensor {
+  requireComplex(a, "complexDivide")
+  requireComplex(b, "complexDivide")
+  // By the larger part first, whose square could over- or underflow.
+  let scale = stopGradient(abs(b)).max(axis: -1, keepDims: true)
+  let divisor = b / scale
+  return complexMultiply(divisor, a / scale, conjugating: true)
+    / square(divisor).sum(axis: -1, keepDims: true)
+}
+
+/// exp of complex numbers [..., 2].
+public func complexExp(_ z: Tensor) -> Tensor {
+  requireComplex(z, "complexExp")
+  let angle = imaginaryPart(z), size = exp(realPart(z))
+  return complex(real: size * cos(angle), imaginary: size * sin(angle))
+}
+
+/// Sums of products of complex numbers by `formula` (as in ``einsum(_:_:)``, without the pair's axis), each
+/// operand [..., 2].
+public func complexEinsum(_ formula: String, _ a: Tensor, _ b: Tensor) -> Tensor {
+  requireComplex(a, "complexEinsum")
+  requireComplex(b, "complexEinsum")
+  let (ar, ai, br, bi) = (realPart(a), imaginaryPart(a), realPart(b), imaginaryPart(b))
+  return complex(
+    real: einsum(formula, [ar, br]) - einsum(formula, [ai, bi]),
+    imaginary: einsum(formula, [ar, bi]) + einsum(formula, [ai, br]))
+}
+
 func requireComplex(_ z: Tensor, _ name: StaticString) {
   require(
     z.dtype.isFloatingPoint && z.ndim > 0 && z.dim(-1) == 2, name,

@@ -23,7 +23,8 @@ public func gridSample(
     "gridSample",
     "x \(x.dtype) \(x.shape) needs coordinates [\(x.dim(0)), ..., \(max(axes, 0))], got "
       + "\(coordinates.dtype) \(coordinates.shape)")
-  require(mode != .circular, "gridSample", "circular borders are not defined here")
+  require(
+    mode != .circular && mode != .symmetric, "gridSample", "\(mode.rawValue) borders are not defined here")
   let places = Array(coordinates.shape[1..<(coordinates.ndim - 1)])
   let grid = Grid(
     batch: x.dim(0), sizes: Array(x.shape[1...axes]), channels: x.dim(-1), places: places.elementCount,
@@ -133,7 +134,7 @@ private struct Grid {
   /// The position that stands for `at`, which may lie beyond the border.
   private func bordered(_ at: Tensor, _ last: Double) -> Tensor {
     switch mode {
-    case .zeros, .circular: at
+    case .zeros, .circular, .symmetric: at
     case .replicate: held(at, 0, last)
     case .reflect:
       held(alignCorners ? reflected(at, 0, last) : reflected(at, -0.5, last + 0.5), 0, last)

@@ -87,7 +87,7 @@ extension Tensor {
     )
   }
 
-  private func checkedIndices(_ indices: Tensor, below count: Int, _ name: StaticString) -> Tensor {
+  func checkedIndices(_ indices: Tensor, below count: Int, _ name: StaticString) -> Tensor {
     require(indices.dtype == .int32, name, "indices must be int32, got \(indices.dtype)")
     let packed = indices.packed
     if packed.size > 0 {

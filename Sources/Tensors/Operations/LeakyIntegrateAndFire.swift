@@ -13,6 +13,10 @@ public enum Surrogate: Hashable, Codable, Sendable {
   case triangle(slope: Double = 1)
   /// The derivative of sigmoid(slope x).
   case sigmoid(slope: Double = 25)
+  /// 1 / width where |x| < width / 2
+  case rectangle(width: Double = 1)
+  /// The density of a normal distribution with this deviation.
+  case gaussian(deviation: Double = 0.5)
   /// 1
   case straightThrough
 
@@ -25,6 +29,9 @@ public enum Surrogate: Hashable, Codable, Sendable {
     case .sigmoid(let slope):
       let s = CallosumTensors.sigmoid(x * slope)
       return s * (1 - s) * slope
+    case .rectangle(let width): return (abs(x) .< width / 2).asType(x.dtype) * (1 / width)
+    case .gaussian(let deviation):
+      return exp(square(x * (1 / deviation)) * -0.5) * (0.3989422804014327 / deviation)
     case .straightThrough: return .ones(like: x)
     }
   }
@@ -35,6 +42,8 @@ public enum Surrogate: Hashable, Codable, Sendable {
     case .arctangent(let alpha): (callosum_arctangent, alpha)
     case .triangle(let slope): (callosum_triangle, slope)
     case .sigmoid(let slope): (callosum_logistic, slope)
+    case .rectangle(let width): (callosum_rectangle, 1 / width)
+    case .gaussian(let deviation): (callosum_gaussian, 1 / deviation)
     case .straightThrough: (callosum_straight_through, 1)
     }
   }

@@ -8,10 +8,28 @@ public enum PaddingMode: String, Codable, Sendable {
   case zeros
   /// The mirror image, the border element itself not repeated.
   case reflect
+  /// The mirror image, the border element itself repeated.
+  case symmetric
   /// The other side.
   case circular
   /// The border element.
   case replicate
+}
+
+extension PaddingMode {
+  /// Which of `count` elements stands at a place that may lie beyond the borders, however far: images are
+  /// mirrored or repeated again and again. Zeros have none; there it is the border.
+  func element(at place: Int, of count: Int) -> Int {
+    func modulo(_ period: Int) -> Int { (place % period + period) % period }
+    switch self {
+    case .reflect:
+      let period = max(2 * (count - 1), 1)
+      return min(modulo(period), period - modulo(period))
+    case .symmetric: return min(modulo(2 * count), 2 * count - 1 - modulo(2 * count))
+    case .circular: return modulo(count)
+    case .replicate, .zeros: return min(max(place, 0), count - 1)
+    }
+  }
 }
 
 extension Tensor {
@@ -25,18 +43,12 @@ extension Tensor {
       widths[axis] = (before, after)
       return padded(widths)
     }
-    let reach = mode == .reflect ? count - 1 : mode == .circular ? count : Int.max
+    let reach = mode == .reflect ? count - 1 : mode == .replicate ? Int.max : count
     require(
       before >= 0 && after >= 0 && before <= reach && after <= reach && count > 0, "padded",
       "\(mode.rawValue) padding by \(before) and \(after) needs more than the \(count) elements of axis \(axis)"
     )
-    let places = (-before..<count + after).map { place -> Int32 in
-      switch mode {
-      case .reflect: Int32(place < 0 ? -place : place >= count ? 2 * (count - 1) - place : place)
-      case .circular: Int32((place + count) % count)
-      case .replicate, .zeros: Int32(Swift.min(Swift.max(place, 0), count - 1))
-      }
-    }
+    let places = (-before..<count + after).map { Int32(mode.element(at: $0, of: count)) }
     return take(Tensor(places), axis: axis)
   }
 

@@ -19,42 +19,49 @@ extension Tensor {
     return y
   }
 
-  /// The sum of each element and all before it along `axis`, or all after it with `reverse`.
-  public func cumulativeSum(axis: Int, reverse: Bool = false) -> Tensor {
+  /// The sum of each element and all before it along `axis`, or all after it with `reverse`; without
+  /// `inclusive` the element itself is left out.
+  public func cumulativeSum(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> Tensor {
     let axis = resolved(axis, rank: ndim, "cumulativeSum")
+    if !inclusive { return cumulativeSum(axis: axis, reverse: reverse).exclusive(axis, reverse, 0) }
     let source = dtype == .bool ? asType(.int32) : self
     return source.running(callosum_running_sum, axis, reverse: reverse)
       .recorded("cumulativeSum", from: self) { $0.cumulativeSum(axis: axis, reverse: !reverse) }
   }
 
-  /// The product of each element and all before it along `axis`. Its derivative is right also where
-  /// elements are 0.
-  public func cumulativeProduct(axis: Int) -> Tensor {
+  /// The product of each element and all before it along `axis`, or all after it with `reverse`; without
+  /// `inclusive` the element itself is left out. Its derivative is right also where elements are 0.
+  public func cumulativeProduct(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> Tensor {
     let axis = resolved(axis, rank: ndim, "cumulativeProduct")
     require(dtype != .bool, "cumulativeProduct", "needs numbers, got \(dtype)")
-    let x = self
-    return running(callosum_running_product, axis).recorded(
+    if !inclusive { return cumulativeProduct(axis: axis, reverse: reverse).exclusive(axis, reverse, 1) }
+    let x = self, step = reverse ? -1 : 1
+    return running(callosum_running_product, axis, reverse: reverse).recorded(
       "cumulativeProduct", from: self,
       byResult: { g, y in
         // With r_t = g_t + x_(t+1) r_(t+1), the gradient is the product before t times r_t.
-        let later = linearRecurrence(x.shifted(axis, by: -1), g, axis: axis, reverse: true)
-        return y.shifted(axis, by: 1, filledWith: 1) * later
+        let later = linearRecurrence(x.shifted(axis, by: -step), g, axis: axis, reverse: !reverse)
+        return y.shifted(axis, by: step, filledWith: 1) * later
       })
   }
 
-  /// log(exp(x_0) + ... + exp(x_t)) along `axis`, without overflow.
-  public func cumulativeLogSumExp(axis: Int) -> Tensor {
+  /// log(exp(x_0) + ... + exp(x_t)) along `axis`, without overflow, or from the last element back with
+  /// `reverse`; without `inclusive` the element itself is left out, and what is empty is -infinity.
+  public func cumulativeLogSumExp(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> Tensor {
     let axis = resolved(axis, rank: ndim, "cumulativeLogSumExp")
     require(dtype.isFloatingPoint, "cumulativeLogSumExp", "needs float32 or float64, got \(dtype)")
+    if !inclusive {
+      return cumulativeLogSumExp(axis: axis, reverse: reverse).exclusive(axis, reverse, -.infinity)
+    }
     let x = self
-    return running(callosum_running_log_sum_exp, axis).recorded(
+    return running(callosum_running_log_sum_exp, axis, reverse: reverse).recorded(
       "cumulativeLogSumExp", from: self,
       byResult: { g, y in
         // y_t = log(exp(y_(t-1)) + exp(x_t)) has the derivatives exp(y_(t-1) - y_t) and
         // exp(x_t - y_t), none above 1. Where y is -infinity nothing was summed yet: both are 0.
         let finite = which(y .== -.infinity, y.constant(0), y)
-        let keeps = exp(y - finite.shifted(axis, by: -1, filledWith: .infinity))
-        return exp(x - finite) * linearRecurrence(keeps, g, axis: axis, reverse: true)
+        let next = finite.shifted(axis, by: reverse ? 1 : -1, filledWith: .infinity)
+        return exp(x - finite) * linearRecurrence(exp(y - next), g, axis: axis, reverse: !reverse)
       })
   }
 
@@ -70,6 +77,11 @@ extension Tensor {
     callosum_running_arg_max(
       dtype.kernel, sizes[0], sizes[1], sizes[2], x.pointer, places.pointer(as: Int32.self))
     return (takeAlong(places, axis: axis), places.withoutDerivative("cumulativeMax", from: self))
+  }
+
+  /// A running result without the element itself; the first place gets what nothing comes to.
+  private func exclusive(_ axis: Int, _ reverse: Bool, _ nothing: Double) -> Tensor {
+    shifted(axis, by: reverse ? -1 : 1, filledWith: nothing)
   }
 
   /// Moved by one place along `axis` (1: later, -1: earlier), the free place filled.

@@ -60,6 +60,25 @@ public func softmax(_ x: Tensor, axis: Int = -1) -> Tensor {
     kernel: callosum_softmax, backward: callosum_softmax_backward)
 }
 
+/// exp(x) over its sum along `axis`, both over the elements alone where `mask` (bool, broadcasts to x) is
+/// true; the others are 0, and so are all where nothing is true.
+public func softmax(_ x: Tensor, where mask: Tensor, axis: Int = -1) -> Tensor {
+  x.requireReal("softmax")
+  require(
+    mask.dtype == .bool && broadcastShape(mask.shape, x.shape, "softmax") == x.shape, "softmax",
+    "the mask must be bool and stretch to \(x.shape), is \(mask.dtype) \(mask.shape)")
+  return softmaxOfSeen(which(mask, x, x.constant(-.infinity)), axis: axis)
+}
+
+/// softmax of scores, in which -infinity means unseen; 0 along `axis` where nothing is seen.
+func softmaxOfSeen(_ scores: Tensor, axis: Int) -> Tensor {
+  if scores.dim(axis) == 0 { return scores }
+  // Blind rows are 0 before softmax and after it, so that neither values nor gradients meet 0 / 0.
+  let zero = scores.constant(0)
+  let blind = (scores .== -.infinity).all(axes: [axis], keepDims: true)
+  return which(blind, zero, softmax(which(blind, zero, scores), axis: axis))
+}
+
 /// log softmax(x), without the loss of accuracy of taking the logarithm afterwards.
 public func logSoftmax(_ x: Tensor, axis: Int = -1) -> Tensor {
   rowwise(

@@ -133,13 +133,4 @@ extension Tensor {
     return Tensor(truth.indices.filter { truth[$0] }.map(Int32.init))
       .withoutDerivative("nonZero", from: self)
   }
-
-  /// Sums of the slices along axis 0 that share a segment: row i of the result adds up the rows whose
-  /// entry in `segments` (int32) is i.
-  public func segmentSum(_ segments: Tensor, count: Int) -> Tensor {
-    require(
-      segments.dtype == .int32 && ndim > 0 && segments.shape == [dim(0)], "segmentSum",
-      "needs an int32 segment for each of the rows of \(shape), got \(segments.dtype) \(segments.shape)")
-    return scatterAdded(at: segments, axis: 0, count: count)
-  }
 }

@@ -100,3 +100,18 @@ public func mish(_ x: Tensor) -> Tensor {
   x.requireReal("mish")
   return x * tanh(softplus(x))
 }
+
+/// GELU with the normal distribution approximated by a hyperbolic tangent,
+/// x / 2 (1 + tanh(sqrt(2 / π) (x + 0.044715 x³))), as in the first published networks with it.
+public func geluApproximate(_ x: Tensor) -> Tensor {
+  x.requireReal("geluApproximate")
+  let bent = x * (square(x) * 0.044715 + 1) * 0.7978845608028654
+  return x * (tanh(bent) + 1) * 0.5
+}
+
+/// log cosh(x), without overflow.
+public func logCosh(_ x: Tensor) -> Tensor {
+  x.requireReal("logCosh")
+  // log cosh x = x + log(1 + exp(-2x)) - log 2, which is even in x.
+  return x + softplus(x * -2) - 0.6931471805599453
+}

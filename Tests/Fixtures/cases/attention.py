@@ -87,3 +87,55 @@ def attention(g):
     g.case("keys shared by the batch", attend, {
         "q": g.normal(3, 2, 5, 4), "k": (g.normal(1, 2, 7, 4), 3), "v": (g.normal(1, 2, 7, 4), 3)},
         {"causal": False, "scale": None}, {"k": "expanded:0", "v": "expanded:0"})
+
+
+@operation("attentionBias")
+def attention_bias(g):
+    """The same with something added to the scores that has a derivative."""
+    def case(label, q, keys, bias, mask=None, layouts=None, causal=False):
+        batch, heads, _, width = q
+        inputs = {"q": g.normal(*q), "k": g.normal(batch, heads, keys, width),
+                  "v": g.normal(batch, heads, keys, 3), "bias": g.normal(*bias)}
+        if mask is not None:
+            inputs["mask"] = mask
+
+        def call(q, k, v, bias, mask=None):
+            scores = q @ k.transpose(-1, -2) * width ** -0.5 + bias
+            seen = torch.ones(scores.shape, dtype=torch.bool)
+            if causal:
+                seen = seen.tril(keys - q.shape[2])
+            if mask is not None:
+                seen = seen & mask
+            blind = ~seen.any(-1, keepdim=True)
+            weights = torch.softmax(scores.masked_fill(~seen & ~blind, float("-inf")), -1)
+            return weights.masked_fill(blind, 0) @ v
+
+        g.case(label, call, inputs, {"causal": causal}, layouts)
+
+    case("whole", (2, 3, 5, 4), 7, (2, 3, 5, 7))
+    case("of heads", (2, 3, 5, 4), 5, (3, 5, 5))
+    case("of keys", (2, 2, 5, 4), 7, (7,))
+    case("of all heads", (2, 2, 5, 4), 7, (2, 1, 5, 7))
+    case("causal", (1, 2, 6, 4), 9, (6, 9), causal=True)
+    case("blind rows", (1, 2, 4, 3), 5, (4, 5), mask=g.booleans(1, 2, 4, 1).expand(1, 2, 4, 5).contiguous())
+    case("sliced", (2, 2, 5, 4), 5, (2, 2, 5, 5), layouts={"bias": "sliced", "q": "sliced"})
+    case("empty batch", (0, 2, 3, 4), 5, (3, 5))
+
+
+@operation("softmaxWhere")
+def softmax_where(g):
+    for label, shape, axis, seen, layout in [
+            ("rows", (5, 7), -1, (5, 7), "contiguous"), ("columns", (5, 7), 0, (5, 7), "transposed"),
+            ("broadcast", (3, 4, 6), 2, (4, 6), "contiguous"), ("middle", (3, 4, 6), 1, (3, 4, 1), "sliced"),
+            ("vector", (9,), 0, (9,), "contiguous"), ("empty", (0, 3), 1, (0, 3), "contiguous"),
+            ("large", (33, 65), 1, (33, 65), "contiguous")]:
+        mask = g.booleans(*seen, chance=0.6)
+        if label in ("rows", "large"):
+            mask[1] = False
+
+        def call(x, mask):
+            mask = mask.expand(x.shape)
+            blind = ~mask.any(axis, keepdim=True)
+            return torch.softmax(x.masked_fill(~mask & ~blind, float("-inf")), axis).masked_fill(blind, 0)
+
+        g.case(label, call, {"x": g.normal(*shape), "mask": mask}, {"axis": axis}, {"x": layout})

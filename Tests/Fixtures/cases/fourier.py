@@ -164,3 +164,38 @@ def complex_magnitude(g):
         g.case(label, lambda z: torch.sqrt((z * z).sum(-1)), {"x": g.normal(*shape)}, layouts={"x": layout})
     g.case("large", lambda z: torch.sqrt((z * z).sum(-1)), {"x": g.normal(5, 2) * 1e30},
            gradients=False)
+
+
+def as_complex(function):
+    return lambda *x: torch.view_as_real(function(*[torch.complex(z[..., 0], z[..., 1]) for z in x]).resolve_conj())
+
+
+@operation("complexDivide")
+def complex_divide(g):
+    for label, a, b, layout in [
+            ("one", (2,), (2,), "contiguous"), ("rows", (5, 7, 2), (5, 7, 2), "contiguous"),
+            ("broadcast", (5, 1, 2), (7, 2), "contiguous"), ("sliced", (3, 5, 2), (3, 5, 2), "sliced"),
+            ("transposed", (7, 2), (7, 2), "transposed"), ("empty", (0, 2), (0, 2), "contiguous")]:
+        divisor = g.normal(*b)
+        g.case(label, as_complex(lambda a, b: a / b),
+               {"a": g.normal(*a), "b": divisor + 0.5 * divisor.sign()}, {}, {"a": layout, "b": layout})
+    g.case("far from one", as_complex(lambda a, b: a / b),
+           {"a": g.normal(5, 2) * 1e25, "b": (g.normal(5, 2).abs() + 0.5) * 1e25}, gradients=False)
+
+
+@operation("complexExp")
+def complex_exp(g):
+    for label, shape, layout in [
+            ("one", (2,), "contiguous"), ("rows", (5, 7, 2), "contiguous"), ("sliced", (3, 5, 2), "sliced"),
+            ("transposed", (7, 2), "transposed"), ("empty", (0, 2), "contiguous"), ("large", (41, 23, 2), "contiguous")]:
+        g.case(label, as_complex(torch.exp), {"x": g.normal(*shape)}, layouts={"x": layout})
+
+
+@operation("complexEinsum")
+def complex_einsum(g):
+    for label, formula, a, b in [
+            ("product", "ij,jk->ik", (3, 4, 2), (4, 5, 2)), ("modes", "bxi,xio->bxo", (2, 5, 3, 2), (5, 3, 4, 2)),
+            ("inner", "bi,bi->b", (3, 6, 2), (3, 6, 2)), ("outer", "i,j->ij", (3, 2), (4, 2)),
+            ("broadcast", "nl,nd->nld", (2, 5, 2), (2, 3, 2)), ("empty", "ij,jk->ik", (0, 4, 2), (4, 5, 2))]:
+        g.case(label, as_complex(lambda a, b: torch.einsum(formula, a, b)), {"a": g.normal(*a), "b": g.normal(*b)},
+               {"formula": formula})

@@ -66,6 +66,8 @@ SURROGATES = {
     "arctangent": lambda x, k: k / 2 / (1 + (math.pi / 2 * k * x) ** 2),
     "triangle": lambda x, k: torch.clamp(1 - k * x.abs(), min=0),
     "sigmoid": lambda x, k: k * torch.exp(-k * x) / (torch.exp(-k * x) + 1) ** 2,
+    "rectangle": lambda x, k: (x.abs() < k / 2).to(x.dtype) / k,
+    "gaussian": lambda x, k: torch.exp(-0.5 * (x / k) ** 2) / (k * math.sqrt(2 * math.pi)),
     "straightThrough": lambda x, k: torch.ones_like(x),
 }
 
@@ -132,6 +134,8 @@ def leaky_integrate_and_fire(g):
          "leak": "sliced"})
     case("empty batch", (4, 0, 3))
     case("large", (11, 3, 43), slope=3.0, leaks="each")
+    for surrogate, slope in [("rectangle", 1.3), ("gaussian", 0.6)]:
+        case(f"surrogate {surrogate}", (6, 2, 17), surrogate, slope, detach=False)
 
 
 @operation("sparseLinear")

@@ -228,3 +228,9 @@ def cumulative_sum(g):
                {"x": layout})
     g.case("expanded", lambda x: torch.cumsum(x, 0), {"x": (g.normal(1, 5), 7)}, {"axis": 0},
            {"x": "expanded:0"})
+    for label, reverse, inclusive, function in [
+            ("reverse", True, True, lambda x: x.flip(1).cumsum(1).flip(1)),
+            ("exclusive", False, False, lambda x: x.cumsum(1) - x),
+            ("reverse, exclusive", True, False, lambda x: x.flip(1).cumsum(1).flip(1) - x)]:
+        g.case(label, function, {"x": g.normal(3, 7, 5)},
+               {"axis": 1, "reverse": reverse, "inclusive": inclusive}, {"x": "sliced"})

@@ -1,5 +1,7 @@
 """Operations that read between and beyond elements, and Einstein sums. Images are channels last."""
 
+import numpy as np
+import scipy.ndimage
 import torch
 from torch.nn import functional as F
 
@@ -15,6 +17,9 @@ def pad_axis(x, axis, before, after, mode):
         front = x.new_zeros(shape)
         shape[axis] = after
         return torch.cat([front, x, x.new_zeros(shape)], axis)
+    if mode == "symmetric":
+        places = np.pad(np.arange(x.shape[axis]), (before, after), mode="symmetric")
+        return x.index_select(axis, torch.from_numpy(places))
     moved = x.movedim(axis, -1)
     flat = moved.reshape(1, -1, moved.shape[-1])
     padded = F.pad(flat, (before, after), mode=MODES[mode])
@@ -32,9 +37,34 @@ def pad_mode(g):
             ("replicate one element", (3, 1), "contiguous", 1, 2, 2, "replicate"),
             ("zeros", (3, 1, 4), "transposed", 1, 1, 2, "zeros"),
             ("large", (33, 41), "contiguous", 0, 17, 9, "reflect")]
+    rows += [("symmetric", (2, 7), "contiguous", 1, 3, 2, "symmetric"),
+             ("symmetric whole", (4, 3), "transposed", 0, 4, 4, "symmetric")]
     for label, shape, layout, axis, before, after, mode in rows:
         g.case(label, lambda x: pad_axis(x, axis, before, after, mode), {"x": g.normal(*shape)},
                {"axis": axis, "before": before, "after": after, "mode": mode}, {"x": layout})
+
+
+@operation("gaussianFilter")
+def gaussian_filter(g):
+    names = {"symmetric": "reflect", "reflect": "mirror", "circular": "wrap", "replicate": "nearest",
+             "zeros": "constant"}
+    rows = [("symmetric", (4, 11), "contiguous", 1, 1.0, "symmetric", 4.0),
+            ("columns", (13, 3), "transposed", 0, 1.7, "symmetric", 4.0),
+            ("reflect", (2, 9, 3), "sliced", 1, 1.2, "reflect", 3.0),
+            ("circular", (12,), "contiguous", 0, 2.0, "circular", 4.0),
+            ("replicate", (3, 8), "contiguous", 1, 0.8, "replicate", 4.0),
+            ("zeros", (3, 8), "contiguous", 1, 0.8, "zeros", 4.0),
+            ("wider than the row", (3, 5), "contiguous", 1, 4.0, "symmetric", 4.0),
+            ("wider, reflect", (2, 4), "contiguous", 1, 3.0, "reflect", 4.0),
+            ("too narrow to blur", (3, 5), "contiguous", 1, 0.1, "symmetric", 4.0),
+            ("large", (33, 65), "contiguous", 0, 2.5, "symmetric", 4.0)]
+    for label, shape, layout, axis, sigma, mode, reach in rows:
+        # The filter is linear along one axis: SciPy's matrix of it, from unit vectors.
+        matrix = torch.from_numpy(scipy.ndimage.gaussian_filter1d(
+            np.eye(shape[axis]), sigma, axis=0, mode=names[mode], truncate=reach))
+        g.case(label, lambda x: (matrix @ x.movedim(axis, -1).unsqueeze(-1)).squeeze(-1).movedim(-1, axis),
+               {"x": g.normal(*shape)}, {"axis": axis, "sigma": sigma, "mode": mode, "reach": reach},
+               {"x": layout})
 
 
 @operation("resize")

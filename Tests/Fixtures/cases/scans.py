@@ -15,7 +15,24 @@ SHAPES = [
     ("large rows", (9, 131), 1, "contiguous"), ("large columns", (65, 67), 0, "contiguous")]
 
 
-def scan(name, function, make, special=()):
+def directions(g, function, make, nothing):
+    """From the other end, and without the element itself; then the first is `nothing`."""
+    for reverse, inclusive in [(True, True), (False, False), (True, False)]:
+        def call(x, axis):
+            y = function(x.flip(axis) if reverse else x, axis)
+            if not inclusive:
+                first = torch.full_like(y.narrow(axis, 0, 1), nothing)
+                y = torch.cat([first, y.narrow(axis, 0, y.shape[axis] - 1)], axis)
+            return y.flip(axis) if reverse else y
+
+        for label, shape, axis, layout in SHAPES:
+            if 0 not in shape and (inclusive or nothing > -INFINITY):
+                kind = ("reverse, " if reverse else "") + ("" if inclusive else "exclusive, ")
+                g.case(kind + label, lambda x: call(x, axis), {"x": make(g, *shape)},
+                       {"axis": axis, "reverse": reverse, "inclusive": inclusive}, {"x": layout})
+
+
+def scan(name, function, make, special=(), nothing=None):
     @operation(name)
     def describe(g):
         for label, shape, axis, layout in SHAPES:
@@ -26,6 +43,8 @@ def scan(name, function, make, special=()):
         for label, values, gradients in special:
             g.case(label, lambda x: function(x, 1), {"x": torch.tensor(values)}, {"axis": 1},
                    gradients=gradients)
+        if nothing is not None:
+            directions(g, function, make, nothing)
 
 
 def near_one(g, *shape):
@@ -34,7 +53,7 @@ def near_one(g, *shape):
 
 scan("cumulativeProduct", torch.cumprod, near_one, [
     ("zeros", [[2.0, 0, 3, 5], [0, 0, 5, 1], [1, 2, 4, 0], [0, 0, 0, 0]], True),
-    ("infinities", [[2.0, INFINITY, -3], [1, NAN, 2]], False)])
+    ("infinities", [[2.0, INFINITY, -3], [1, NAN, 2]], False)], nothing=1.0)
 
 
 def log_sum_exp(x, axis):
@@ -52,7 +71,8 @@ def log_sum_exp(x, axis):
 
 scan("cumulativeLogSumExp", log_sum_exp, lambda g, *shape: g.normal(*shape, scale=3), [
     ("far from zero", [[1000.0, 999, -1000], [-1000, -1001, -1002]], True),
-    ("infinities", [[-INFINITY, 1, 2], [-INFINITY] * 3, [1, INFINITY, 2], [1, NAN, 2]], False)])
+    ("infinities", [[-INFINITY, 1, 2], [-INFINITY] * 3, [1, INFINITY, 2], [1, NAN, 2]], False)],
+    nothing=-INFINITY)
 
 
 def running_max(x, axis):

@@ -113,6 +113,74 @@ def segment_sum(g):
                {"x": layout})
 
 
+SEGMENTS = [("vector", (50,), 7, "contiguous"), ("rows", (20, 5), 4, "contiguous"),
+            ("cubes", (9, 3, 4), 5, "contiguous"), ("one segment", (6, 2), 1, "contiguous"),
+            ("more segments than rows", (3, 4), 11, "contiguous"), ("transposed", (8, 6), 3, "transposed"),
+            ("sliced", (7, 5), 3, "sliced"), ("large", (400, 33), 40, "contiguous")]
+
+
+def by_segment(name, function, layouts=SEGMENTS):
+    @operation(name)
+    def describe(g):
+        for label, shape, count, layout in layouts:
+            g.case(label, lambda x, s: function(x, s, count),
+                   {"x": g.distinct(*shape), "segments": g.integers(0, count, shape[0])}, {"count": count},
+                   {"x": layout}, gradients=not (name == "segmentMax" and count > shape[0]))
+
+
+def segment_rows(x, s, count, function, nothing):
+    rows = [function(x[s == i]) if (s == i).any() else torch.full(x.shape[1:], nothing).to(x.dtype)
+            for i in range(count)]
+    return torch.stack(rows)
+
+
+def segment_softmax(x, s, count):
+    y = torch.zeros_like(x)
+    for i in range(count):
+        y = torch.where((s == i).view([-1] + [1] * (x.dim() - 1)),
+                        torch.softmax(x.masked_fill((s != i).view([-1] + [1] * (x.dim() - 1)), -1e9), 0), y)
+    return y
+
+
+by_segment("segmentMean", lambda x, s, count: segment_rows(x, s, count, lambda r: r.mean(0), 0.0))
+by_segment("segmentMax", lambda x, s, count: segment_rows(x, s, count, lambda r: r.amax(0), float("-inf")))
+by_segment("segmentSoftmax", segment_softmax)
+
+
+def of_bits(name, function, low=-2**31, high=2**31, places=False):
+    @operation(name)
+    def describe(g):
+        for label, a, b in [("scalar", (), ()), ("vector", (17,), (17,)), ("rows", (5, 7), (5, 7)),
+                            ("broadcast", (5, 1), (7,)), ("empty", (0, 3), (0, 3)), ("large", (41, 67), (41, 67))]:
+            second = g.integers(0, 36, *b) if places else g.integers(low, high, *b)
+            g.case(label, lambda a, b: function(a, b), {"a": g.integers(low, high, *a), "b": second},
+                   gradients=False)
+
+
+def to_int32(x):
+    x = x & 0xFFFFFFFF
+    return torch.where(x >= 2**31, x - 2**32, x)
+
+
+def shifted(a, b, move):
+    return torch.where(b < 32, to_int32(move(a & 0xFFFFFFFF, b.clamp(max=31))), 0)
+
+
+of_bits("bitwiseAnd", torch.bitwise_and)
+of_bits("bitwiseOr", torch.bitwise_or)
+of_bits("bitwiseXor", torch.bitwise_xor)
+of_bits("leftShift", lambda a, b: shifted(a, b, torch.bitwise_left_shift), places=True)
+of_bits("rightShift", lambda a, b: shifted(a, b, torch.bitwise_right_shift), places=True)
+
+
+@operation("bitCount")
+def bit_count(g):
+    for label, shape in [("scalar", ()), ("vector", (17,)), ("rows", (5, 7)), ("cube", (2, 3, 4)),
+                         ("empty", (0, 3)), ("large", (41, 67))]:
+        g.case(label, lambda x: sum((x >> i) & 1 for i in range(32)), {"x": g.integers(-2**31, 2**31, *shape)},
+               gradients=False)
+
+
 @operation("masked")
 def masked(g):
     for label, shape, chance, layout in [("vector", (50,), 0.5, "contiguous"), ("matrix", (7, 30), 0.2, "contiguous"),

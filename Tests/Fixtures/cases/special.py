@@ -47,3 +47,6 @@ function("leakyRelu", F.leaky_relu, -3, 3, [0.0, -1.0])
 function("elu", F.elu, -5, 5, [0.0, -100.0])
 function("hardSigmoid", F.hardsigmoid, -5, 5, [0.0, -9.0, 9.0])
 function("mish", F.mish, -8, 8, [0.0, -100.0, 100.0])
+function("geluApproximate", lambda x: F.gelu(x, approximate="tanh"), -8, 8, [0.0, -100.0, 100.0])
+function("logCosh", lambda x: x.abs() + F.softplus(-2 * x.abs()) - torch.log(torch.tensor(2.0).double()), -6, 6,
+         [0.0, 1e-4, -500.0, 500.0])
