@@ -97,8 +97,8 @@ private final class Course {
           let chosen = Tensor(places[start..<min(start + 64, places.count)].map(Int32.init))
           let x = data.training.inputs.take(chosen), labels = data.training.targets.take(chosen)
           let (_, gradients) = valueAndGradient(by: learned) {
-            let logits = network(x, task: task, projecting: projects && task > 0) { layer, samples in
-              if run.arm == "hlop" { layer.subspace.update(samples) }
+            let logits = network(x, task: task, projecting: projects && task > 0) { subspace, samples in
+              if run.arm == "hlop" { subspace.update(samples) }
             }
             return crossEntropy(logits: logits, labels: labels)
           }
@@ -121,8 +121,8 @@ private final class Course {
   /// The largest components of what earlier rows leave over of each layer's input, over the whole task.
   private func addExactRows(_ rows: [Int], _ inputs: Tensor, _ task: Int) {
     var moments: [Tensor] = []
-    _ = network(inputs, task: task) { layer, samples in
-      let left = layer.subspace.remainder(samples)
+    _ = network(inputs, task: task) { subspace, samples in
+      let left = subspace.remainder(samples)
       moments.append(matmul(left.transposed(), left) * (1 / Double(samples.dim(0))))
     }
     for ((layer, moment), count) in zip(zip(network.trunk, moments), rows) {
