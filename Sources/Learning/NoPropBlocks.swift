@@ -10,10 +10,11 @@ import Foundation
 ///     logits    output · relu(joint · [h, r])   and, with a clock,  [h, r, relu(clock · code of the time)]
 public final class NoPropBlocks: Module {
   public let convolutions: [Conv2d]
-  public let input, joint, output: Linear
+  public let input: Linear
   public let code, codeResidual: Linear?
   /// For blocks that are told the time.
   public let clock: Linear?
+  public let joint, output: Linear
   private let grid: Slot.Grid?
   private let timeWidth: Int
 
