@@ -141,7 +141,12 @@ public final class SpikingPerceptron: Module {
     _ x: Tensor, task: Int, projecting: Bool = false,
     visit: (HebbianSubspace, Tensor) -> Void = { _, _ in }
   ) -> Tensor {
-    averaged(outputs(x, task: task, projecting: projecting, visit: visit).outputs)
+    let (signals, _) = passed(x, settings.steps, nil, projecting, visit)
+    if headSubspace == nil && settings.teaching == .throughTime {
+      // What a head of its own says of the mean is the mean of what it says.
+      return heads[task](signals.spikes.mean(axis: 0))
+    }
+    return averaged(heard(signals, task, settings.steps, projecting, visit))
   }
 
   /// The loss of a task; online, it is the mean of each step's own.
@@ -149,8 +154,11 @@ public final class SpikingPerceptron: Module {
     _ x: Tensor, _ labels: Tensor, task: Int, projecting: Bool = false,
     visit: (HebbianSubspace, Tensor) -> Void = { _, _ in }
   ) -> Tensor {
+    guard settings.teaching == .traces else {
+      return crossEntropy(
+        logits: self(x, task: task, projecting: projecting, visit: visit), labels: labels)
+    }
     let all = outputs(x, task: task, projecting: projecting, visit: visit).outputs
-    guard settings.teaching == .traces else { return crossEntropy(logits: averaged(all), labels: labels) }
     return crossEntropy(logits: all, labels: labels.broadcast(to: [all.dim(0)] + labels.shape))
   }
 
@@ -168,6 +176,24 @@ public final class SpikingPerceptron: Module {
       state == nil || settings.teaching != .rates, "SpikingPerceptron",
       "rates are those of a whole sequence; there is no state to begin with")
     let steps = steps ?? settings.steps
+    let (signals, after) = passed(x, steps, state, projecting, visit)
+    return (heard(signals, task, steps, projecting, visit), after)
+  }
+
+  private func heard(
+    _ signals: Signals, _ task: Int, _ steps: Int, _ projecting: Bool,
+    _ visit: (HebbianSubspace, Tensor) -> Void
+  ) -> Tensor {
+    let head = heads[head(task)]
+    return product(
+      signals, head.weight, head.bias, headSubspace, steps: steps, projecting: projecting, visit)
+  }
+
+  /// The last layer's spikes, and the state after them.
+  private func passed(
+    _ x: Tensor, _ steps: Int, _ state: State?, _ projecting: Bool,
+    _ visit: (HebbianSubspace, Tensor) -> Void
+  ) -> (Signals, State) {
     var after = State(potentials: [], traces: [])
     var signals = Signals(spikes: x, trace: nil)
     for (place, layer) in trunk.enumerated() {
@@ -205,10 +231,7 @@ public final class SpikingPerceptron: Module {
         after.traces.append(trace[.at(steps - 1)])
       }
     }
-    let head = heads[head(task)]
-    let outputs = product(
-      signals, head.weight, head.bias, headSubspace, steps: steps, projecting: projecting, visit)
-    return (outputs, after)
+    return (signals, after)
   }
 
   /// What a layer receives: spikes [time, batch, neurons], or the network's input [batch, inputs], and the

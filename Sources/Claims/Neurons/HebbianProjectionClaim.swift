@@ -158,13 +158,23 @@ private func projectionPicture() throws -> Picture {
             })
         }))
   }
+  let changes = courses.map { course in
+    Picture.Series(
+      course.name,
+      course.table.indices.dropFirst().map { now in
+        let since = (0..<now).map { course.table[now][$0] - course.table[$0][$0] }
+        return Picture.Point(Double(now + 1), since.reduce(0, +) / Double(now))
+      })
+  }
   return Picture(
     "Learning beside what is known",
     caption: "Four permutations of Fashion-MNIST. Without projection each new task costs the earlier ones; "
-      + "with it they stay. The products of the second layer's lateral weights show how far its rows have "
-      + "become orthonormal: ones on the diagonal, nought elsewhere.",
+      + "with it they stay, as the change of earlier tasks since each was learned shows. The products of the "
+      + "second layer's lateral weights show how far its rows have become orthonormal: ones on the diagonal, nought elsewhere.",
     panels: forgetting + [
       Picture.Panel(
-        "Lateral weights H Hᵀ, second layer", .grid(x: "row", y: "row", courses[0].gram, range: 0...1))
+        "Change of earlier tasks, mean", .lines(x: "tasks learned", y: "change of share right", changes)),
+      Picture.Panel(
+        "Lateral weights H Hᵀ, second layer", .grid(x: "row", y: "row", courses[0].gram, range: 0...1)),
     ])
 }
