@@ -3,9 +3,9 @@ import CallosumNetworks
 import CallosumTensors
 import Foundation
 
-/// A classifier whose blocks learn each for itself, without a signal through the others (NoProp-DT; Li,
-/// Teh and Pascanu 2025). Block t learns to name the class from the input x and a noisy code z_(t-1) of the
-/// right class; classifying starts from pure noise and lets the blocks denoise it one after the other:
+/// A classifier whose blocks learn each for itself, without a signal through the others (NoProp; Li, Teh and
+/// Pascanu 2025). Block t learns to name the class from the input x and a noisy code z_(t-1) of the right
+/// class; classifying starts from pure noise and lets the blocks denoise it one after the other:
 ///
 ///     u_t(z, x) = p W,  p = softmax over classes of a network of x and z
 ///     learning:     z_(t-1) = sqrt(abar_(t-1)) u_y + sqrt(1 - abar_(t-1)) noise,  u_y row y of W
@@ -14,18 +14,36 @@ import Foundation
 ///     classifying:  z_t = a_t u_t(z_(t-1), x) + b_t z_(t-1) + sqrt(c_t) noise,  z_0 noise,  y = out(z_T)
 ///
 /// The authors draw one t at a time and weight its term by T; the sum over all is what that is on average.
-/// ``NoPropSchedule`` has abar, a, b, c and SNR. Inside a block derivatives flow as usual.
+/// ``NoPropSchedule`` has abar, a, b, c and SNR. Inside a block derivatives flow as usual. For the variants in
+/// continuous time see ``Variant``.
 ///
-/// x [batch, tokens, width], classes [batch] -> logits [batch, classes]. Parameters: for each block
-/// `blocks.T.` `input`, `code`, `codeResidual`, `joint`, `output` (and `convolutions.I`), `head.weight`
-/// [classes, d], `head.bias`, and, where they are learned, `codes` [classes, d].
+/// x [batch, tokens, width], classes [batch] -> logits [batch, classes]. Parameters: `blocks.` `input`, `code`,
+/// `codeResidual`, `joint`, `output` (and `convolutions.I`, `clock`) with a leading axis of blocks, see
+/// ``NoPropBlocks``; `head.weight` [classes, d], `head.bias`; where they are learned, `codes` [classes, d] and
+/// `noise`, see ``NoPropLearnedSchedule``.
 ///
-/// Not built: the variants in continuous time (NoProp-CT, NoProp-FM). The schedule, eta and the noise of
-/// the last step are as in the paper's experiments as far as they are known to us.
+/// Our blocks have no batch normalisation, which the paper's have in discrete time.
 public final class NoProp: Mechanism, Module {
+  public enum Variant: String, Codable, Sendable, CaseIterable {
+    /// NoProp-DT, as above.
+    case discrete
+    /// NoProp-CT: one block u(z, x, t) for all times t in 0...1, with a schedule that is learned. The last
+    /// term of the loss is eta / 2 SNR'(t) |u(z_t, x, t) - u_y|² at a time drawn for each sample; classifying
+    /// takes many steps of the discrete kind.
+    case continuous
+    /// NoProp-FM: one block learns the velocity from noise to code. v(z, x, t) is the sum of W's rows with the
+    /// logits for weights; z_t = t u_y + (1 - t) z_0 and the loss is |v(z_t, x, t) - (u_y - z_0)|², plus
+    /// CE(out(z_t + (1 - t) v), y) where codes are learned. Classifying follows v from noise by Euler's
+    /// method to the nearest row of W.
+    case flow
+  }
+
   public struct Settings: Configuration {
-    /// T.
+    public var variant = Variant.discrete
+    /// T of the discrete variant.
     public var blocks = 10
+    /// Steps in which the others classify.
+    public var steps = 1000
     /// Hidden units of each of a block's layers; the paper has 256.
     public var hidden = 32
     /// Channels of 3 x 3 convolutions, each followed by pooling, in front of each block's input units; none
@@ -33,21 +51,34 @@ public final class NoProp: Mechanism, Module {
     public var channels: [Int] = []
     /// Numbers of a learned class code; 0 for fixed one-hot codes.
     public var codeWidth = 0
-    /// Weight of denoising.
+    /// Weight of denoising; the paper has 1 in continuous time.
     public var eta = 0.1
-    /// How near abar comes to 0 and 1, where the signal-to-noise ratio has no bounds.
+    /// How near abar comes to 0 and 1, where the signal-to-noise ratio has no bounds; a learned schedule
+    /// starts with these ends.
     public var clip = 0.01
     /// Whether blocks see the code; without, each is a classifier by itself.
     public var seesCode = true
+    /// Numbers that tell a block the time, and hidden units of the learned schedule.
+    public var timeWidth = 64
+    public var scheduleWidth = 64
+    /// Standard deviation about the straight path of the flow variant.
+    public var pathNoise = 0.0
     public init() {}
 
     public func validate() throws {
-      for (name, value) in [("blocks", blocks), ("hidden", hidden)] + channels.map({ ("channels", $0) }) {
+      let counts = [
+        ("blocks", blocks), ("steps", steps), ("hidden", hidden), ("scheduleWidth", scheduleWidth),
+      ]
+      for (name, value) in counts + channels.map({ ("channels", $0) }) {
         try expect((1...100_000).contains(value), "\(name) must be from 1 to 100000, is \(value)")
       }
       try expect((0...100_000).contains(codeWidth), "codeWidth must be from 0 to 100000, is \(codeWidth)")
+      try expect(
+        (4...100_000).contains(timeWidth) && timeWidth % 2 == 0,
+        "timeWidth must be even, from 4 to 100000, is \(timeWidth)")
       try expect(eta > 0 && eta.isFinite, "eta must be above 0, is \(eta)")
       try expect(clip > 0 && clip < 0.5, "clip must be between 0 and 0.5, is \(clip)")
+      try expect(pathNoise >= 0 && pathNoise.isFinite, "pathNoise must not be negative, is \(pathNoise)")
     }
   }
 
@@ -57,80 +88,42 @@ public final class NoProp: Mechanism, Module {
     paper: "NoProp: Training Neural Networks without Back-propagation or Forward-propagation", year: 2025,
     summary: "Each block learns to denoise the code of the right class by itself; nothing flows backwards or "
       + "forwards between blocks. To classify, noise passes all blocks and becomes a code.",
-    verification: "the identities of its schedule, exactly; posterior moments by simulation; zero gradient "
-      + "between blocks")
+    verification: "losses, courses and all gradients of the three variants against the paper's equations in "
+      + "PyTorch; the learned schedule and the time code against yhgon/NoProp (commit 9283324); the "
+      + "schedule's identities, exactly; posterior moments by simulation; zero gradient between blocks")
 
   public static var trials: [Trial<Settings>] {
     var learned = Settings(), pictures = Settings(), blind = Settings()
     (learned.blocks, learned.hidden, learned.codeWidth, learned.clip) = (3, 6, 4, 0.05)
     (pictures.blocks, pictures.hidden, pictures.channels, pictures.clip) = (2, 5, [3, 2], 0.05)
     (blind.blocks, blind.hidden, blind.seesCode, blind.clip) = (2, 4, false, 0.05)
+    var continuous = learned, flow = learned
+    (continuous.variant, continuous.steps) = (.continuous, 3)
+    (continuous.timeWidth, continuous.scheduleWidth) = (6, 5)
+    (flow.variant, flow.steps, flow.timeWidth, flow.pathNoise) = (.flow, 4, 4, 0.1)
+    var pictured = flow
+    (pictured.codeWidth, pictured.channels) = (0, [2])
     return [
       Trial(learned, in: Slot(width: 5, outputWidth: 3, tokens: 1)),
       Trial(pictures, in: Slot(width: 1, outputWidth: 4, rows: 6, columns: 5)),
       Trial(blind, in: Slot(width: 3, outputWidth: 2, tokens: 2)),
+      Trial(continuous, in: Slot(width: 5, outputWidth: 3, tokens: 1)),
+      Trial(flow, in: Slot(width: 2, outputWidth: 3, tokens: 3)),
+      Trial(pictured, in: Slot(width: 1, outputWidth: 3, rows: 3, columns: 4)),
     ]
   }
 
-  /// u_t: (x, z) -> logits of classes [batch, classes].
-  public final class Block: Module {
-    public let convolutions: [Conv2d]
-    public let input, joint, output: Linear
-    public let code, codeResidual: Linear?
-    private let grid: Slot.Grid?
-
-    init(_ settings: Settings, slot: Slot, codeWidth: Int, using generator: inout RandomGenerator) {
-      var size = slot.tokens * slot.width
-      grid = settings.channels.isEmpty ? nil : slot.grid
-      var layers: [Conv2d] = []
-      if var grid {
-        var channels = slot.width
-        for next in settings.channels {
-          layers.append(Conv2d(channels, next, kernel: (3, 3), padding: (1, 1), using: &generator))
-          channels = next
-          grid = Slot.Grid(rows: (grid.rows + 1) / 2, columns: (grid.columns + 1) / 2)
-        }
-        size = channels * grid.rows * grid.columns
-      }
-      convolutions = layers
-      let hidden = settings.hidden
-      input = Linear(size, hidden, activation: .relu, using: &generator)
-      if settings.seesCode {
-        code = Linear(codeWidth, hidden, activation: .relu, using: &generator)
-        codeResidual = Linear(hidden, hidden, activation: .relu, using: &generator)
-      } else {
-        (code, codeResidual) = (nil, nil)
-      }
-      joint = Linear(settings.seesCode ? 2 * hidden : hidden, hidden, activation: .relu, using: &generator)
-      output = Linear(hidden, slot.outputWidth, using: &generator)
-    }
-
-    public func callAsFunction(_ x: Tensor, _ z: Tensor) -> Tensor {
-      running {
-        var seen = x
-        if let grid { seen = x.reshaped(x.dim(0), grid.rows, grid.columns, -1) }
-        for convolution in convolutions {
-          let padding = (seen.dim(1) % 2, seen.dim(2) % 2)
-          // Windows at an odd border hold what there is.
-          let filtered = relu(convolution(seen)).padded([(0, 0), (0, padding.0), (0, padding.1), (0, 0)])
-          seen = maxPool2d(filtered, kernel: (2, 2))
-        }
-        var features = input(seen.flattened(start: 1))
-        if let code, let codeResidual {
-          let first = code(z)
-          features = concatenated([features, first + codeResidual(first)], axis: 1)
-        }
-        return output(joint(features))
-      }
-    }
-  }
-
-  public let blocks: [Block]
-  public let head: Linear
+  public let blocks: NoPropBlocks
+  /// None where codes are fixed and the nearest one is the class.
+  public let head: Linear?
   @Parameter public var codes: Tensor?
+  /// The schedule of the discrete variant.
   public let schedule: NoPropSchedule
+  /// That of the continuous one.
+  public let noise: NoPropLearnedSchedule?
   public let classes: Int
-  private let settings: Settings
+  let settings: Settings
+  private let places: [NamedParameter]
 
   public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
     if !settings.channels.isEmpty { _ = try slot.requireGrid(Self.card.id) }
@@ -138,48 +131,80 @@ public final class NoProp: Mechanism, Module {
     classes = slot.outputWidth
     let width = settings.codeWidth > 0 ? settings.codeWidth : classes
     schedule = NoPropSchedule(steps: settings.blocks, clip: settings.clip)
-    blocks = (0..<settings.blocks).map { _ in
-      Block(settings, slot: slot, codeWidth: width, using: &generator)
-    }
-    head = Linear(width, classes, using: &generator)
+    blocks = NoPropBlocks(
+      settings.variant == .discrete ? settings.blocks : 1, settings, slot: slot, codeWidth: width,
+      using: &generator)
+    places = blocks.parameters()
+    let isFlow = settings.variant == .flow
+    head = isFlow && settings.codeWidth == 0 ? nil : Linear(width, classes, using: &generator)
     codes = settings.codeWidth > 0 ? generator.orthogonal([classes, width]) : nil
+    noise =
+      settings.variant == .continuous
+      ? NoPropLearnedSchedule(hidden: settings.scheduleWidth, clip: settings.clip, using: &generator) : nil
   }
 
   /// W, [classes, d].
-  private func table(_ type: DType) -> Tensor { codes ?? .eye(classes, dtype: type) }
+  func table(_ type: DType) -> Tensor { codes ?? .eye(classes, dtype: type) }
+
+  /// Rows of W in the mixture of `shares` [..., classes].
+  func mixed(_ shares: Tensor) -> Tensor { codes.map { matmul(shares, $0) } ?? shares }
 
   // MARK: Learning
 
-  /// The code of `codes` [batch, d] after noise of step `step`, 0...T.
-  private func noisy(_ codes: Tensor, _ step: Int, _ generator: inout RandomGenerator) -> Tensor {
-    let signal = schedule.signal[step]
-    return codes * signal.squareRoot() + noise(like: codes) * (1 - signal).squareRoot()
-    func noise(like x: Tensor) -> Tensor { generator.normal(x.shape).asType(x.dtype) }
-  }
-
   /// The loss of each sample, [batch].
   public func losses(_ x: Tensor, _ labels: Tensor, using generator: inout RandomGenerator) -> Tensor {
-    let table = table(x.dtype)
-    let codes = table.take(labels)
-    let last = noisy(codes, blocks.count, &generator)
-    var sum = crossEntropy(logits: head(last), labels: labels, reduction: .none)
-    // KL of N(sqrt(abar_0) u_y, 1 - abar_0) against N(0, 1), summed over the code.
-    let first = schedule.signal[0]
-    let spread = -first - log(1 - first)
-    sum = sum + (square(codes) * first + spread).sum(axis: 1) * 0.5
-    for t in 1...blocks.count {
-      let guess = matmul(softmax(blocks[t - 1](x, noisy(codes, t - 1, &generator))), table)
-      let weight = settings.eta / 2 * (schedule.ratio(t) - schedule.ratio(t - 1))
-      sum = sum + square(guess - codes).sum(axis: 1) * weight
+    let shape = [x.dim(0), codes?.dim(1) ?? classes]
+    func noise() -> Tensor { generator.normal(shape).asType(x.dtype) }
+    func times() -> Tensor { generator.uniform([x.dim(0)]).asType(x.dtype) }
+    switch settings.variant {
+    case .discrete:
+      let last = noise(), before = (0..<settings.blocks).map { _ in noise() }
+      return discreteLosses(x, labels, last: last, noise: stacked(before))
+    case .continuous:
+      return continuousLosses(x, labels, last: noise(), noise: noise(), times: times())
+    case .flow:
+      let start = noise(), times = times()
+      let around = settings.pathNoise > 0 ? noise() * settings.pathNoise : nil
+      return flowLosses(x, labels, start: start, around: around, times: times)
     }
-    return sum
+  }
+
+  /// With normal numbers `last` [batch, d] for z_T and `noise` [T, batch, d] for what blocks 1...T see.
+  package func discreteLosses(_ x: Tensor, _ labels: Tensor, last: Tensor, noise: Tensor) -> Tensor {
+    let codes = table(x.dtype).take(labels), count = settings.blocks
+    let ends = schedule.levels(0..<count + 1, x.dtype)
+    let sides = endLosses(
+      codes, labels, first: ends.mapped { $0[.at(0)] }, last: ends.mapped { $0[.at(count)] }, noise: last)
+    let before = schedule.levels(0..<count, x.dtype).mapped { $0.reshaped(count, 1, 1) }
+    let guess = mixed(softmax(blocks(blocks.features(x), before.noisy(codes, noise))))
+    let gains = (1...count).map { schedule.ratio($0) - schedule.ratio($0 - 1) }
+    let weights = Tensor(gains.map { settings.eta / 2 * $0 }, [count, 1]).asType(x.dtype)
+    return sides + (square(guess - codes).sum(axis: 2) * weights).sum(axis: 0)
+  }
+
+  /// What the loss has at its two ends: CE(out(z_T), y) and the KL of N(sqrt(abar_0) u_y, 1 - abar_0) against
+  /// N(0, 1), summed over the code.
+  func endLosses(
+    _ codes: Tensor, _ labels: Tensor, first: NoPropLevel, last: NoPropLevel, noise: Tensor
+  ) -> Tensor {
+    let named = crossEntropy(
+      logits: logits(last.noisy(codes, noise)), labels: labels, reduction: .none)
+    return named + ((square(codes) - 1) * first.signal - log(first.rest)).sum(axis: 1) * 0.5
   }
 
   // MARK: Classifying
 
   /// Logits [batch, classes], from noise through all blocks.
   public func callAsFunction(_ x: Tensor, using generator: inout RandomGenerator) -> Tensor {
-    head(course(x, using: &generator)[blocks.count])
+    logits(course(x, using: &generator).last ?? x)
+  }
+
+  /// What a code z [batch, d] says of the class. For the flow the nearest row of W is the class: up to what all
+  /// classes share, logits are -|z - W_k|² / 2.
+  public func logits(_ z: Tensor) -> Tensor {
+    if settings.variant != .flow, let head { return head(z) }
+    let table = table(z.dtype)
+    return matmul(z, table.transposed()) - square(table).sum(axis: 1) * 0.5
   }
 
   /// z_0 ... z_T, each [batch, d]. With `noise` 1 their end is drawn from what the blocks believe about the
@@ -188,15 +213,55 @@ public final class NoProp: Mechanism, Module {
   public func course(
     _ x: Tensor, noise amount: Double = 1, using generator: inout RandomGenerator
   ) -> [Tensor] {
-    let table = table(x.dtype)
-    func noise() -> Tensor { generator.normal([x.dim(0), table.dim(1)]).asType(x.dtype) * amount }
+    let shape = [x.dim(0), codes?.dim(1) ?? classes]
+    return course(x) { generator.normal(shape).asType(x.dtype) * amount }
+  }
+
+  /// With `noise` [batch, d] for the start and then for each step that has some.
+  package func course(_ x: Tensor, drawing noise: () -> Tensor) -> [Tensor] {
     var course = [noise()]
-    for t in 1...blocks.count {
-      let z = course[t - 1], guess = matmul(softmax(blocks[t - 1](x, z)), table)
-      let step = schedule.steps[t - 1]
-      course.append(guess * step.guess + z * step.kept + noise() * step.noise.squareRoot())
+    switch settings.variant {
+    case .discrete:
+      let features = blocks.features(x).split(parts: settings.blocks)
+      let weights = places.map { $0.value.split(parts: settings.blocks) }
+      for t in 0..<settings.blocks {
+        let named = exchanging(places, for: weights.map { $0[t] }) { answer(features[t], course[t]) }
+        let step = schedule.steps[t]
+        let z = mixed(softmax(named)) * step.guess + course[t] * step.kept
+        course.append(z + noise() * step.noise.squareRoot())
+      }
+    case .continuous:
+      guard let schedule = self.noise else { return course }
+      let steps = schedule.steps(settings.steps)
+      let features = blocks.features(x)
+      for t in 0..<settings.steps {
+        let guess = mixed(softmax(answer(features, course[t], at: time(t, x))))
+        let z = guess * steps.guess[.at(t)] + course[t] * steps.kept[.at(t)]
+        course.append(z + noise() * sqrt(steps.noise[.at(t)]))
+      }
+    case .flow:
+      let features = blocks.features(x)
+      for t in 0..<settings.steps {
+        let velocity = mixed(answer(features, course[t], at: time(t, x)))
+        course.append(course[t] + velocity / Double(settings.steps))
+      }
     }
     return course
+  }
+
+  private func time(_ step: Int, _ x: Tensor) -> Tensor {
+    .full([x.dim(0)], Double(step) / Double(settings.steps), dtype: x.dtype)
+  }
+
+  /// Logits [batch, classes] of the one block whose features [1, batch, hidden] these are.
+  func answer(_ features: Tensor, _ z: Tensor, at times: Tensor? = nil) -> Tensor {
+    blocks(features, z.expandedDimensions(axis: 0), at: times).squeezed(axis: 0)
+  }
+
+  /// Logits [batch, classes] of every block for its z of a discrete course.
+  public func guesses(_ x: Tensor, along course: [Tensor]) -> [Tensor] {
+    blocks(blocks.features(x), stacked(Array(course.prefix(settings.blocks))))
+      .split(parts: settings.blocks).map { $0.squeezed(axis: 0) }
   }
 
   /// `x` and `labels` in; `logits` [batch, classes] and `losses` [batch] out. Noise goes by the place in the
@@ -222,34 +287,4 @@ public final class NoProp: Mechanism, Module {
       ]
     }
   }
-}
-
-/// How much of a code is signal at steps 0...T of ``NoProp``, and what follows for a step of denoising.
-///
-/// abar_t = sin²(pi t / 2T) (the cosine schedule, from noise to signal), kept away from 0 and 1 by `clip`;
-/// with alpha = abar_(t-1) / abar_t and D = 1 - abar_(t-1): a = sqrt(abar_t) (1 - alpha) / D,
-/// b = sqrt(alpha) (1 - abar_t) / D, c = (1 - abar_t) (1 - alpha) / D.
-public struct NoPropSchedule: Sendable {
-  /// abar, T + 1 numbers that rise.
-  public let signal: [Double]
-  /// a, b and c of step t at t - 1.
-  public let steps: [(guess: Double, kept: Double, noise: Double)]
-
-  public init(steps count: Int, clip: Double) {
-    let signal = (0...count).map { step in
-      let sine = sin(Double.pi / 2 * Double(step) / Double(count))
-      return clip + (1 - 2 * clip) * sine * sine
-    }
-    self.signal = signal
-    steps = (1...count).map { t in
-      let alpha = signal[t - 1] / signal[t], rest = 1 - signal[t - 1]
-      return (
-        signal[t].squareRoot() * (1 - alpha) / rest, alpha.squareRoot() * (1 - signal[t]) / rest,
-        (1 - signal[t]) * (1 - alpha) / rest
-      )
-    }
-  }
-
-  /// The signal-to-noise ratio of step t, 0...T.
-  public func ratio(_ t: Int) -> Double { signal[t] / (1 - signal[t]) }
 }

@@ -29,8 +29,8 @@ public func withParameters<Result>(
   return try exchanging(parameters, for: values, body)
 }
 
-/// Without looking at shapes; `before` are the present values, where they are known.
-func exchanging<Result>(
+/// `withParameters` without looking at shapes; `before` are the present values, where they are known.
+package func exchanging<Result>(
   _ parameters: [NamedParameter], for values: [Tensor], restoring before: [Tensor]? = nil,
   _ body: () throws -> Result
 ) rethrows -> Result {

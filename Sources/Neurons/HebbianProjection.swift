@@ -36,7 +36,7 @@ public final class HebbianProjection: LearningRuleMechanism {
     summary: "Lateral weights find the space in which earlier tasks live by a Hebbian rule; later tasks "
       + "change weights only outside of it, and so forget next to nothing.",
     verification: "the authors' HLOP-SNN (commit 530b89a): every update, projection and projected "
-      + "gradient; the exact principal subspace by eigh")
+      + "gradient, through time, through traces and from rates; the exact principal subspace by eigh")
 
   public static var trials: [Trial<Settings>] {
     var second = Settings(), plain = Settings()

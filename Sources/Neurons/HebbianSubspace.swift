@@ -129,13 +129,15 @@ public func projectedLinear(
 
 /// A convolution whose weight's gradient sees projected patches: x [batch, spatial..., channels], weight
 /// [outputs, kernel elements × channels], of which `remainder` maps patches [samples, kernel elements ×
-/// channels] to what is left of them.
+/// channels] to what is left of them. The patches are those of `seen` in place of x where it is given, such as
+/// the trace of spikes x.
 public func projectedConvolution(
-  _ x: Tensor, weight: Tensor, bias: Tensor? = nil, kernel: [Int], stride: [Int]? = nil,
-  padding: [Int]? = nil, remainder: (Tensor) -> Tensor
+  _ x: Tensor, weight: Tensor, bias: Tensor? = nil, seen: Tensor? = nil, kernel: [Int],
+  stride: [Int]? = nil, padding: [Int]? = nil, remainder: (Tensor) -> Tensor
 ) -> Tensor {
   let patches = unfold(x, kernel: kernel, stride: stride, padding: padding)
-  let flat = stopGradient(patches).reshaped([-1, patches.dim(-1)])
+  let others = seen.map { unfold(stopGradient($0), kernel: kernel, stride: stride, padding: padding) }
+  let flat = stopGradient(others ?? patches).reshaped([-1, patches.dim(-1)])
   return projectedLinear(
     patches, weight: weight, bias: bias, remainder: remainder(flat).reshaped(patches.shape))
 }

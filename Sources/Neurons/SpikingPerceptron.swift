@@ -3,27 +3,26 @@ import CallosumNetworks
 import CallosumTensors
 import Foundation
 
-/// Spiking layers with a head for each task, taught through time with surrogate derivatives, in which every
-/// layer of the trunk has a ``HebbianSubspace`` (Xiao et al. 2024): [batch, inputs] -> [batch, classes].
+/// Spiking layers with a head for each task, in which every layer of the trunk has a ``HebbianSubspace`` (Xiao
+/// et al. 2024): [batch, inputs] -> [batch, classes]. They are taught in one of the ways of
+/// ``SpikingTeaching``.
 ///
-/// The input is a current, the same at every step; a head reads the mean of the last layer's spikes. Neurons
-/// are leaky integrators with v_t = leak v_(t-1) + W s_t - threshold spike, whose threshold may be learned in
-/// the first task (the authors do where gradients come from rates, from 0.3 on, and not through time).
+/// The input is a current, the same at every step; a head reads the last layer's spikes, and its results are
+/// averaged over time. Neurons are leaky integrators with v_t = leak v_(t-1) + W s_t - threshold spike, whose
+/// threshold may be learned in the first task (the authors do where gradients come from rates, from 0.3 on,
+/// and not otherwise); for those of ``SpikingTeaching/rates`` see `RateNeurons`. With a head that all tasks
+/// share, it has a subspace too and is taught outside of it.
 public final class SpikingPerceptron: Module {
-  /// What of a neuron's spikes the subspace of the layer above learns from.
-  public enum Presynaptic: String, Codable, Sendable, CaseIterable {
-    /// Each step for itself.
-    case spikes
-    /// Each step with what is left of those before it.
-    case trace
-    /// One weighted mean for each example, later steps counting more.
-    case rate
-  }
-
   public struct Settings: Configuration {
     public var hidden = [800, 800]
     public var steps = 20
+    public var teaching = SpikingTeaching.throughTime
+    /// What is left of a potential or trace after a step; with rates it follows from the next two.
     public var leak = 0.5
+    /// With rates: the time of a step, the time constant, and the share of the threshold at which neurons fire.
+    public var timeStep = 0.05
+    public var timeConstant = 1.0
+    public var firingShare = 0.3
     public var threshold = 1.0
     /// Whether the first task learns the threshold of each layer.
     public var learnsThreshold = false
@@ -32,6 +31,8 @@ public final class SpikingPerceptron: Module {
     /// Of the sigmoid that stands for the derivative of a spike.
     public var slope = 4.0
     public var presynaptic = Presynaptic.spikes
+    /// One head for all tasks in place of one for each.
+    public var sharesHead = false
     /// Of the first layer's subspace and of the others'.
     public var inputRate = 0.001
     public var subspace = HebbianSubspace.Settings()
@@ -44,8 +45,20 @@ public final class SpikingPerceptron: Module {
       try expect(
         threshold > 0 && lowestThreshold > 0 && slope > 0,
         "threshold, lowestThreshold and slope must be above 0")
+      try expect(
+        timeStep > 0 && timeConstant > 0 && firingShare > 0,
+        "timeStep, timeConstant and firingShare must be above 0")
+      try expect(
+        teaching != .traces || presynaptic != .rate,
+        "subspaces that learn online, step by step, cannot learn from rates")
       try subspace.validate()
     }
+  }
+
+  /// Where a network that learns online is in time: potentials and traces of each layer, [batch, neurons].
+  public struct State {
+    var potentials: [Tensor]
+    var traces: [Tensor]
   }
 
   /// Weights, the threshold of all its neurons, and the subspace of its input.
@@ -67,14 +80,25 @@ public final class SpikingPerceptron: Module {
 
   public let trunk: [SpikingLayer]
   public private(set) var heads: [Linear] = []
+  /// Of a head that all tasks share.
+  public let headSubspace: HebbianSubspace?
   private let settings: Settings
   private let classes: Int
+  private let neurons: RateNeurons
+  /// What is left after a step, of a trace, or in the weights of a rate.
+  private let leak: Double
 
   public init(
     _ settings: Settings, inputs: Int, classes: Int, using generator: inout RandomGenerator
   ) throws {
     try settings.validate()
     (self.settings, self.classes) = (settings, classes)
+    neurons = RateNeurons(
+      step: settings.timeStep, constant: settings.timeConstant, share: settings.firingShare)
+    leak = settings.teaching == .rates ? neurons.leak : settings.leak
+    headSubspace =
+      settings.sharesHead
+      ? HebbianSubspace(width: settings.hidden.last ?? inputs, settings.subspace) : nil
     let widths = [inputs] + settings.hidden
     trunk = settings.hidden.indices.map { layer in
       var subspace = settings.subspace
@@ -84,68 +108,174 @@ public final class SpikingPerceptron: Module {
     }
   }
 
-  /// Begins a task: a head for it, and new rows in every subspace.
+  /// Begins a task: a head for it, and new rows in every subspace, that of a shared head last.
   public func beginTask(rows: [Int], using generator: inout RandomGenerator) {
-    heads.append(Linear(trunk.last?.weight.dim(0) ?? 0, classes, bias: false, using: &generator))
-    for (layer, count) in zip(trunk, rows) { layer.subspace.grow(by: count, using: &generator) }
+    if heads.isEmpty || headSubspace == nil {
+      heads.append(Linear(trunk.last?.weight.dim(0) ?? 0, classes, bias: false, using: &generator))
+    }
+    for (subspace, count) in zip(subspaces, rows) { subspace.grow(by: count, using: &generator) }
   }
 
   /// Ends a task: its rows are kept as they are.
   public func endTask() {
-    for layer in trunk { layer.subspace.merge() }
+    for subspace in subspaces { subspace.merge() }
   }
+
+  private var subspaces: [HebbianSubspace] { trunk.map(\.subspace) + (headSubspace.map { [$0] } ?? []) }
+
+  private func head(_ task: Int) -> Int { headSubspace == nil ? task : 0 }
 
   /// What task `task` may change: the trunk's weights, its head, and in the first task thresholds if they are
   /// learned.
   public func learned(in task: Int) -> [NamedParameter] {
     parameters().filter { one in
       if one.name.hasSuffix("threshold") { return task == 0 && settings.learnsThreshold }
-      return one.name.hasPrefix("trunk") || one.name.hasPrefix("heads.\(task).")
+      return one.name.hasPrefix("trunk") || one.name.hasPrefix("heads.\(head(task)).")
     }
   }
 
-  /// Logits of a task. With `projecting` the weights of the trunk learn outside the space of earlier tasks
-  /// only. `visit` gets every layer and the samples of its input, [samples, inputs], such as for an update.
+  /// Logits of a task: the mean of what its head says over time. With `projecting` weights learn outside the
+  /// space of earlier tasks only. `visit` gets every subspace and the samples of its layer's input, [samples,
+  /// inputs], such as for an update; where learning is online it gets those of one step after the other.
   public func callAsFunction(
     _ x: Tensor, task: Int, projecting: Bool = false,
-    visit: (SpikingLayer, Tensor) -> Void = { _, _ in }
+    visit: (HebbianSubspace, Tensor) -> Void = { _, _ in }
   ) -> Tensor {
-    var spikes: Tensor?
-    for layer in trunk {
-      let input = spikes ?? x
-      let flat = stopGradient(input).reshaped(-1, input.dim(-1))
-      visit(layer, spikes == nil ? flat : presynaptic(stopGradient(input)))
-      var current =
-        projecting
-        ? projectedLinear(
-          input, weight: layer.weight, remainder: layer.subspace.remainder(flat).reshaped(input.shape))
-        : linear(input, weight: layer.weight)
-      // The same spikes as with the current itself and this threshold, and a derivative by it.
-      let lowest = settings.lowestThreshold
-      current = current / straightThrough(layer.threshold) { clip($0, min: lowest) }
-      if spikes == nil {
-        current = current.expandedDimensions(axis: 0).broadcast(to: [settings.steps] + current.shape)
-      }
-      let rule = SpikingRule(threshold: 1, surrogate: .sigmoid(slope: settings.slope))
-      let leak = Tensor.full([], settings.leak, dtype: x.dtype)
-      spikes = signal("spikes", leakyIntegrateAndFire(current, leak: leak, rule: rule).spikes)
+    let (signals, _) = passed(x, settings.steps, nil, projecting, visit)
+    if headSubspace == nil && settings.teaching == .throughTime {
+      // What a head of its own says of the mean is the mean of what it says.
+      return heads[task](signals.spikes.mean(axis: 0))
     }
-    return heads[task]((spikes ?? x).mean(axis: 0))
+    return averaged(heard(signals, task, settings.steps, projecting, visit))
   }
 
-  /// Spikes [time, batch, neurons] as samples [samples, neurons].
-  private func presynaptic(_ spikes: Tensor) -> Tensor {
-    let steps = spikes.dim(0), neurons = spikes.dim(2)
-    switch settings.presynaptic {
-    case .spikes: return spikes.reshaped(-1, neurons)
-    case .trace:
-      let keep = Tensor.full([], settings.leak, dtype: spikes.dtype).broadcast(to: spikes.shape)
-      return linearRecurrence(keep, spikes, axis: 0).reshaped(-1, neurons)
-    case .rate:
-      let weights = (0..<steps).map { pow(settings.leak, Double(steps - 1 - $0)) }
-      let sum = weights.reduce(0, +)
-      let shares = Tensor(weights.map { $0 / sum }, [steps, 1, 1]).asType(spikes.dtype)
-      return (spikes * shares).sum(axis: 0)
+  /// The loss of a task; online, it is the mean of each step's own.
+  public func loss(
+    _ x: Tensor, _ labels: Tensor, task: Int, projecting: Bool = false,
+    visit: (HebbianSubspace, Tensor) -> Void = { _, _ in }
+  ) -> Tensor {
+    guard settings.teaching == .traces else {
+      return crossEntropy(
+        logits: self(x, task: task, projecting: projecting, visit: visit), labels: labels)
     }
+    let all = outputs(x, task: task, projecting: projecting, visit: visit).outputs
+    return crossEntropy(logits: all, labels: labels.broadcast(to: [all.dim(0)] + labels.shape))
+  }
+
+  private func averaged(_ outputs: Tensor) -> Tensor {
+    settings.teaching == .rates ? weightedRate(outputs, leak: leak) : outputs.mean(axis: 0)
+  }
+
+  /// What the head of a task says at each step, [steps, batch, classes], and the state to go on with: to learn
+  /// at every step, take one after the other.
+  public func outputs(
+    _ x: Tensor, task: Int, steps: Int? = nil, from state: State? = nil, projecting: Bool = false,
+    visit: (HebbianSubspace, Tensor) -> Void = { _, _ in }
+  ) -> (outputs: Tensor, state: State) {
+    require(
+      state == nil || settings.teaching != .rates, "SpikingPerceptron",
+      "rates are those of a whole sequence; there is no state to begin with")
+    let steps = steps ?? settings.steps
+    let (signals, after) = passed(x, steps, state, projecting, visit)
+    return (heard(signals, task, steps, projecting, visit), after)
+  }
+
+  private func heard(
+    _ signals: Signals, _ task: Int, _ steps: Int, _ projecting: Bool,
+    _ visit: (HebbianSubspace, Tensor) -> Void
+  ) -> Tensor {
+    let head = heads[head(task)]
+    return product(
+      signals, head.weight, head.bias, headSubspace, steps: steps, projecting: projecting, visit)
+  }
+
+  /// The last layer's spikes, and the state after them.
+  private func passed(
+    _ x: Tensor, _ steps: Int, _ state: State?, _ projecting: Bool,
+    _ visit: (HebbianSubspace, Tensor) -> Void
+  ) -> (Signals, State) {
+    var after = State(potentials: [], traces: [])
+    var signals = Signals(spikes: x, trace: nil)
+    for (place, layer) in trunk.enumerated() {
+      var current = product(
+        signals, layer.weight, nil, layer.subspace, steps: steps, projecting: projecting, visit)
+      let lowest = settings.lowestThreshold
+      let threshold = straightThrough(layer.threshold) { clip($0, min: lowest) }
+      // The same spikes as with the current itself and this threshold, and a derivative by it.
+      if settings.teaching != .rates { current = current / threshold }
+      if place == 0 {
+        current = current.expandedDimensions(axis: 0).broadcast(to: [steps] + current.shape)
+      }
+      let rule = SpikingRule(threshold: 1, surrogate: .sigmoid(slope: settings.slope))
+      let leak = Tensor.full([], settings.leak, dtype: x.dtype), before = state?.potentials[place]
+      let spikes: Tensor
+      switch settings.teaching {
+      case .throughTime:
+        let course = leakyIntegrateAndFire(current, leak: leak, initial: before, rule: rule)
+        spikes = course.spikes
+        after.potentials.append(course.state)
+      case .traces:
+        let course = onlineSpikes(current, leak: leak, initial: before, rule: rule)
+        spikes = course.spikes
+        after.potentials.append(course.state)
+      case .rates:
+        spikes = neurons(current, threshold: threshold)
+      }
+      signals = Signals(spikes: signal("spikes", spikes), trace: nil)
+      if settings.teaching == .traces || settings.presynaptic == .trace
+        || settings.presynaptic == .spikesAndTrace
+      {
+        let trace = traces(
+          of: stopGradient(spikes), leak: self.leak, initial: state?.traces[place])
+        signals.trace = trace
+        after.traces.append(trace[.at(steps - 1)])
+      }
+    }
+    return (signals, after)
+  }
+
+  /// What a layer receives: spikes [time, batch, neurons], or the network's input [batch, inputs], and the
+  /// trace of the spikes.
+  private struct Signals {
+    var spikes: Tensor
+    var trace: Tensor?
+  }
+
+  /// The product with a layer's weights; their gradient sees traces in place of spikes where learning is
+  /// online, and with `projecting` what of either lies outside the subspace.
+  private func product(
+    _ input: Signals, _ weight: Tensor, _ bias: Tensor?, _ subspace: HebbianSubspace?, steps: Int,
+    projecting: Bool, _ visit: (HebbianSubspace, Tensor) -> Void
+  ) -> Tensor {
+    if let subspace {
+      for samples in samples(input, steps: steps) { visit(subspace, samples) }
+    }
+    let isOnline = settings.teaching == .traces
+    let seen = stopGradient(isOnline ? input.trace ?? input.spikes : input.spikes)
+    guard projecting, let subspace else {
+      return isOnline
+        ? projectedLinear(input.spikes, weight: weight, bias: bias, remainder: seen)
+        : linear(input.spikes, weight: weight, bias: bias)
+    }
+    let left = subspace.remainder(seen.reshaped(-1, seen.dim(-1))).reshaped(seen.shape)
+    return projectedLinear(input.spikes, weight: weight, bias: bias, remainder: left)
+  }
+
+  /// What a subspace learns from, [samples, neurons]: all at once, or online step after step.
+  private func samples(_ input: Signals, steps: Int) -> [Tensor] {
+    let spikes = stopGradient(input.spikes)
+    let isOnline = settings.teaching == .traces
+    // The network's input is the same at every step.
+    if spikes.ndim == 2 { return [Tensor](repeating: spikes, count: isOnline ? steps : 1) }
+    if settings.presynaptic == .rate { return [weightedRate(spikes, leak: leak)] }
+    let trace = input.trace ?? spikes
+    let signals =
+      switch settings.presynaptic {
+      case .trace: trace
+      case .spikesAndTrace: concatenated([spikes, trace], axis: 1)
+      case .spikes, .rate: spikes
+      }
+    return isOnline
+      ? signals.split(parts: steps).map { $0.squeezed(axis: 0) } : [signals.reshaped(-1, signals.dim(-1))]
   }
 }

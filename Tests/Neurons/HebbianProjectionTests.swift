@@ -121,7 +121,7 @@ private struct Reference {
     }
     network.heads[0].weight = try reference("net.head")
     let batches = try reference("net.x").split(parts: 2).map { $0.squeezed(axis: 0) }
-    _ = network(batches[0], task: 0) { layer, samples in layer.subspace.update(samples) }
+    _ = network(batches[0], task: 0) { subspace, samples in subspace.update(samples) }
     for (place, layer) in network.trunk.enumerated() {
       try reference.check(layer.subspace.rows, "net.after.\(place)")
     }
@@ -186,9 +186,7 @@ private struct Reference {
   @Test func everyPresynapticSignalTeachesTheSubspace() throws {
     var random = RandomGenerator(seed: 4)
     let x = random.normal([5, 7])
-    let samples = [
-      SpikingPerceptron.Presynaptic.spikes: 20, .trace: 20, .rate: 5,
-    ]
+    let samples = [Presynaptic.spikes: 20, .trace: 20, .spikesAndTrace: 40, .rate: 5]
     for (kind, count) in samples {
       var settings = SpikingPerceptron.Settings()
       (settings.hidden, settings.steps, settings.presynaptic) = ([6, 4], 4, kind)
@@ -199,7 +197,7 @@ private struct Reference {
       #expect(seen[0].floats == x.floats)
       #expect(seen[1].shape == [count, 6])
       if kind == .rate { #expect(seen[1].min().item >= 0 && seen[1].max().item <= 1 + 1e-6) }
-      if kind == .trace { #expect(seen[1].max().item < 2) }
+      if kind == .trace || kind == .spikesAndTrace { #expect(seen[1].max().item < 2) }
     }
   }
 }

@@ -66,9 +66,9 @@ extension Claim {
     let quiet = network.course(judged.inputs, noise: 0, using: &sampling)
     return ClaimResult(
       [
-        "accuracy": share(network.head(course[network.blocks.count])),
-        "accuracy of block 1": share(network.blocks[0](judged.inputs, course[0])),
-        "accuracy without noise": share(network.head(quiet[network.blocks.count])),
+        "accuracy": share(network.logits(course[course.count - 1])),
+        "accuracy of block 1": share(network.guesses(judged.inputs, along: course)[0]),
+        "accuracy without noise": share(network.logits(quiet[quiet.count - 1])),
       ], parameters: network.parameterCount)
   }
 }
@@ -154,7 +154,7 @@ private func noPropPicture() throws -> Picture {
   let course = network.course(judged.inputs, using: &sampling)
   let labels = judged.targets.doubles.map { Int($0) }
   func share(_ logits: Tensor) -> Double { task.objective.score(logits, judged).mean }
-  let guesses = (1..<course.count).map { share(network.blocks[$0 - 1](judged.inputs, course[$0 - 1])) }
+  let guesses = network.guesses(judged.inputs, along: course).map(share)
   let panels = [0, 3, 6].map { example in
     let rows = (0..<10).map { place in
       course.map { Double($0[.at(example), .at(place)].item) }

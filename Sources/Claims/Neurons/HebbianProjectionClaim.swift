@@ -97,8 +97,8 @@ private final class Course {
           let chosen = Tensor(places[start..<min(start + 64, places.count)].map(Int32.init))
           let x = data.training.inputs.take(chosen), labels = data.training.targets.take(chosen)
           let (_, gradients) = valueAndGradient(by: learned) {
-            let logits = network(x, task: task, projecting: projects && task > 0) { layer, samples in
-              if run.arm == "hlop" { layer.subspace.update(samples) }
+            let logits = network(x, task: task, projecting: projects && task > 0) { subspace, samples in
+              if run.arm == "hlop" { subspace.update(samples) }
             }
             return crossEntropy(logits: logits, labels: labels)
           }
@@ -121,8 +121,8 @@ private final class Course {
   /// The largest components of what earlier rows leave over of each layer's input, over the whole task.
   private func addExactRows(_ rows: [Int], _ inputs: Tensor, _ task: Int) {
     var moments: [Tensor] = []
-    _ = network(inputs, task: task) { layer, samples in
-      let left = layer.subspace.remainder(samples)
+    _ = network(inputs, task: task) { subspace, samples in
+      let left = subspace.remainder(samples)
       moments.append(matmul(left.transposed(), left) * (1 / Double(samples.dim(0))))
     }
     for ((layer, moment), count) in zip(zip(network.trunk, moments), rows) {
@@ -158,13 +158,23 @@ private func projectionPicture() throws -> Picture {
             })
         }))
   }
+  let changes = courses.map { course in
+    Picture.Series(
+      course.name,
+      course.table.indices.dropFirst().map { now in
+        let since = (0..<now).map { course.table[now][$0] - course.table[$0][$0] }
+        return Picture.Point(Double(now + 1), since.reduce(0, +) / Double(now))
+      })
+  }
   return Picture(
     "Learning beside what is known",
     caption: "Four permutations of Fashion-MNIST. Without projection each new task costs the earlier ones; "
-      + "with it they stay. The products of the second layer's lateral weights show how far its rows have "
-      + "become orthonormal: ones on the diagonal, nought elsewhere.",
+      + "with it they stay, as the change of earlier tasks since each was learned shows. The products of the "
+      + "second layer's lateral weights show how far its rows have become orthonormal: ones on the diagonal, nought elsewhere.",
     panels: forgetting + [
       Picture.Panel(
-        "Lateral weights H Hᵀ, second layer", .grid(x: "row", y: "row", courses[0].gram, range: 0...1))
+        "Change of earlier tasks, mean", .lines(x: "tasks learned", y: "change of share right", changes)),
+      Picture.Panel(
+        "Lateral weights H Hᵀ, second layer", .grid(x: "row", y: "row", courses[0].gram, range: 0...1)),
     ])
 }

@@ -1,0 +1,77 @@
+import CallosumContracts
+import CallosumLearning
+import CallosumNetworks
+import CallosumTensors
+import CallosumTestSupport
+import Foundation
+import Testing
+
+/// The paper's equations in PyTorch, and the learned schedule and the code of the time of yhgon/NoProp, commit
+/// 928332455c01d2be0c1a3fc88b48701de6e508ef, in float64 (Tests/Fixtures/parts/noprop.py).
+@Suite struct NoPropReferenceTests {
+  private let tensors: [String: Tensor]
+
+  init() throws {
+    let file = Golden.folder.appendingPathComponent("parts/noprop.safetensors").path
+    tensors = try Safetensors.load(file).tensors
+  }
+
+  private func stored(_ name: String) throws -> Tensor { try #require(tensors[name], "\(name)") }
+
+  /// Relative to the largest number.
+  private func check(_ actual: Tensor, _ name: String) throws {
+    let expected = try stored(name)
+    #expect(actual.shape == expected.shape, "\(name)")
+    let scale = max(abs(expected).max().item, 1e-3)
+    #expect(abs(actual - expected).max().item < 1e-11 * scale, "\(name)")
+  }
+
+  private func network(_ variant: NoProp.Variant) throws -> NoProp {
+    var settings = NoProp.Settings(), random = RandomGenerator(seed: 1)
+    (settings.variant, settings.blocks, settings.steps, settings.hidden) = (variant, 3, 4, 6)
+    (settings.codeWidth, settings.eta, settings.clip) = (4, 0.3, 0.05)
+    (settings.timeWidth, settings.scheduleWidth, settings.pathNoise) = (6, 5, 0.1)
+    let network = try NoProp(
+      settings, in: Slot(width: 5, outputWidth: 3, tokens: 1), using: &random)
+    for one in network.parameters() { one.value = try stored("\(variant.rawValue).w.\(one.name)") }
+    return network
+  }
+
+  @Test(arguments: NoProp.Variant.allCases) func lossesAndGradients(_ variant: NoProp.Variant) throws {
+    let network = try network(variant), name = variant.rawValue
+    let x = try stored("x"), labels = try stored("labels")
+    let last = try stored("\(name).last"), noise = try stored("\(name).noise")
+    let times = variant == .discrete ? nil : try stored("\(name).times")
+    func losses() -> Tensor {
+      switch (variant, times) {
+      case (.continuous, let times?):
+        network.continuousLosses(x, labels, last: last, noise: noise[.at(0)], times: times)
+      case (.flow, let times?):
+        network.flowLosses(x, labels, start: last, around: noise[.at(0)] * 0.1, times: times)
+      default: network.discreteLosses(x, labels, last: last, noise: noise)
+      }
+    }
+    try check(losses(), "\(name).losses")
+    let parameters = network.parameters()
+    #expect(parameters.count == tensors.keys.filter { $0.hasPrefix("\(name).w.") }.count)
+    let (_, gradients) = valueAndGradient(by: parameters) { losses().sum() }
+    for (parameter, gradient) in zip(parameters, gradients) {
+      try check(gradient, "\(name).g.\(parameter.name)")
+    }
+  }
+
+  @Test(arguments: NoProp.Variant.allCases) func courses(_ variant: NoProp.Variant) throws {
+    let network = try network(variant), name = variant.rawValue
+    var draws = try stored("\(name).steps").split(parts: 5).map { $0.squeezed(axis: 0) }[...]
+    let course = network.course(try stored("x")) { draws.popFirst() ?? .zeros([0]) }
+    try check(stacked(course), "\(name).course")
+  }
+
+  @Test func theLearnedSchedule() throws {
+    let schedule = try #require(try network(.continuous).noise)
+    let (level, gain) = schedule(try stored("continuous.times"))
+    try check(level.signal, "continuous.signal")
+    try check(1 - level.rest, "continuous.signal")
+    try check(gain, "continuous.gain")
+  }
+}
