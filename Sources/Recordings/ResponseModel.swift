@@ -21,7 +21,7 @@ public struct ResponseModel {
     (self.cells, self.stimulusShape, self.responses) = (cells, stimulusShape, responses)
   }
 
-  /// (r - subtracted) / (max(divisor, least) + 1e-6), [..., cells].
+  /// (r - subtracted) / (max(divisor, least) + 1e-6), [..., cells]; each where it is given.
   func normalised(_ responses: Tensor, leastDivisor: Double) -> Tensor {
     var r = responses
     if let subtracted { r = r - subtracted.asType(r.dtype) }

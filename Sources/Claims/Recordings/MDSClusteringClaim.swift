@@ -11,7 +11,9 @@ extension Claim {
   /// 120 linear-nonlinear cells of six types (small and large ON and OFF, vertical and horizontal Gabor; sizes
   /// differ by 10 %, gains by a factor of e^0.3) answer 2,000 images with 1/f amplitudes by Poisson counts. A
   /// digital twin with one layer of 12 filters learns them, the same in every arm. All arms start from 10
-  /// clusters. Stimuli have the norm of the images, 16.
+  /// clusters. Stimuli have norm 6, so that the best one drives a cell (whose filter has length 1) about as
+  /// much as the strongest of the images, as far as the twin can know; with norm 16, the images', its answers
+  /// are made up. Steps are 10 times the gradient; clusters are split and merged in 3 rounds at most.
   ///
   /// The k-means arm sees the twin's responses to 10 random 1/f images, z-scored by cell, and is scored by the
   /// better of 10 clusters and 6, the number that it cannot know. One shot: 120 other cells answer each
@@ -114,7 +116,7 @@ private func meanCorrelation(_ a: Tensor, _ b: Tensor) -> Double {
 private func clusteringSettings(_ arm: String) -> MDSClustering.Settings {
   var settings = MDSClustering.Settings()
   settings.contrasts = arm != "maximisation"
-  (settings.clusters, settings.norm) = (10, 16)
+  (settings.clusters, settings.norm, settings.learningRate, settings.rounds) = (10, 6, 10, 3)
   return settings
 }
 
