@@ -10,7 +10,7 @@ import CallosumTensors
 ///
 /// x [batch, height, width, channels] -> rates r [batch, cells]; m_n [cells, positions] is where, w_n [cells,
 /// features] is what, and out keeps rates positive: ELU + 1, or softplus. It learns from counts by
-/// ``Networks/poissonLoss`` and the penalties ``sparsity`` of the readout and ``roughness`` of the first
+/// `poissonLoss` and the penalties ``sparsity`` of the readout and ``roughness`` of the first
 /// filters. Parameters: `stages.N.convolution.weight`, `stages.N.norm`, `positions`, `features`, `bias`.
 ///
 /// The paper's ELU after the last layer is left out: with one layer cells are then linear-nonlinear.

@@ -214,18 +214,24 @@ private func clusteringPicture() throws -> Picture {
       "Stimulus \(cluster + 1), \(size) cells",
       .grid(x: "column", y: "row", rows, range: -largest...largest))
   }
-  // Cells by cluster; each row by its largest response, as gains differ.
+  // Cells by cluster; each by its largest response, as gains differ. Rows are as high as can be seen.
   let order = found.assignment.indices.sorted {
     (found.assignment[$0], $0) < (found.assignment[$1], $1)
   }
-  let responses = found.responses.swappedAxes(0, 1).take(Tensor(order.map(Int32.init)))
-  let shares = (responses / responses.max(axis: 1, keepDims: true)).doubles
-  let rows = order.indices.map { Array(shares[($0 * found.clusters)..<(($0 + 1) * found.clusters)]) }
+  let responses = found.responses.take(Tensor(order.map(Int32.init)), axis: 1)
+  let shares = (responses / responses.max(axis: 0, keepDims: true)).doubles
+  let rows = (0..<found.clusters).flatMap { stimulus in
+    let row = Array(shares[(stimulus * order.count)..<((stimulus + 1) * order.count)])
+    return [[Double]](repeating: row, count: 8)
+  }
   return Picture(
     "What tells cells apart",
     caption: "The stimulus of each cluster (dark is bright light), and what every cell answers to each of "
-      + "them as a share of its largest response, cells sorted by cluster: each block of cells answers one "
-      + "stimulus and no other.",
+      + "them, as a share of its largest response. Cells are sorted by cluster: each answers the stimulus of "
+      + "its own most.",
     panels: stimuli
-      + [.init("Responses", .grid(x: "stimulus", y: "cell, by cluster", rows, range: 0...1))])
+      + [
+        .init(
+          "Responses", .grid(x: "cell, by cluster", y: "stimulus, 8 rows each", rows, range: 0...1))
+      ])
 }
