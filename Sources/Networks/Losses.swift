@@ -76,3 +76,12 @@ public func klDivergence(
   let safe = which(isPositive, targets, targets.constant(1))
   return reduction(which(isPositive, targets * (log(safe) - logPredictions), targets * 0))
 }
+
+/// rate - count log(rate + epsilon): how unlikely counts are at rates that are not negative, but for
+/// log(count!), which no rate changes.
+public func poissonLoss(
+  rates: Tensor, counts: Tensor, epsilon: Double = 1e-8, reduction: LossReduction = .mean
+) -> Tensor {
+  requireSameShape(rates, counts, "poissonLoss")
+  return reduction(rates - counts * log(rates + epsilon))
+}

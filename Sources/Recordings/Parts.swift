@@ -1,4 +1,7 @@
 import CallosumContracts
 
 /// The models of recordings, a line each.
-public let recordingParts: [Part] = []
+public let recordingParts: [Part] = [
+  Part(DigitalTwin.self),
+  Part(MDSClustering.self),
+]

@@ -11,6 +11,7 @@ import Testing
     Operation("huber") { x, a in
       huberLoss(x["prediction"], x["target"], delta: a.double("delta"), reduction: reduction(a))
     },
+    loss("poisson") { poissonLoss(rates: $0, counts: $1, reduction: $2) },
     loss("binaryCrossEntropyWithLogits") { binaryCrossEntropy(logits: $0, $1, reduction: $2) },
     Operation("klDivergence") { x, a in
       let target = a.bool("logTarget") ? exp(x["target"]) : x["target"]

@@ -1,4 +1,6 @@
 import CallosumContracts
 
 /// The claims of this family, a line each.
-let recordingClaims: [Claim] = []
+let recordingClaims: [Claim] = [
+  .mdsClustering
+]

@@ -107,6 +107,21 @@ pairwise("binaryCrossEntropyWithLogits", F.binary_cross_entropy_with_logits,
          lambda g, *shape: g.normal(*shape, scale=8), probability)
 
 
+def rate(g, *shape):
+    return g.uniform(0.01, 8, *shape)
+
+
+def count(g, *shape):
+    return g.integers(0, 7, *shape).float()
+
+
+def poisson(rates, counts, reduction):
+    return F.poisson_nll_loss(rates, counts, log_input=False, reduction=reduction)
+
+
+pairwise("poisson", poisson, rate, count)
+
+
 @operation("klDivergence")
 def kl_divergence(g):
     """The first input holds log-probabilities; `batchMean` divides the sum by the rows, `mean` by
