@@ -77,9 +77,4 @@ public struct KMeans: Sendable {
     let distances = squaredDistances(points, centroids)
     return (distances.argMin(axis: 1).doubles.map { Int($0) }, distances.min(axis: 1).sum().item)
   }
-
-  /// [points, centroids]
-  private static func squaredDistances(_ points: Tensor, _ centroids: Tensor) -> Tensor {
-    square(points.expandedDimensions(axis: 1) - centroids.expandedDimensions(axis: 0)).sum(axis: 2)
-  }
 }
