@@ -1,6 +1,6 @@
 """The published systems in PyTorch: a training step of each, or what takes the time in it, at the sizes of
 its claim or of its paper. Where the authors have code, the algorithm is theirs; the data are those of
-Sources/bench/Systems, and the driver checks that both sides find the same before it measures.
+Sources/bench/*Systems.swift, and the driver checks that both sides find the same before it measures.
 
 `SYSTEMS` holds for each name what makes a step (see steps.py) and what gives the numbers to compare;
 `LOOPS` are those that go through many steps in Python, or do not use PyTorch.
