@@ -20,8 +20,8 @@ import tempfile
 import time
 
 import curves
-from needs import NEEDS
-from report import floors, report, table
+from needs import ALL, SYSTEMS
+from report import floors, parts, report, tables
 
 TICKS = os.sysconf("SC_CLK_TCK")
 HERE = pathlib.Path(__file__).resolve().parent
@@ -89,12 +89,21 @@ class Worker:
         self.process.wait()
 
 
+def compare(name, workers):
+    """Stops unless both sides compute the same."""
+    ours, theirs = (workers[side].ask(workload=name, measure="compared")["compared"]
+                    for side in ("callosum", "peer"))
+    apart = max((abs(a - b) / max(abs(a), abs(b), 1e-30) for a, b in zip(ours, theirs)), default=0)
+    if len(ours) != len(theirs) or apart > SYSTEMS[name].apart:
+        raise SystemExit(f"{name}: the sides differ, {ours} against {theirs}")
+
+
 def measure(name, workers, rounds):
     """Milliseconds of every step by variant (callosum, eager, compile), and why one has none."""
     variants = {"callosum": ("callosum", {}), "eager": ("peer", {"mode": "eager"}),
                 "compile": ("peer", {"mode": "compile"})}
     times, failures = {variant: [] for variant in variants}, {}
-    steps = max(NEEDS[name].steps, math.ceil(LEAST_STEPS / rounds))
+    steps = max(ALL[name].steps, math.ceil(LEAST_STEPS / rounds))
     for turn in range(rounds):
         order = list(variants)
         for variant in order[turn % 3:] + order[:turn % 3]:
@@ -203,12 +212,12 @@ def arguments():
                         "files alone")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="default 5")
     options = parser.parse_args()
-    known = list(NEEDS) + list(curves.CURVES)
+    known = list(ALL) + list(curves.CURVES)
     chosen = [name for name in options.only.split(",") if name] or known
     unknown = [name for name in chosen if name not in known]
     if unknown:
         parser.error(f"no workload {', '.join(unknown)}; there are {', '.join(known)}")
-    options.names = [name for name in chosen if name in NEEDS]
+    options.names = [name for name in chosen if name in ALL]
     options.curves = [name for name in chosen if name in curves.CURVES]
     if options.rounds < 1:
         parser.error(f"--rounds must be at least 1, is {options.rounds}")
@@ -223,6 +232,8 @@ def main():
     copy_rate = workers["peer"].ask(measure="copy_rate")["gigabytes_per_second"]
     entries, missing = [], []
     for name in options.names:
+        if name in SYSTEMS:
+            compare(name, workers)
         measured = measure_calmly(name, workers, options.rounds)
         if measured is None:
             missing.append(name)
@@ -241,10 +252,11 @@ def main():
     if not entries:
         print("\n".join(curves.section(results["curves"])))
     else:
-        results["product_gflops"] = round(NEEDS["matmul_1024"].gflop / product * 1e3, 1)
+        results["product_gflops"] = round(ALL["matmul_1024"].gflop / product * 1e3, 1)
         results["copy_gb_per_s"] = round(copy_rate, 2)
-        results["geometric_mean"] = round(statistics.geometric_mean(
-            one["ratio"] for one in entries), 3)
+        results["geometric_mean"] = {
+            part: round(statistics.geometric_mean(one["ratio"] for one in members), 3)
+            for part, members in parts(entries)}
         results["workloads"] = [
             one | floors(one, results["product_gflops"], copy_rate)
             | peak_memory(one["name"], commands) for one in entries]
@@ -256,7 +268,7 @@ def main():
             (HERE / "curves").mkdir(exist_ok=True)
             for entry in results["curves"]:
                 written(HERE / curves.picture_name(entry), curves.picture(entry))
-            print("\n" + "\n".join(table(results)))
+            print("\n" + "\n".join(tables(results)))
     if missing:
         sys.exit(f"not measured, so the result files stay as they are: {', '.join(missing)}")
 

@@ -6,6 +6,7 @@ Reads one JSON command per line on standard input and answers each with one JSON
     -> {"milliseconds": [of each step], "peak_mb": 812.5}    or    {"error": "..."}
     {"workload": "delta_rule_curve", "at": 4096, ...the same}    a point of a curve
     {"measure": "memory", ...the same}    adds "start_mb", the memory before the workload was made
+    {"workload": "hlop_step", "measure": "compared"}    -> {"compared": [numbers that both sides find]}
     {"measure": "versions"}     -> {"versions": {...}}
     {"measure": "copy_rate"}    -> {"gigabytes_per_second": of reading and writing 64 MB tensors}
 
@@ -31,80 +32,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-
-def forward_only(function, *inputs):
-    def make(compiled):
-        call = compiled(function)
-
-        def step():
-            with torch.no_grad():
-                call(*inputs)
-
-        return step
-
-    return make
-
-
-def forward_backward(module, inputs, cotangent):
-    """Gradients of the input, or of all inputs in a tuple, and of the module's parameters."""
-    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
-    for x in inputs:
-        x.requires_grad_()
-
-    def make(compiled):
-        call = compiled(module)
-
-        def step():
-            for x in inputs:
-                x.grad = None
-            module.zero_grad(set_to_none=True)
-            call(*inputs).backward(cotangent)
-
-        return step
-
-    return make
-
-
-def fastest(*makers):
-    """The fastest of several ways to compute the same. Only the first is compiled: the others are
-    loops over all time steps, which the compiler would unroll."""
-
-    def make(compiled):
-        chosen = makers if compiled is MODES["eager"] else makers[:1]
-        times = {}
-        for step in [maker(compiled) for maker in chosen]:
-            step()
-            start = time.perf_counter()
-            step()
-            times[step] = time.perf_counter() - start
-        return min(times, key=times.get)
-
-    return make
-
-
-def cross_entropy(logits, labels):
-    return F.cross_entropy(logits.flatten(0, -2), labels.flatten())
-
-
-def training(network, x, targets, criterion=cross_entropy):
-    """The loss of the network's output, its gradients, and an Adam update."""
-
-    def make(compiled):
-        optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
-
-        def loss_of(x, targets):
-            return criterion(network(x), targets)
-
-        call = compiled(loss_of)
-
-        def step():
-            optimiser.zero_grad(set_to_none=True)
-            call(x, targets).backward()
-            optimiser.step()
-
-        return step
-
-    return make
+from recurrences import delta_rule, delta_rule_in_chunks, linear_attention_in_chunks, recurrence, sequence
+from steps import MODES, Function, fastest, forward_backward, forward_only, training
+from systems import LOOPS, SYSTEMS
 
 
 class Attention(nn.Module):
@@ -234,65 +164,6 @@ class LastState(nn.Module):
         return self.head(self.cell(x)[0][:, -1])
 
 
-def recurrence(inputs):
-    """h_t = a_t h_(t-1) + b_t over [2, batch, time, channels], a and b one after the other."""
-    h, states = torch.zeros_like(inputs[0, :, 0]), []
-    for a, b in zip(inputs[0].unbind(1), inputs[1].unbind(1)):
-        h = torch.addcmul(b, a, h)
-        states.append(h)
-    return torch.stack(states, 1)
-
-
-def delta_rule(q, k, v, beta):
-    """S_t = S_(t-1) + beta k (v - S_(t-1)ᵀ k)ᵀ over [batch, heads, time, width], step by step."""
-    state, outputs = q.new_zeros(*q.shape[:2], q.shape[3], v.shape[3]), []
-    for t in range(q.shape[2]):
-        key = k[:, :, t, None]
-        written = beta[:, :, t, None, None] * (v[:, :, t, None] - key @ state)
-        state = state + key.transpose(2, 3) @ written
-        outputs.append(q[:, :, t, None] @ state)
-    return torch.cat(outputs, 2) * q.shape[3] ** -0.5
-
-
-def delta_rule_in_chunks(q, k, v, beta, size=64):
-    """The same with a triangular solve per chunk (Yang et al. 2024)."""
-    q, k, v, beta = (x.unflatten(2, (-1, size)) for x in (q * q.shape[3] ** -0.5, k, v, beta[..., None]))
-    system = torch.tril(beta * k @ k.transpose(3, 4), -1)
-    solved = torch.linalg.solve_triangular(
-        system, torch.cat([beta * v, beta * k], 4), upper=False, unitriangular=True)
-    values, keys = solved.split([v.shape[4], k.shape[4]], 4)
-    scores = torch.tril(q @ k.transpose(3, 4))
-    state, outputs = q.new_zeros(*q.shape[:2], q.shape[4], v.shape[4]), []
-    for i in range(q.shape[2]):
-        written = values[:, :, i] - keys[:, :, i] @ state
-        outputs.append(q[:, :, i] @ state + scores[:, :, i] @ written)
-        state = state + k[:, :, i].transpose(2, 3) @ written
-    return torch.cat(outputs, 2)
-
-
-def linear_attention_in_chunks(q, k, v, decay=None, size=64):
-    """S_t = exp(decay_t) S_(t-1) + k vᵀ in chunks, all at once but for the states between them."""
-    q, k, v = (x.unflatten(2, (-1, size)) for x in (q * q.shape[3] ** -0.5, k, v))
-    scores = torch.tril(q @ k.transpose(3, 4))
-    if decay is not None:
-        since = decay.unflatten(2, (-1, size)).cumsum(3)[..., None]
-        scores = scores * torch.exp((since - since.transpose(3, 4)).tril())
-        q, k = q * since.exp(), k * (since[:, :, :, -1:] - since).exp()
-        passing = since[:, :, :, -1:].exp()
-    added = k.transpose(3, 4) @ v
-    state, states = torch.zeros_like(added[:, :, 0]), []
-    for i in range(q.shape[2]):
-        states.append(state)
-        state = (state if decay is None else passing[:, :, i] * state) + added[:, :, i]
-    return (scores @ v + q @ torch.stack(states, 2)).flatten(2, 3)
-
-
-def sequence(*shape):
-    """Queries, keys of length 1, values, betas and logarithms of decays."""
-    return (torch.randn(shape), F.normalize(torch.randn(shape), dim=-1), torch.randn(shape),
-            torch.rand(shape[:-1]), -0.1 * torch.rand(shape[:-1]))
-
-
 class SplineLayer(nn.Module):
     """A Kolmogorov-Arnold layer as in efficient-kan: silu and cubic splines on 8 intervals."""
 
@@ -394,17 +265,6 @@ class SmallOperations(nn.Module):
         return x
 
 
-class Function(nn.Module):
-    """A function without parameters, as forward_backward wants it."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, *inputs):
-        return self.function(*inputs)
-
-
 def labels(*shape, classes=10):
     return torch.randint(classes, shape)
 
@@ -470,7 +330,7 @@ WORKLOADS = {
     "delta_rule_fwd_bwd": lambda: fastest(*[forward_backward(
         Function(form), sequence(4, 4, 512, 32)[:4], torch.randn(4, 4, 512, 32))
         for form in (delta_rule_in_chunks, delta_rule)]),
-}
+} | {name: one.make for name, one in SYSTEMS.items()}
 
 
 def curve(function, inputs, steps):
@@ -486,9 +346,8 @@ CURVES = {
     "gated_linear_attention_curve": lambda at: curve(linear_attention_in_chunks, (0, 1, 2, 4), at),
     "lif_rate_curve": spiking,
 }
-# Loops over 100 and more time steps in Python: the compiler unrolls them, and takes many minutes.
-EAGER_ONLY = {"lif_snn_step", "linear_recurrence_fwd_bwd"}
-MODES = {"eager": lambda function: function, "compile": torch.compile}
+# Loops over many steps in Python: the compiler unrolls them, and takes many minutes. Or NumPy.
+EAGER_ONLY = {"lif_snn_step", "linear_recurrence_fwd_bwd", *LOOPS}
 
 
 def resident_peak():
@@ -520,7 +379,7 @@ class Worker:
             self.name, self.steps = (name, at), {}
         if mode not in self.steps:
             if mode == "compile" and name in EAGER_ONLY:
-                raise ValueError("the compiler unrolls its loop over time, for many minutes")
+                raise ValueError("NumPy, or a loop that the compiler unrolls for many minutes")
             torch.manual_seed(0)
             make = WORKLOADS[name]() if at is None else CURVES[name](at)
             self.steps[mode] = make(MODES[mode])
@@ -532,6 +391,8 @@ class Worker:
             return {"versions": {"torch": torch.__version__, "python": platform.python_version()}}
         if measure == "copy_rate":
             return {"gigabytes_per_second": copy_rate()}
+        if measure == "compared":
+            return {"compared": SYSTEMS[command["workload"]].compared()}
         start_mb = resident_peak()
         step = self.step(command["workload"], command.get("mode", "eager"), command.get("at"))
         for _ in range(command["warmup"]):

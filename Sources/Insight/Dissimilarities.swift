@@ -14,17 +14,20 @@ public func dissimilarities(_ codes: Tensor, by kind: Dissimilarity) -> Tensor {
   require(
     codes.ndim >= 2 && codes.dim(-2) > 1, "dissimilarities",
     "needs codes [..., items, width] of at least 2 items, got \(codes.shape)")
-  let pairs = itemPairs(codes.dim(-2))
-  let first = Tensor(pairs.map { Int32($0.0) }), second = Tensor(pairs.map { Int32($0.1) })
-  var codes = codes
+  let items = codes.dim(-2), pairs = itemPairs(items)
   if kind == .correlation {
+    var codes = codes
     codes = codes - codes.mean(axis: -1, keepDims: true)
     let squares = square(codes).sum(axis: -1, keepDims: true)
     let one = Tensor(1, codes.dtype)
     codes = codes / sqrt(which(squares .> 0, squares, one))
+    // All products of two codes are one matrix product.
+    let products = matmul(codes, codes.swappedAxes(-2, -1))
+    let places = Tensor(pairs.map { Int32($0.0 * items + $0.1) })
+    return 1 - products.reshaped(codes.shape.dropLast(2) + [items * items]).take(places, axis: -1)
   }
+  let first = Tensor(pairs.map { Int32($0.0) }), second = Tensor(pairs.map { Int32($0.1) })
   let (a, b) = (codes.take(first, axis: -2), codes.take(second, axis: -2))
-  if kind == .correlation { return 1 - (a * b).sum(axis: -1) }
   let squares = square(a - b).sum(axis: -1)
   // The root has no slope at 0, where two codes are the same.
   let differs = squares .> 0
@@ -58,14 +61,15 @@ public func shortestPaths(_ edges: [[Double]]) -> [[Double]] {
   let count = edges.count
   var lengths = edges.flatMap { $0 }
   lengths.withUnsafeMutableBufferPointer { lengths in
+    guard let start = lengths.baseAddress else { return }
     for node in 0..<count { lengths[node * count + node] = 0 }
     for through in 0..<count {
+      let onwards = start + through * count
       for from in 0..<count {
-        let there = lengths[from * count + through]
+        let row = start + from * count, there = row[through]
         guard there < .infinity else { continue }
         for to in 0..<count {
-          let length = there + lengths[through * count + to]
-          if length < lengths[from * count + to] { lengths[from * count + to] = length }
+          row[to] = min(row[to], there + onwards[to])
         }
       }
     }

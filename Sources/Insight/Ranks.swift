@@ -1,15 +1,21 @@
+import CallosumTensors
+
 /// The rank of each value, 1 for the smallest; equal values share the average of their ranks.
-public func averageRanks(_ values: [Double]) -> [Double] {
-  let order = values.indices.sorted { values[$0] < values[$1] }
+public func averageRanks(_ values: [Double]) -> [Double] { orderAndRanks(values).ranks }
+
+/// Where the values stand from the smallest to the largest, and their average ranks.
+func orderAndRanks(_ values: [Double]) -> (order: [Int], ranks: [Double]) {
+  let order = Tensor(values).argSort().doubles.map { Int($0) }
   var ranks = [Double](repeating: 0, count: values.count)
   var start = 0
   while start < order.count {
+    let value = values[order[start]]
     var end = start + 1
-    while end < order.count && values[order[end]] == values[order[start]] { end += 1 }
+    while end < order.count && values[order[end]] == value { end += 1 }
     for place in start..<end { ranks[order[place]] = Double(start + end + 1) / 2 }
     start = end
   }
-  return ranks
+  return (order, ranks)
 }
 
 /// Stretched so that the smallest is 0 and the largest 1; zeros where all are equal.
@@ -21,7 +27,11 @@ public func stretchedToUnit(_ values: [Double]) -> [Double] {
 /// The value below which a share of the values lies, interpolated as NumPy does it to the last bit:
 /// thresholds are compared with the values that they come from.
 public func quantile(_ share: Double, of values: [Double]) -> Double {
-  let sorted = values.sorted()
+  quantile(share, ofSorted: values.sorted())
+}
+
+/// The same of values in order.
+func quantile(_ share: Double, ofSorted sorted: [Double]) -> Double {
   guard let last = sorted.last else { return .nan }
   let place = share * Double(sorted.count - 1)
   let below = Int(place)

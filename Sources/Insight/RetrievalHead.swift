@@ -134,36 +134,30 @@ public struct RetrievalHead: Probe {
   ) -> (scores: [Double], recalls: [Double]) {
     let (batch, keys, steps) = (weights.dim(0), weights.dim(4), weights.dim(3))
     let headCount = weights.dim(1) * weights.dim(2)
-    let looks = weights.doubles, tokens = tokens.doubles.map { Int($0) }
+    let places = min(settings.places, keys)
+    let looks = weights.topK(places).indices.doubles.map { Int($0) }, tokens = tokens.doubles.map { Int($0) }
     let isNeedle = needle.doubles.map { $0 > 0 }, written = written.doubles.map { Int($0) }
     var scores: [Double] = [], recalls: [Double] = []
     for row in 0..<batch {
       let wanted = (0..<keys).filter { isNeedle[row * keys + $0] }.map { tokens[row * keys + $0] }
       let answer = (0..<steps).map { written[row * steps + $0] }
       recalls.append(recall(of: wanted, in: answer))
+      let whole = settings.countsRepeats ? wanted.count : Set(wanted).count
       for head in 0..<headCount {
         var copied: [Int] = []
         for step in 0..<steps {
-          let start = ((row * headCount + head) * steps + step) * keys
-          let isCopied = topPlaces(looks[start..<start + keys]).contains {
+          let start = ((row * headCount + head) * steps + step) * places
+          let isCopied = looks[start..<start + places].contains {
             isNeedle[row * keys + $0] && tokens[row * keys + $0] == answer[step]
           }
-          if isCopied { copied.append(answer[step]) }
+          if isCopied && (settings.countsRepeats || !copied.contains(answer[step])) {
+            copied.append(answer[step])
+          }
         }
-        let share =
-          settings.countsRepeats
-          ? Double(copied.count) / Double(max(wanted.count, 1))
-          : Double(Set(copied).count) / Double(max(Set(wanted).count, 1))
-        scores.append(share)
+        scores.append(Double(copied.count) / Double(max(whole, 1)))
       }
     }
     return (scores, recalls)
-  }
-
-  /// The places of the largest values, the first of equals.
-  private func topPlaces(_ values: ArraySlice<Double>) -> [Int] {
-    let order = values.indices.sorted { (values[$0], $1) > (values[$1], $0) }
-    return order.prefix(settings.places).map { $0 - values.startIndex }
   }
 
   /// Share of the wanted tokens that were written, a token as often as it is wanted (ROUGE-1 recall).

@@ -100,11 +100,14 @@ public struct TopologicalRSA: Probe {
 
   /// g, the geo-topological matrix.
   public func geoTopological(_ distances: [Double]) -> [Double] {
-    let r = ranks(distances)
+    let (order, ranks) = orderAndRanks(distances)
+    let r = stretchedToUnit(ranks)
     switch settings.transform {
     case .sigmoid: return r.map { 1 / (1 + exp(-($0 - settings.middle) * settings.slope)) }
     case .linear:
-      let low = quantile(settings.lower, of: r), high = quantile(settings.upper, of: r)
+      let sorted = order.map { r[$0] }
+      let low = quantile(settings.lower, ofSorted: sorted)
+      let high = quantile(settings.upper, ofSorted: sorted)
       return r.map { $0 <= low ? 0 : $0 > high ? 1 : ($0 - low) / (high - low) }
     }
   }

@@ -137,20 +137,17 @@ public final class NCAPSwimmer: UnitMechanism, WeightSetLayer {
     // [..., sides, joints]
     let q = x.sliced(axis: -1, to: joints)
     let bends = clip(stacked([q, -q], axis: -2), min: 0, max: 1)
-    var input = Tensor.zeros(like: bends)
     func told(_ from: Int, _ count: Int) -> Tensor {
       clip(x.sliced(axis: -1, from: from, to: from + count), min: 0, max: 1)
     }
-    /// What reaches only the joints from `first` on, spread over all.
-    func placed(_ drive: Tensor, at first: Int) -> Tensor {
-      let count = drive.dim(-1)
-      let none = [(before: Int, after: Int)](repeating: (0, 0), count: drive.ndim - 1)
-      return drive.padded(none + [(before: first, after: joints - first - count)])
+    /// A drive for `count` joints, or none.
+    func drive(_ count: Int, _ values: Tensor?) -> Tensor {
+      values ?? .zeros(bends.shape.dropLast() + [count], dtype: x.dtype)
     }
-    if let weight = proprioception {
-      let felt = bends.sliced(axis: -1, to: joints - 1)
-      input = input + placed(felt * exciting(weight, x), at: 1)
-    }
+    // The head hears the oscillator, every other joint the one in front.
+    let rhythm = drive(1, oscillator.map { self.rhythm(steps, x) * exciting($0, x) })
+    let felt = proprioception.map { bends.sliced(axis: -1, to: joints - 1) * exciting($0, x) }
+    var input = joints == 1 ? rhythm : concatenated([rhythm, drive(joints - 1, felt)], axis: -1)
     if let weight = speed {
       let brake = 1 - told(joints + (settings.turns ? 2 : 0), 1).expandedDimensions(axis: -2)
       input = input + brake * inhibiting(weight, x)
@@ -158,14 +155,9 @@ public final class NCAPSwimmer: UnitMechanism, WeightSetLayer {
     if let weight = turn {
       let sides = told(joints, 2).expandedDimensions(axis: -1)
       let ones = Tensor.ones([settings.turnJoints], dtype: x.dtype)
-      input = input + placed(sides * exciting(weight, x) * ones, at: 0)
-    }
-    if let weight = oscillator {
-      let period = Double(settings.period)
-      let phase = steps - floor(steps / period) * period
-      let first = (phase .< Double(settings.period / 2)).asType(x.dtype)
-      let sides = stacked([first, 1 - first], axis: -1).expandedDimensions(axis: -1)
-      input = input + placed(sides * exciting(weight, x), at: 0)
+      let turning = sides * exciting(weight, x) * ones
+      let others = [(before: Int, after: Int)](repeating: (0, 0), count: turning.ndim - 1)
+      input = input + turning.padded(others + [(before: 0, after: joints - settings.turnJoints)])
     }
     let neurons = signal("neurons", clip(input, min: 0, max: 1))
     let others = neurons.flipped(axes: [neurons.ndim - 2])
@@ -173,6 +165,13 @@ public final class NCAPSwimmer: UnitMechanism, WeightSetLayer {
       "muscles",
       clip(neurons * exciting(ipsilateral, x) + others * inhibiting(contralateral, x), min: 0, max: 1))
     return (muscles.sliced(axis: -2, to: 1) - muscles.sliced(axis: -2, from: 1)).squeezed(axis: -2)
+  }
+
+  /// 1 for the side whose half of the period it is, [..., sides, 1].
+  private func rhythm(_ steps: Tensor, _ x: Tensor) -> Tensor {
+    let phase = steps % Double(settings.period)
+    let first = (phase .< Double(settings.period / 2)).asType(x.dtype)
+    return stacked([first, 1 - first], axis: -1).expandedDimensions(axis: -1)
   }
 
   private func exciting(_ weight: Tensor, _ x: Tensor) -> Tensor {

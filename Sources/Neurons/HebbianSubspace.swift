@@ -98,11 +98,16 @@ public final class HebbianSubspace: Module {
     var learning = rows.sliced(axis: 0, from: frozen), moving = velocity.sliced(axis: 0, from: frozen)
     // What the frozen rows explain is the same in every iteration.
     let left = frozen == 0 ? x : x - projection(x, kept, settings)
+    let share = 1 - settings.momentum, limit = settings.limit * share
     for _ in 0..<settings.iterations {
-      let y = lateral(x, learning, settings)
-      let change = matmul(y.transposed(), left - matmul(y, learning)) * (1 / Double(x.dim(0)))
-      let limited = clip(change, min: -settings.limit, max: settings.limit)
-      moving = moving * settings.momentum + limited * (1 - settings.momentum)
+      let y = lateral(x, learning, settings), turned = y.transposed()
+      // yᵀ (left - y H), the shorter way: with many samples products of rows are the smaller matrix.
+      let change =
+        x.dim(0) > learning.dim(0)
+        ? matmul(turned, left) - matmul(matmul(turned, y), learning)
+        : matmul(turned, left - matmul(y, learning))
+      let limited = clip(change * (share / Double(x.dim(0))), min: -limit, max: limit)
+      moving = moving * settings.momentum + limited
       learning = learning + moving * settings.rate
     }
     return frozen == 0
@@ -116,14 +121,14 @@ public func projectedLinear(
   _ x: Tensor, weight: Tensor, bias: Tensor? = nil, remainder: Tensor
 ) -> Tensor {
   let seen = stopGradient(remainder)
-  let product = withDerivative(
-    "projectedLinear", at: [x, weight], of: { linear($0[0], weight: $0[1]) }
-  ) { g, inputs, _ in
-    let outputs = g.reshaped([-1, g.dim(-1)])
-    return [
-      matmul(g, inputs[1]), matmul(outputs.transposed(), seen.reshaped([-1, seen.dim(-1)])),
-    ]
-  }
+  let product = withDerivatives(
+    "projectedLinear", at: [x, weight], of: { linear($0[0], weight: $0[1]) },
+    [
+      { g, inputs in matmul(g, inputs[1]) },
+      { g, _ in
+        matmul(g.reshaped([-1, g.dim(-1)]).transposed(), seen.reshaped([-1, seen.dim(-1)]))
+      },
+    ])
   return bias.map { product + $0 } ?? product
 }
 

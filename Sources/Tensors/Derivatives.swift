@@ -76,6 +76,21 @@ public func withDerivative(
     })
 }
 
+/// The result of `function` with a rule for each input, from the gradient of the result and the inputs to the
+/// gradient of that one; only the rules of inputs that matter run.
+public func withDerivatives(
+  _ name: StaticString = "withDerivatives", at inputs: [Tensor],
+  of function: ([Tensor]) -> Tensor,
+  _ rules: [(_ gradient: Tensor, _ inputs: [Tensor]) -> Tensor]
+) -> Tensor {
+  require(
+    rules.count == inputs.count, name, "there are \(rules.count) rules for \(inputs.count) inputs")
+  return function(inputs.map(\.unmarked)).requireConstant(name, elsewhere)
+    .recorded(name, from: inputs) { gradient, wants in
+      rules.indices.map { wants[$0] ? rules[$0](gradient, inputs) : nil }
+    }
+}
+
 /// Runs `body` unrecorded, as for evaluation inside a function that is being differentiated.
 public func withoutRecording<Result>(_ body: () throws -> Result) rethrows -> Result {
   let state = ThreadState.current

@@ -14,6 +14,16 @@ extension [Int] {
     }
     return strides
   }
+
+  /// Whether these are the strides of a contiguous row-major array of `shape`.
+  func areContiguousStrides(of shape: [Int]) -> Bool {
+    var step = 1
+    for axis in shape.indices.reversed() {
+      if self[axis] != step { return false }
+      step *= shape[axis]
+    }
+    return true
+  }
 }
 
 /// `axis` counted from the front; negative axes count from the back.

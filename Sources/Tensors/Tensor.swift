@@ -39,7 +39,7 @@ public struct Tensor: @unchecked Sendable {
   /// Fresh memory with the given strides (positive, without gaps at the end), not yet written.
   init(uninitialized shape: [Int], strides: [Int], _ dtype: DType) {
     let reach = zip(shape, strides).map { ($0 - 1) * $1 }.reduce(1, +)
-    let straight = strides == shape.contiguousStrides
+    let straight = strides.areContiguousStrides(of: shape)
     self.init(
       storage: Storage(byteCount: Swift.max(reach, 0) * dtype.size), shape: shape,
       strides: straight ? nil : strides, dtype: dtype)
@@ -75,7 +75,7 @@ public struct Tensor: @unchecked Sendable {
 
   /// The same elements seen through other strides. Not recorded.
   func view(_ shape: [Int], strides: [Int], offset: Int) -> Tensor {
-    let straight = strides == shape.contiguousStrides || shape.elementCount == 0
+    let straight = strides.areContiguousStrides(of: shape) || shape.elementCount == 0
     return Tensor(
       storage: storage, offset: offset, shape: shape, strides: straight ? nil : strides,
       dtype: dtype)

@@ -171,6 +171,21 @@ extension TensorTests {
       }
     }
 
+    @Test func onlyTheRulesOfInputsThatMatterRun() {
+      let y = Tensor([1.0, 0.5, -1, 2])
+      let product = { (a: Tensor, b: Tensor) in
+        withDerivatives(
+          at: [a, b], of: { $0[0] * $0[1] },
+          [
+            { g, inputs in g * inputs[1] },
+            { _, _ in fail("product", "nobody asked for this gradient") },
+          ])
+      }
+      expectClose(gradient(at: x) { product(square($0), y).sum() }, 2 * x * y)
+      expectClose(
+        gradient(at: x) { x in gradient(at: x) { product(square($0), y).sum() }.sum() }, 2 * y)
+    }
+
     @Test func checkpointsGiveTheSameGradients() {
       let y = Tensor([1.0, 0.5, -1, 2])
       let body = { (inputs: [Tensor]) in

@@ -22,5 +22,30 @@ extension TensorTests {
         }
       }
     }
+
+    /// Rows that end inside a vector, with equal numbers and some that are no number.
+    @Test(arguments: [1, 7, 16, 37, 64, 131])
+    func theBestOfShortRowsIsTheFirstOfEquals(_ columns: Int) {
+      var random = RandomGenerator(seed: 4)
+      let coarse = round(random.normal([300, columns]) * 2)
+      let rare = random.bernoulli([300, columns], probability: 0.02)
+      let x = which(rare, Tensor(Float.nan), coarse)
+      let rows = x.split(parts: 300).map(\.floats)
+      func first(_ row: [Float], _ best: Float?) -> Int32 {
+        Int32(row.firstIndex { $0 == best } ?? 0)
+      }
+      for setting in Setting.ofKernels {
+        let (top, bottom) = setting.run { (x.topK(1).indices, x.topK(1, largest: false).indices) }
+        #expect(top.array() == rows.map { row in first(row, row.filter { !$0.isNaN }.max()) }, "\(setting)")
+        #expect(
+          bottom.array() == rows.map { row in first(row, row.filter { !$0.isNaN }.min()) }, "\(setting)")
+        let (largest, smallest) = setting.run { (x.argMax(axis: 1), x.argMin(axis: 1)) }
+        func orMissing(_ row: [Float], _ best: Float?) -> Int32 {
+          row.firstIndex(where: \.isNaN).map(Int32.init) ?? first(row, best)
+        }
+        #expect(largest.array() == rows.map { orMissing($0, $0.max()) }, "\(setting)")
+        #expect(smallest.array() == rows.map { orMissing($0, $0.min()) }, "\(setting)")
+      }
+    }
   }
 }

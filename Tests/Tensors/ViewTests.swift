@@ -25,6 +25,32 @@ extension TensorTests {
       #expect(x.transposed().reshaped(24).storage !== x.storage)
     }
 
+    /// Against the plain loops of float64; whole numbers are exact in both.
+    @Test func shortRowsBroadcast() {
+      var random = RandomGenerator(seed: 5)
+      let shapes: [([Int], [Int])] = [
+        ([33, 6, 2], [6, 1]), ([7, 1, 3], [5, 1]), ([300, 2], [2]), ([300, 2], [300, 1]),
+        ([2, 3, 4, 5], [4, 1]),
+        ([1, 5], [90, 1]), ([40, 33], [40, 1]), ([40, 32], [40, 1]), ([0, 3], [1]),
+        ([9, 1, 2, 5], [9, 1, 1, 1]),
+      ]
+      for (first, second) in shapes {
+        let a = random.integers(first, low: -9, high: 9).asType(.float32)
+        let b = random.integers(second, low: -9, high: 9).asType(.float32)
+        let views = [
+          (a, b), (b, a), (a.flipped(axes: [0]), b), (a.flipped(axes: [first.count - 1]), b),
+        ]
+        for setting in Setting.ofKernels {
+          for (x, y) in views {
+            let (product, less) = setting.run { (x * y, x .< y) }
+            let (p, q) = (x.asType(.float64), y.asType(.float64))
+            #expect(product.doubles == (p * q).doubles, "\(x.shape) \(y.shape) \(setting)")
+            #expect(less.doubles == (p .< q).doubles, "\(x.shape) \(y.shape) \(setting)")
+          }
+        }
+      }
+    }
+
     @Test func neighboursJoinWithoutACopy() {
       for axis in 0..<3 {
         let whole = x.padded([(1, 1), (0, 2), (2, 0)])

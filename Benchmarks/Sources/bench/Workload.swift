@@ -3,9 +3,11 @@ import Callosum
 /// One thing to time: `prepare` makes data and networks once and returns a step.
 struct Workload: Sendable {
   let name: String
-  let prepare: @Sendable () -> () -> Void
+  let prepare: @Sendable () throws -> () -> Void
+  /// Numbers that the other side must find too, from data and weights that both make alike; for systems.
+  var compared: (@Sendable () throws -> [Double])?
 
-  static let all: [Workload] = operations + networks + recurrent + sequences + fields
+  static let all: [Workload] = operations + networks + recurrent + sequences + fields + systems
 }
 
 /// A workload at many sizes: `prepare` makes that of size x. Benchmarks/curves.py says which x.

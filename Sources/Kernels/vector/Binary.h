@@ -169,13 +169,66 @@ static void binary_range(void *context, size_t begin, size_t end) {
   }
 }
 
+/// Elements at ..< at + n of an operand, counted along the shared axes, one after the other: as they lie,
+/// or in `buffer`.
+static const float *in_a_run(const struct axes *m, int operand, const float *x, size_t at, size_t n,
+                             float *buffer) {
+  const int last = m->rank - 1;
+  const ptrdiff_t *strides = m->strides[operand];
+  size_t place[max_rank], rest = at, step = 1;
+  bool lies_so = true;
+  for (int axis = last; axis >= 0; axis--) {
+    place[axis] = rest % m->shape[axis];
+    rest /= m->shape[axis];
+    x += (ptrdiff_t)place[axis] * strides[axis];
+    lies_so &= strides[axis] == (ptrdiff_t)step;
+    step *= m->shape[axis];
+  }
+  if (lies_so) return x;
+  for (size_t done = 0; done < n;) {
+    size_t row = m->shape[last] - place[last], run = row < n - done ? row : n - done;
+    for (size_t i = 0; i < run; i++) buffer[done + i] = x[(ptrdiff_t)i * strides[last]];
+    done += run;
+    x -= (ptrdiff_t)place[last] * strides[last];
+    place[last] = 0;
+    for (int axis = last - 1; axis >= 0; axis--) {
+      x += strides[axis];
+      if (++place[axis] < m->shape[axis]) break;
+      x -= (ptrdiff_t)m->shape[axis] * strides[axis];
+      place[axis] = 0;
+    }
+  }
+  return buffer;
+}
+
+/// Float rows too short to be worth a start each: many of them are brought into one run.
+static void binary_short_rows(void *context, size_t begin, size_t end) {
+  enum { chunk = 256 };
+  const struct binary_job *job = context;
+  float buffers[2][chunk];
+  const float *x[2] = {(const float *)job->a, (const float *)job->b};
+  bool is_number[2] = {true, true};
+  for (int o = 0; o < 2; o++)
+    for (int axis = 0; axis < job->axes->rank; axis++)
+      is_number[o] &= job->axes->strides[o][axis] == 0;
+  for (size_t at = begin, n; at < end; at += n) {
+    const float *p[2];
+    n = end - at < chunk ? end - at : chunk;
+    for (int o = 0; o < 2; o++)
+      p[o] = is_number[o] ? x[o] : in_a_run(job->axes, o, x[o], at, n, buffers[o]);
+    binary_floats(job->operation, n, p[0], !is_number[0], p[1], !is_number[1],
+                  job->y + at * job->y_size, job->y_size);
+  }
+}
+
 static void binary(int operation, int type, int rank, const size_t *shape, const void *a,
                    const ptrdiff_t *strides_a, const void *b, const ptrdiff_t *strides_b, void *y) {
   const ptrdiff_t *strides[] = {strides_a, strides_b};
   struct axes m = merged_axes(rank, shape, 2, strides);
   bool compares = operation >= callosum_equal && operation <= callosum_or;
   struct binary_job job = {operation, type, compares ? 1 : type_size[type], &m, a, b, y};
-  callosum_parallel(m.count, 16384, binary_range, &job);
+  bool is_short = type == callosum_float && m.rank > 1 && m.shape[m.rank - 1] <= 32;
+  callosum_parallel(m.count, 16384, is_short ? binary_short_rows : binary_range, &job);
 }
 
 // MARK: Selection

@@ -142,6 +142,33 @@ static void reduce(int operation, int type, size_t outer, size_t count, size_t i
   callosum_free(partial, outer * parts * inner * size);
 }
 
+// Where the largest or smallest of x[0 ..< n] stands first, entries that are no number passed over;
+// n if there is no other.
+static size_t first_extreme(const float *x, size_t n, bool largest) {
+  vf lanes = splat(largest ? -INFINITY : INFINITY);
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    vf v = load(x + i);
+    lanes = select_(largest ? v > lanes : v < lanes, v, lanes);
+  }
+  float extreme = largest ? max_lanes(lanes) : -max_lanes(-lanes);
+  for (; i < n; i++)
+    if (largest ? x[i] > extreme : x[i] < extreme) extreme = x[i];
+  for (i = 0; i + LANES <= n && !any_(load(x + i) == extreme);) i += LANES;
+  while (i < n && x[i] != extreme) i++;
+  return i;
+}
+
+// Whether any of x[0 ..< n] is no number.
+static bool any_missing(const float *x, size_t n) {
+  vi missing = {0};
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) missing |= load(x + i) != load(x + i);
+  bool found = any_(missing);
+  for (; i < n; i++) found |= x[i] != x[i];
+  return found;
+}
+
 #define ARG_REDUCE(T)                                                        \
   for (size_t o = 0; o < outer; o++)                                         \
     for (size_t j = 0; j < inner; j++) {                                     \
@@ -158,7 +185,20 @@ static void reduce(int operation, int type, size_t outer, size_t count, size_t i
 static void arg_reduce(bool largest, int type, size_t outer, size_t count, size_t inner,
                        const void *x, int32_t *y) {
   switch (type) {
-    case callosum_float: ARG_REDUCE(float) break;
+    case callosum_float:
+      if (inner == 1) {
+        const float *row = x;
+        for (size_t o = 0; o < outer; o++, row += count) {
+          size_t found = any_missing(row, count) ? count : first_extreme(row, count, largest);
+          // What is no number comes before everything.
+          if (found == count)
+            for (found = 0; row[found] == row[found];) found++;
+          y[o] = (int32_t)found;
+        }
+        break;
+      }
+      ARG_REDUCE(float)
+      break;
     case callosum_double: ARG_REDUCE(double) break;
     case callosum_int: ARG_REDUCE(int32_t) break;
     default: ARG_REDUCE(uint8_t)

@@ -144,6 +144,16 @@ static struct keyed *best_of(const struct sort_job *job, const char *x, size_t b
   return best;
 }
 
+// The best of each row of float32.
+static void top_one(void *context, size_t begin, size_t end) {
+  const struct sort_job *job = context;
+  for (size_t row = begin; row < end; row++) {
+    const float *x = (const float *)job->x + row * job->columns;
+    size_t found = first_extreme(x, job->columns, job->descending);
+    job->index[row] = found < job->columns ? (int32_t)found : 0;
+  }
+}
+
 // A unit is one part of a row.
 static void top_parts(void *context, size_t begin, size_t end) {
   const struct sort_job *job = context;
@@ -170,6 +180,10 @@ static void arg_top(int type, bool descending, size_t rows, size_t columns, size
   // Few long rows are cut, each part giving its best.
   size_t threads = callosum_part_count(rows * columns, 65536);
   if (rows < threads && kept * threads * 4 < columns) job.parts = threads;
+  if (kept == 1 && type == callosum_float && job.parts == 1) {
+    callosum_parallel(rows, 65536 / columns + 1, top_one, &job);
+    return;
+  }
   size_t bytes = rows * job.parts * kept * sizeof(struct keyed);
   if (job.parts > 1) job.merged = callosum_allocate_or_stop(2 * bytes, "sorting");
   callosum_parallel(rows * job.parts, 32768 * job.parts / columns + 1, top_parts, &job);

@@ -31,10 +31,28 @@ extension Tensor {
         result.pointer)
       return
     }
-    callosum_binary(
-      Int32(operation.rawValue), dtype.kernel, Int32(target.count), target, pointer,
-      broadcastStrides(shape, strides, to: target), other.pointer,
-      broadcastStrides(other.shape, other.strides, to: target), result.pointer)
+    let rank = target.count
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: Swift.max(2 * rank, 1)) { strides in
+      guard let first = strides.baseAddress else { return }
+      write(stridesTo: rank, at: first)
+      other.write(stridesTo: rank, at: first + rank)
+      callosum_binary(
+        Int32(operation.rawValue), dtype.kernel, Int32(rank), target, pointer, first, other.pointer,
+        first + rank, result.pointer)
+    }
+  }
+
+  /// Strides with which this is read as if it had a shape of `rank` axes that it broadcasts to; as
+  /// `broadcastStrides`, without an array.
+  private func write(stridesTo rank: Int, at strides: UnsafeMutablePointer<Int>) {
+    let shift = rank - ndim
+    for axis in 0..<shift { strides[axis] = 0 }
+    var step = 1
+    for axis in shape.indices.reversed() {
+      let size = shape[axis]
+      strides[axis + shift] = size == 1 ? 0 : stridesIfNotContiguous?[axis] ?? step
+      step *= size
+    }
   }
 
   /// self + other, written over self where nobody else sees its memory.

@@ -63,14 +63,17 @@ extension Tensor {
   /// Axes in another order; nil reverses them.
   public func transposed(axes order: [Int]? = nil) -> Tensor {
     let order = order?.map { resolved($0, rank: ndim, "transposed") } ?? Array(shape.indices.reversed())
+    let named = order.reduce(0) { $0 | (1 << $1) }
     require(
-      order.sorted() == Array(shape.indices), "transposed",
+      order.count == ndim && named == (1 << ndim) - 1, "transposed",
       "axes \(order) are not an order of the \(ndim) axes of \(shape)")
     let strides = strides
-    var back = order
-    for (position, axis) in order.enumerated() { back[axis] = position }
     return view(order.map { shape[$0] }, strides: order.map { strides[$0] }, offset: offset)
-      .recorded("transposed", from: self) { $0.transposed(axes: back) }
+      .recorded("transposed", from: self) { g in
+        var back = order
+        for (position, axis) in order.enumerated() { back[axis] = position }
+        return g.transposed(axes: back)
+      }
   }
   public func transposed(_ order: Int...) -> Tensor {
     transposed(axes: order.isEmpty ? nil : order)

@@ -77,11 +77,12 @@ public func which(_ condition: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
 /// `x` held between `low` and `high` (nil for no bound). At a bound the gradient passes.
 public func clip(_ x: Tensor, min low: Double? = nil, max high: Double? = nil) -> Tensor {
   require(x.dtype != .bool, "clip", "needs numbers, got bool")
-  let inside = (x .>= (low ?? -.infinity)) .&& (x .<= (high ?? .infinity))
   var result = x.unmarked
   if let low { result = maximum(result, low) }
   if let high { result = minimum(result, high) }
-  return result.recorded("clip", from: x) { which(inside, $0, $0.constant(0)) }
+  return result.recorded("clip", from: x) { g in
+    which((x .>= (low ?? -.infinity)) .&& (x .<= (high ?? .infinity)), g, g.constant(0))
+  }
 }
 
 extension Tensor {
