@@ -38,6 +38,7 @@ public final class FourierNeuralOperator: Mechanism, Layer {
   }
 
   public static let kind = Kind.fieldOperator
+  public static let needsGrid = true
   public static let card = Card(
     id: "fno", name: "Fourier neural operator", family: .fields,
     paper: "Fourier Neural Operator for Parametric Partial Differential Equations", year: 2020,
@@ -130,7 +131,10 @@ public final class FourierNeuralOperator: Mechanism, Layer {
   ) throws -> Door {
     let grid = try slot.requireGrid(card.id)
     let network = try FourierNeuralOperator(settings, in: slot, using: &generator)
-    return Door(gridLayer: network, from: slot.width, to: slot.outputWidth, grid)
+    // Two real rows travel through one transform, the batch's rows too where they do not fill it: what is not
+    // a number in one of them reaches the other.
+    return Door(
+      gridLayer: network, from: slot.width, to: slot.outputWidth, grid, rowsAreIndependent: false)
   }
 }
 

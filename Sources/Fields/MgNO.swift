@@ -35,7 +35,7 @@ public final class MgNO: Mechanism, Layer {
     public func validate() throws {
       for (name, value, least) in [
         ("channels", channels, 1), ("layers", layers, 1), ("pre", pre, 1), ("post", post, 0),
-        ("coarsest", coarsest, 0),
+        ("coarsest", coarsest, 1),
       ] {
         try expect((least...10_000).contains(value), "\(name) must be from \(least) to 10000, is \(value)")
       }
@@ -51,6 +51,7 @@ public final class MgNO: Mechanism, Layer {
   }
 
   public static let kind = Kind.fieldOperator
+  public static let needsGrid = true
   public static let card = Card(
     id: "mgno", name: "Multigrid neural operator", family: .fields,
     paper: "MgNO: Efficient Parameterization of Linear Operators via Multigrid", year: 2023,
@@ -58,13 +59,13 @@ public final class MgNO: Mechanism, Layer {
       + "point hears all others over coarser grids, with few parameters, and padding states the boundary.",
     verification:
       "the authors' models.py (xlliu2017/MgNO 3a68a90), outputs and gradients of every parameter; "
-      + "with the stencils of Poisson's equation it solves it like a textbook's multigrid")
+      + "with the stencils of Poisson's equation a V-cycle is that of a textbook, written out")
 
   public static var trials: [Trial<Settings>] {
     var deep = Settings(), ring = Settings()
     (deep.channels, deep.layers, deep.levels, deep.post) = (3, 2, 3, 1)
     (deep.coarsest, deep.useResidual) = (1, true)
-    (ring.channels, ring.layers, ring.levels, ring.pre, ring.coarsest) = (4, 1, 2, 2, 0)
+    (ring.channels, ring.layers, ring.levels, ring.pre, ring.coarsest) = (4, 1, 2, 2, 1)
     ring.padding = .circular
     return [
       Trial(deep, in: Slot(width: 2, outputWidth: 3, rows: 4, columns: 12)),
@@ -125,12 +126,18 @@ public final class MgNO: Mechanism, Layer {
 extension Door {
   /// The door of a layer from functions on a grid to functions on it: `x` [batch, rows, columns, inputs] in,
   /// `y` [batch, rows, columns, outputs] out.
-  init(gridLayer layer: any Layer, from inputs: Int, to outputs: Int, _ grid: Slot.Grid) {
+  init(
+    gridLayer layer: any Layer, from inputs: Int, to outputs: Int, _ grid: Slot.Grid,
+    rowsAreIndependent: Bool = true
+  ) {
     func port(_ name: String, _ channels: Int) -> TensorPort {
       TensorPort(
         name, [.free("batch"), .fixed(grid.rows), .fixed(grid.columns), .fixed(channels)])
     }
-    self.init(module: layer, inputs: [port("x", inputs)], outputs: [port("y", outputs)]) { tensors, _ in
+    self.init(
+      module: layer, inputs: [port("x", inputs)], outputs: [port("y", outputs)],
+      rowsAreIndependent: rowsAreIndependent
+    ) { tensors, _ in
       tensors["x"].map { ["y": layer($0)] } ?? [:]
     }
   }

@@ -40,14 +40,14 @@ extension Door {
     return try self(inputs, using: &random)
   }
 
-  /// Moves every parameter away from where it starts: zeros and the like hide what derivatives do. Weights of
-  /// long sums move less, or numbers grow with every layer until float32 cannot tell what a step of a
-  /// difference changes.
+  /// Moves every parameter away from where it starts: zeros and the like hide what derivatives do. Kernels of
+  /// convolutions over many channels move less, or numbers grow with every layer until rounding is all that
+  /// float32 has to say of their differences.
   func shake() {
     var random = RandomGenerator(seed: 6)
     for one in parameters where one.value.dtype.isFloatingPoint {
       let terms = one.value.ndim > 2 ? one.value.size / max(one.value.dim(0), 1) : 1
-      let scale = 0.3 * min(1, (24 / Double(max(terms, 1))).squareRoot())
+      let scale = 0.3 * min(1, (8 / Double(max(terms, 1))).squareRoot())
       one.value = one.value + random.normal(one.value.shape) * scale
     }
   }

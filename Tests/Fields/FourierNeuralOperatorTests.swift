@@ -53,6 +53,21 @@ import Testing
     #expect(CallosumTestSupport.Comparison(others, .zeros(like: others), within: allowed).problem == nil)
   }
 
+  /// Functions of a batch do not hear each other.
+  @Test func rowsAreIndependent() throws {
+    let network = try network(
+      { ($0.channels, $0.layers, $0.modes, $0.padding) = (3, 2, 2, 2) }, inputs: 1, outputs: 2, rows: 5,
+      columns: 5)
+    var random = RandomGenerator(seed: 2)
+    let x = random.normal([3, 5, 5, 1]), together = network(x)
+    let allowed = Tolerance(relative: 1e-5, ofLargest: 1e-5)
+    for row in 0..<3 {
+      let alone = network(x.sliced(axis: 0, from: row, to: row + 1))
+      let other = together.sliced(axis: 0, from: row, to: row + 1)
+      #expect(CallosumTestSupport.Comparison(other, alone, within: allowed).problem == nil)
+    }
+  }
+
   @Test func modesThatAGridLacksAreLeftOut() throws {
     let small = try network({ ($0.channels, $0.layers) = (2, 1) }, inputs: 1, outputs: 1, rows: 5, columns: 4)
     #expect(small.layers[0].spectral.weight.shape == [4, 3, 2, 2, 2])
