@@ -36,17 +36,17 @@ public struct Part: Sendable {
     unit: (@Sendable (M.Settings, Slot, inout RandomGenerator) throws -> any StatefulLayer)?,
     rule: (@Sendable (JSONValue?, inout RandomGenerator) throws -> any LearningRule)? = nil
   ) {
-    let id = M.card.id
+    let (id, needsGrid) = (M.card.id, M.needsGrid)
     @Sendable func settings(_ json: JSONValue?, _ slot: Slot) throws -> M.Settings {
       let settings = try M.Settings.decoded(from: json, for: id)
-      if M.needsGrid { _ = try slot.requireGrid(id) }
+      if needsGrid { _ = try slot.requireGrid(id) }
       return settings
     }
     card = M.card
     kind = M.kind
     defaults = (try? JSONValue(encoding: M.Settings())) ?? .object([:])
     trials = M.trials.map { ((try? JSONValue(encoding: $0.settings)) ?? .object([:]), $0.slot) }
-    needsGrid = M.needsGrid
+    self.needsGrid = needsGrid
     buildRule = rule
     openDoor = { json, slot, random in try M.door(settings(json, slot), in: slot, using: &random) }
     if let unit {
