@@ -75,6 +75,6 @@ let package = Package(
       tests("Fuzzing", see: ["Tensors", "Contracts", "Mixers", "Tasks", "TestSupport"]),
       tests("CommandLine", see: ["TestSupport"]),
     ]
-    + families.filter { $0 != "Fields" }.map {
+    + families.map {
       tests($0, see: foundation + [$0, "TestSupport"], and: ["Callosum"])
     })

@@ -57,12 +57,12 @@ struct Describe: ParsableCommand {
       parameterCount: parameters.map(\.value.size).reduce(0, +),
       multiplyAccumulates: try countingMultiplyAccumulates { _ = try door(inputs, using: &random) })
     if output.json { return try output.print(description) }
-    try show(description)
+    try show(description, of: part)
   }
 
-  private func show(_ description: Description) throws {
+  private func show(_ description: Description, of part: Part) throws {
     let card = description.card
-    print("\(card.name) (\(card.id)), a \(description.kind) of the family \(card.family.rawValue)")
+    print("\(card.name) (\(card.id)), \(part.kind.phrase) of the family \(card.family.rawValue)")
     print("\(card.paper), \(card.year)\n\n\(card.summary)\n")
     print("Verified by: \(card.verification)")
     print(

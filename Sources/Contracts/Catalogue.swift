@@ -18,31 +18,26 @@ public struct Part: Sendable {
   private let buildRule: (@Sendable (JSONValue?, inout RandomGenerator) throws -> any LearningRule)?
 
   /// Any mechanism as an entry.
-  public init<M: Mechanism>(_ type: M.Type) { self.init(type, needsGrid: false, unit: nil) }
+  public init<M: Mechanism>(_ type: M.Type) { self.init(type, unit: nil) }
 
   /// A mechanism by which weights learn.
   public init<M: LearningRuleMechanism>(_ type: M.Type) {
     self.init(
-      type, needsGrid: false, unit: nil,
+      type, unit: nil,
       rule: { try M(M.Settings.decoded(from: $0, for: M.card.id), using: &$1) })
   }
 
   /// A mechanism that can be a layer of a network.
   public init<M: UnitMechanism>(_ type: M.Type) {
-    self.init(type, needsGrid: false) { try M($0, in: $1, using: &$2) }
-  }
-
-  /// A token mixer, refused where it needs a grid and has none.
-  public init<M: TokenMixer>(_ type: M.Type) {
-    self.init(type, needsGrid: M.needsGrid) { try M($0, in: $1, using: &$2) }
+    self.init(type) { try M($0, in: $1, using: &$2) }
   }
 
   private init<M: Mechanism>(
-    _ type: M.Type, needsGrid: Bool,
+    _ type: M.Type,
     unit: (@Sendable (M.Settings, Slot, inout RandomGenerator) throws -> any StatefulLayer)?,
     rule: (@Sendable (JSONValue?, inout RandomGenerator) throws -> any LearningRule)? = nil
   ) {
-    let id = M.card.id
+    let (id, needsGrid) = (M.card.id, M.needsGrid)
     @Sendable func settings(_ json: JSONValue?, _ slot: Slot) throws -> M.Settings {
       let settings = try M.Settings.decoded(from: json, for: id)
       if needsGrid { _ = try slot.requireGrid(id) }
@@ -78,7 +73,7 @@ public struct Part: Sendable {
     _ settings: JSONValue? = nil, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> any StatefulLayer {
     guard let buildUnit else {
-      throw Mistake("\(card.id) is a \(kind.rawValue), which cannot be a layer of a network")
+      throw Mistake("\(card.id) is \(kind.phrase), which cannot be a layer of a network")
     }
     return try buildUnit(settings, slot, &generator)
   }
@@ -89,7 +84,7 @@ public struct Part: Sendable {
     _ settings: JSONValue? = nil, using generator: inout RandomGenerator
   ) throws -> any LearningRule {
     guard let buildRule else {
-      throw Mistake("\(card.id) is a \(kind.rawValue), not a learning rule")
+      throw Mistake("\(card.id) is \(kind.phrase), not a learning rule")
     }
     return try buildRule(settings, &generator)
   }
@@ -100,7 +95,7 @@ public struct Part: Sendable {
     _ settings: JSONValue? = nil, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> any Layer {
     guard kind == .tokenMixer, let layer = try unit(settings, in: slot, using: &generator) as? any Layer
-    else { throw Mistake("\(card.id) is a \(kind.rawValue), not a token mixer") }
+    else { throw Mistake("\(card.id) is \(kind.phrase), not a token mixer") }
     return layer
   }
 }

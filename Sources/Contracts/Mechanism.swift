@@ -18,6 +18,12 @@ public enum Kind: String, Codable, Sendable, CaseIterable {
   case probe
   /// Neither trained nor looked into: a computation such as a clustering or the check of a theorem.
   case procedure
+
+  /// With its article, as sentences want it: "an operator".
+  public var phrase: String {
+    let beginsWithVowel = rawValue.first.map { "aeiou".contains($0) } ?? false
+    return "\(beginsWithVowel ? "an" : "a") \(rawValue)"
+  }
 }
 
 /// A published mechanism as a type: who it is, its settings, and how it is opened for inspection.
@@ -25,6 +31,8 @@ public protocol Mechanism: SendableMetatype {
   associatedtype Settings: Configuration
   static var card: Card { get }
   static var kind: Kind { get }
+  /// Whether the tokens of its slot must lie in a grid.
+  static var needsGrid: Bool { get }
   /// Settings and places off the beaten track in which it must work too; the conformance suite tries
   /// them after the defaults.
   static var trials: [Trial<Settings>] { get }
@@ -33,6 +41,10 @@ public protocol Mechanism: SendableMetatype {
   static func door(
     _ settings: Settings, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> Door
+}
+
+extension Mechanism {
+  public static var needsGrid: Bool { false }
 }
 
 /// Settings and a place to try a part in.

@@ -103,9 +103,7 @@ public enum Objective: Sendable, Equatable {
   }
 
   private func relativeErrors(_ outputs: Tensor, _ batch: Batch) -> Tensor {
-    let axes = Array(1..<outputs.ndim)
-    let error = sqrt(square(masked(outputs - batch.targets, batch)).sum(axes: axes))
-    return error / sqrt(square(masked(batch.targets, batch)).sum(axes: axes))
+    relativeSobolevError(masked(outputs, batch), masked(batch.targets, batch))
   }
 
   private func countedPositions(_ batch: Batch, of all: Int) -> Double {

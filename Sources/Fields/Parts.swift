@@ -1,4 +1,7 @@
 import CallosumContracts
 
 /// The neural fields and operators, a line each.
-public let fieldParts: [Part] = []
+public let fieldParts: [Part] = [
+  Part(FourierNeuralOperator.self),
+  Part(MgNO.self),
+]

@@ -74,6 +74,7 @@ public final class StagedMetaFormer: Mechanism, Layer {
   }
 
   public static let kind = Kind.network
+  public static let needsGrid = true
   public static let card = Card(
     id: "metaformer", name: "MetaFormer", family: .mixers,
     paper: "MetaFormer Is Actually What You Need for Vision", year: 2021,

@@ -1,4 +1,6 @@
 import CallosumContracts
 
 /// The claims of this family, a line each.
-let fieldClaims: [Claim] = []
+let fieldClaims: [Claim] = [
+  .mgno
+]

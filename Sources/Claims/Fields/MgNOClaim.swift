@@ -1,0 +1,170 @@
+import CallosumContracts
+import CallosumFields
+import CallosumLab
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
+import Foundation
+
+extension Claim {
+  /// MgNO: Efficient Parameterization of Linear Operators via Multigrid.
+  ///
+  /// Darcy flow on 32 x 32, 128 fields to learn from and 64 to be judged by, drawn by the seed. Three layers in
+  /// all arms. MgNO: 16 channels, 4 levels, a sweep each and two on the coarsest. One level: as many 3 x 3
+  /// convolutions in a layer, 15, all on the full grid, with 20 channels, which makes as many parameters. FNO:
+  /// 8 modes, 12 channels, 8 rows and columns of zeros behind the grid, coordinates as inputs. All learn on the
+  /// relative H1 error by Adam, batches of 8, rate 5e-4 falling along a cosine, 640 steps (2,560 with a full
+  /// budget); fields are standardised by mean and deviation of the training fields.
+  static let mgno = Claim(
+    id: "mgno", family: .fields,
+    sentence: "V-cycles with learned stencils make an operator that learns more from as many convolutions "
+      + "than one grid does, and no less than Fourier modes do.",
+    paper: "MgNO: Efficient Parameterization of Linear Operators via Multigrid", year: 2023,
+    paperFigure: "best on several equations, Darcy flow among them, and easy to train",
+    experiment: "Darcy flow on 32 x 32 from 128 fields: MgNO, the same number of convolutions on one level, "
+      + "and a Fourier neural operator of 8 modes.",
+    arms: [
+      Arm("mgno", "MgNO", .mechanism), Arm("one-level", "One level", .ablation),
+      Arm("fno", "Fourier neural operator", .baseline),
+    ],
+    metrics: [
+      Metric("relative error", higherIsBetter: false), Metric("relative H1 error", higherIsBetter: false),
+      Metric("training error", higherIsBetter: false),
+    ],
+    criterion: Criterion(
+      Condition(error("mgno") / error("one-level"), .alwaysAtMost(0.7)),
+      Condition(error("mgno") / error("fno"), .alwaysAtMost(1.1))),
+    matching: .parameters(within: 0.05),
+    seeds: [0, 1, 2],
+    explanation: "It is our scale: after 640 steps every arm errs on the fields it learns from nearly as on "
+      + "others, and MgNO's error is 0.84, 0.96 and 0.45 of one level's, more luck than three seeds level out. "
+      + "An error was looked for and not found: the authors' code in PyTorch, trained alike on fields drawn "
+      + "alike, errs by 0.051 to 0.071, 0.57 to 0.70 of one level, where ours errs by 0.053 to 0.075.",
+    picture: { try flowPicture() }
+  ) { run in
+    let flow = try Flow(DarcyTask(size: 32, training: 128, validation: 32, judged: 64, seed: run.seed))
+    var weights = run.random("weights")
+    let network = try network(run.arm, using: &weights)
+    let steps = run.budget == .quick ? 640 : 2560
+    let learned = Array(0..<128), kept = Array(0..<32)
+    try flow.fit(network, steps: steps, in: run) { step in
+      guard step % (steps / 20) == 0 else { return }
+      run.note("validation error", flow.error(of: network, .validation, kept), step: step)
+    }
+    return ClaimResult(
+      [
+        "relative error": flow.error(of: network, .judged, Array(0..<64)),
+        "relative H1 error": flow.error(of: network, .judged, Array(0..<64), order: 1),
+        "training error": flow.error(of: network, .training, learned),
+      ], parameters: network.parameterCount,
+      multiplyAccumulates: countingMultiplyAccumulates { _ = network(Tensor.zeros([1, 32, 32, 1])) })
+  }
+}
+
+private func error(_ arm: String) -> Quantity { .measured("relative error", of: arm) }
+
+private func network(_ arm: String, using generator: inout RandomGenerator) throws -> any Layer {
+  let slot = Slot(width: 1, outputWidth: 1, rows: 32, columns: 32)
+  if arm == "fno" {
+    var settings = FourierNeuralOperator.Settings()
+    (settings.layers, settings.channels, settings.modes, settings.padding) = (3, 12, 8, 8)
+    return try FourierNeuralOperator(settings, in: slot, using: &generator)
+  }
+  var settings = MgNO.Settings()
+  (settings.layers, settings.channels, settings.levels) = (3, 16, 4)
+  // One S and seven times A and S: 15 convolutions, as on the way down and up through four levels.
+  if arm == "one-level" { (settings.channels, settings.levels, settings.pre) = (20, 1, 8) }
+  return try MgNO(settings, in: slot, using: &generator)
+}
+
+/// Permeabilities and pressures, standardised for networks by what the training fields say.
+private struct Flow {
+  let task: DarcyTask
+  private let permeability, pressure: (mean: Double, deviation: Double)
+
+  init(_ task: DarcyTask) {
+    let fields = task.batch(.training, Array(0..<(task.count(.training) ?? 0)))
+    func scale(_ x: Tensor) -> (mean: Double, deviation: Double) { (x.mean().item, sqrt(x.variance()).item) }
+    self.task = task
+    (permeability, pressure) = (scale(fields.inputs), scale(fields.targets))
+  }
+
+  func predict(_ network: any Layer, _ inputs: Tensor) -> Tensor {
+    network((inputs - permeability.mean) / permeability.deviation) * pressure.deviation + pressure.mean
+  }
+
+  /// The relative error in H^order, averaged over fields.
+  func error(of network: any Layer, _ split: Split, _ indices: [Int], order: Int = 0) -> Double {
+    let batch = task.batch(split, indices)
+    return relativeSobolevError(predict(network, batch.inputs), batch.targets, order: order).mean().item
+  }
+
+  func fit(
+    _ network: any Layer, steps: Int, in run: ClaimRun, before: (_ step: Int) -> Void = { _ in }
+  ) throws {
+    var order = BatchOrder(count: task.count(.training), generator: run.random("order"))
+    let settings = FitSettings(steps: steps, learningRate: 5e-4, weightDecay: 1e-4, clipNorm: 0)
+    try CallosumClaims.fit(network.parameters(), settings, in: run) { step in
+      before(step)
+      let batch = task.batch(.training, order.next(8))
+      return relativeSobolevError(predict(network, batch.inputs), batch.targets, order: 1).mean()
+    }
+  }
+}
+
+// MARK: Picture
+
+/// A field that was not learned, after a short training, and what a V-cycle does before any.
+private func flowPicture() throws -> Picture {
+  let run = ClaimRun(arm: "mgno", seed: 7, budget: .quick)
+  let flow = try Flow(DarcyTask(size: 32, training: 128, validation: 1, judged: 1, seed: 7))
+  var weights = run.random("weights")
+  let network = try network("mgno", using: &weights)
+  try flow.fit(network, steps: 400, in: run)
+  let batch = flow.task.batch(.judged, [0])
+  let predicted = flow.predict(network, batch.inputs)
+  let largest = batch.targets.max().item
+  func rows(_ field: Tensor) -> [[Double]] {
+    let values = field.doubles
+    return (0..<32).map { Array(values[$0 * 32..<($0 + 1) * 32]) }
+  }
+  func panel(_ title: String, _ field: Tensor, _ range: ClosedRange<Double>) -> Picture.Panel {
+    Picture.Panel(title, .grid(x: "x", y: "y", rows(field), range: range))
+  }
+  let error = relativeSobolevError(predicted, batch.targets).item
+  return Picture(
+    "Flow through rock by V-cycles",
+    caption:
+      "A field of rock that the network has not seen, the pressure in it by conjugate gradients and by "
+      + "MgNO after 400 steps on 128 fields, relative error \(String(format: "%.3f", error)). Below: the same "
+      + "layer with the stencils of Poisson's equation instead of learned ones is a multigrid solver; "
+      + "smoothing alone takes out what is rough and stalls.",
+    panels: [
+      panel("Permeability", batch.inputs, 0...12), panel("Pressure", batch.targets, 0...largest),
+      panel("Pressure by MgNO", predicted, 0...largest),
+      panel("Size of the error, scale of a fifth", abs(predicted - batch.targets), 0...largest / 5),
+      residuals(size: 64),
+    ])
+}
+
+/// How the residual of Poisson's equation shrinks by V-cycles and by as much smoothing on the finest level.
+private func residuals(size: Int) -> Picture.Panel {
+  let cycle = MultigridConv.poisson(size: size), stencil = MultigridConv.poissonStencil(size: size)
+  func system(_ u: Tensor) -> Tensor { conv2d(u, weight: stencil, padding: (1, 1)) }
+  let f = Tensor.ones([1, size, size, 1], dtype: .float64)
+  let jacobi = 0.2 / Double((size + 1) * (size + 1))
+  var u = Tensor.zeros(like: f), smoothed = u
+  func share(_ x: Tensor) -> Double { log10(sqrt(square(f - system(x)).mean()).item) }
+  var curves = [[share(u)], [share(smoothed)]]
+  for _ in 0..<8 {
+    u = u + cycle(f - system(u))
+    for _ in 0..<4 { smoothed = smoothed + (f - system(smoothed)) * jacobi }
+    curves[0].append(share(u))
+    curves[1].append(share(smoothed))
+  }
+  return Picture.Panel(
+    "Poisson's equation on \(size) x \(size), a constant source",
+    .lines(
+      x: "cycles", y: "log10 of the residual",
+      [Picture.Series("V-cycles", curves[0]), Picture.Series("as many sweeps without levels", curves[1])]))
+}
