@@ -40,12 +40,16 @@ public final class NeuralMemory: Memory {
     public var momentum = true
     /// Whether weights fade: alpha, otherwise 0.
     public var forgetting = true
-    /// The bound of theta; 0 for 1 / (2 chunk). The gradients of a chunk add up: where all its keys are
-    /// equal, as for a token that fills gaps, larger rates overshoot and the memory diverges.
+    /// The bound of theta; 0 for 1 / (2 chunk) in a linear memory without momentum and for
+    /// 1 / (32 max(chunk, 2)) in others. The gradients of a chunk add up: where all its keys are equal, as for
+    /// a token that fills gaps, larger rates overshoot. Momentum multiplies them by up to 1 / (1 - eta), and
+    /// the curvature of deeper memories grows with their values: 1 / (2 chunk) drives both to infinity. The
+    /// smaller bound was found by trial with values of length 5 and eta of 0.9; nothing guarantees it for
+    /// larger ones.
     public var largestRate = 0.0
     /// A soft bound of each token's gradient by each matrix (Euclidean norm), g / sqrt(1 + |g|² / bound²);
-    /// 0 for none, as in the paper. Memories of two layers and more diverge where values grow while it is
-    /// learned what to store; titans-pytorch has a bound for the same reason.
+    /// 0 for none, as in the paper. titans-pytorch has a bound too. It keeps a memory with too large a theta
+    /// finite, not steady.
     public var largestSurprise = 0.0
     /// Where theta (as a share of its bound), eta and alpha start, before they depend on the token.
     public var rateStart = 0.5
@@ -53,7 +57,10 @@ public final class NeuralMemory: Memory {
     public var forgettingStart = 0.01
     public init() {}
 
-    var rateBound: Double { largestRate > 0 ? largestRate : 0.5 / Double(chunk) }
+    var rateBound: Double {
+      if largestRate > 0 { return largestRate }
+      return depth == 1 && !momentum ? 0.5 / Double(chunk) : 1 / (32 * Double(max(chunk, 2)))
+    }
 
     public func validate() throws {
       for (name, value) in [

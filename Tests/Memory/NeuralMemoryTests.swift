@@ -154,6 +154,32 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
     }
   }
 
+  /// By its own bound of theta no memory diverges where one pair fills the gaps between others and eta is
+  /// high; with 1 / (2 chunk), which leaves momentum and depth out, all do.
+  @Test(arguments: [1, 2], [1, 8]) func memoriesStaySteady(_ depth: Int, _ chunk: Int) throws {
+    func run(_ rate: Double) throws -> (largest: Double, recall: Double) {
+      let settings = settings {
+        ($0.depth, $0.expansion, $0.chunk, $0.kernel, $0.largestRate) = (depth, 1, chunk, 1, rate)
+        ($0.rateStart, $0.momentumStart) = (0.8, 0.9)
+      }
+      var random = RandomGenerator(seed: 6)
+      let own = try NeuralMemory(settings, in: Slot(width: 32, tokens: 1), using: &random)
+      func unit(_ x: Tensor) -> Tensor { x / sqrt(square(x).sum(axis: -1, keepDims: true)) }
+      let keys = unit(random.normal([4, 128, 32])), values = 5 * unit(random.normal([4, 128, 32]))
+      let isFiller = Tensor((0..<128).map { $0 % 16 < 10 }).expandedDimensions(axis: 1)
+      let key = keys.sliced(axis: 1, to: 1), value = values.sliced(axis: 1, to: 1)
+      let state = own.write(
+        keys: which(isFiller, key, keys), values: which(isFiller, value, values),
+        to: own.initialState(batch: 4))
+      let norms = sqrt(square(state["weights.0"]).sum(axes: [1, 2])).doubles
+      let found = (own.read(key, from: state) * value).sum(axis: -1).doubles
+      return (norms.map { $0.isFinite ? $0 : .infinity }.max() ?? 0, (found.min() ?? 0) / 25)
+    }
+    let (largest, recall) = try run(0)
+    #expect(largest < 20 && recall > 0.3)
+    #expect(try run(0.5 / Double(chunk)).largest > 1000)
+  }
+
   /// With orthonormal keys and theta 1/2 a linear memory holds its values exactly, and new ones replace
   /// them.
   @Test func whatIsWrittenIsRead() throws {

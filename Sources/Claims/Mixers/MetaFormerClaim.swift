@@ -15,6 +15,10 @@ extension Claim {
   /// The first run, with batches of 40 at 2e-3, was inconclusive too and left all arms far from trained
   /// (accuracy 0.37 to 0.72). Batch and rate were then chosen on the network without mixing, which no
   /// condition reads, from seeds that are not judged.
+  ///
+  /// The budget is small: after 30 epochs at depth 4, from one seed that is not judged and on 1,000 test images,
+  /// the five mixers reached 0.76 (attention) to 0.82 (depthwise), no mixing 0.82, pooling without residuals 0.58
+  /// and without the channel network 0.65, so that the skeleton is worth more than the mixers differ (0.06).
   static let metaFormer = Claim(
     id: "metaformer", family: .mixers,
     sentence: "Five mixers of tokens, from pooling to attention, differ less than residual connections or "
