@@ -336,9 +336,9 @@ class DenoisingBlock(nn.Module):
 
     def __init__(self, inputs=784, hidden=128, classes=10):
         super().__init__()
-        self.input, self.joint = nn.Linear(inputs, hidden), nn.Linear(2 * hidden, hidden)
-        self.output = nn.Linear(hidden, classes)
+        self.input = nn.Linear(inputs, hidden)
         self.code, self.residual = nn.Linear(classes, hidden), nn.Linear(hidden, hidden)
+        self.joint, self.output = nn.Linear(2 * hidden, hidden), nn.Linear(hidden, classes)
 
     def forward(self, x, z):
         code = torch.relu(self.code(z))
@@ -404,6 +404,17 @@ def denoising():
             for network in (NoProp(side_by_side=False), NoProp(side_by_side=True))]
 
 
+def compared_denoising():
+    """All blocks at once, as ours are: every parameter has an axis of blocks, also in `pattern`."""
+    form = denoising()[1]
+    with torch.no_grad():
+        for place, x in enumerate(form.parameters):
+            values = pattern(*x.shape, stream=100 + place)
+            x.copy_(values * 0.1 + 0.3 if x.ndim < 2 else values * math.prod(x.shape[1:]) ** -0.5)
+    loss = form.loss(*form.data)
+    return [loss.item(), length(torch.autograd.grad(loss, form.parameters))]
+
+
 def linear_paths():
     """Two paths of three matrices, one after the other, and side by side."""
     shapes = (32, 8), (32, 32), (15, 32)
@@ -452,7 +463,7 @@ SYSTEMS = {
         cross_entropy)]),
     "elm_neuron_step": system(branch_neurons),
     "hlop_step": types.SimpleNamespace(make=lambda: second_task()[1], compared=compared_second_task),
-    "noprop_step": system(denoising),
+    "noprop_step": types.SimpleNamespace(make=lambda: fastest(*denoising()), compared=compared_denoising),
     "critical_periods_linear_step": system(linear_paths),
     "bilateral_motor_step": bodies.REACHING,
     "ncap_generation": bodies.SWIMMING,

@@ -28,7 +28,7 @@ private struct SecondTask {
 
   func lossAndGradients() -> (Tensor, [Tensor]) {
     valueAndGradient(by: learns) {
-      let logits = network(x, task: 1, projecting: true) { $0.subspace.update($1) }
+      let logits = network(x, task: 1, projecting: true) { $0.update($1) }
       return crossEntropy(logits: logits, labels: labels)
     }
   }
