@@ -234,6 +234,7 @@ def main():
     for name in options.names:
         if name in SYSTEMS:
             compare(name, workers)
+    for name in options.names:
         measured = measure_calmly(name, workers, options.rounds)
         if measured is None:
             missing.append(name)

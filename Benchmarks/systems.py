@@ -152,7 +152,7 @@ class NeuralMemory(nn.Module):
         q, k, v = mixed.transpose(1, 2).chunk(3, 2)
         q, k = (y * torch.rsqrt(y.square().sum(-1, keepdim=True) + 1e-12) for y in (q, k))
         rate, momentum, fading = self.rates(x)[..., None, None].unbind(2)
-        rate = torch.sigmoid(rate) * (0.5 / self.chunk)
+        rate = torch.sigmoid(rate) / (32 * self.chunk)
         momentum, kept = torch.sigmoid(momentum), torch.sigmoid(-fading)
         weights = [w.expand(x.shape[0], -1, -1) for w in self.start]
         surprise = [torch.zeros_like(w) for w in weights]

@@ -18,7 +18,7 @@ struct ReportCommand: ParsableCommand {
     let store = try place.holdingRuns()
     if let markdown {
       try AtomicFile.checkWritable(markdown)
-      try AtomicFile.write(try ClaimList(store.claimReports().map(\.report)).markdown, to: markdown)
+      try AtomicFile.write(try ClaimList(store.claimReports(ofEachBudget: true).map(\.report)).markdown, to: markdown)
       print("Claims: \(markdown)")
     } else {
       try AtomicFile.checkWritable(output)
