@@ -18,7 +18,8 @@ struct ReportCommand: ParsableCommand {
     let store = try place.holdingRuns()
     if let markdown {
       try AtomicFile.checkWritable(markdown)
-      try AtomicFile.write(try ClaimList(store.claimReports(ofEachBudget: true).map(\.report)).markdown, to: markdown)
+      let reports = try store.claimReports(ofEachBudget: true).map(\.report)
+      try AtomicFile.write(ClaimList(reports).markdown, to: markdown)
       print("Claims: \(markdown)")
     } else {
       try AtomicFile.checkWritable(output)

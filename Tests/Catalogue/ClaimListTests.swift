@@ -14,10 +14,12 @@ import Testing
   /// The verdicts by claim, from rows such as "| `delta-net` | … | **holds** … |": of the quick budget, then
   /// of the full one where there is one.
   private static func verdicts(in page: String) throws -> [String: [String]] {
-    let id = try Regex(#"^\| `([a-z0-9-]+)` \|"#), verdict = try Regex(#"\*\*(holds|inconclusive|contradicted)\*\*"#)
+    let id = try Regex(#"^\| `([a-z0-9-]+)` \|"#)
+    let verdict = try Regex(#"\*\*(holds|inconclusive|contradicted)\*\*"#)
     return page.split(separator: "\n").reduce(into: [:]) { verdicts, row in
       guard let name = row.firstMatch(of: id)?.output[1].substring else { return }
-      verdicts[String(name), default: []] += row.matches(of: verdict).map { String($0.output[1].substring ?? "") }
+      let found = row.matches(of: verdict).map { String($0.output[1].substring ?? "") }
+      verdicts[String(name), default: []] += found
     }
   }
 

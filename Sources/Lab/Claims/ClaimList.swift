@@ -25,7 +25,10 @@ package struct ClaimList {
       let text = cells.map { $0.replacingOccurrences(of: "|", with: "\\|") }
       lines.append("| \(text.joined(separator: " | ")) |")
     }
-    let explained = reports.filter { $0.judgement.verdict != .holds && $0.explanation != nil }
+    var seen: Set<String> = []
+    let explained = reports.filter { report in
+      report.judgement.verdict != .holds && report.explanation != nil && seen.insert(report.id).inserted
+    }
     if !explained.isEmpty { lines += ["", "## What does not hold, and why", ""] }
     for report in explained { lines += ["- `\(report.id)`: \(report.explanation ?? "")"] }
     return lines.joined(separator: "\n") + "\n"
