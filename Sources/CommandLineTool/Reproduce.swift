@@ -71,7 +71,7 @@ struct Reproduce: ParsableCommand {
       claim, budget: reproduction.budget, command: Program.commandLine, resume: resume, in: store)
     // A thousandth of a run is the unit, so that long runs move too.
     let bar = ProgressBar(
-      label: claim.id, total: reproduction.jobs.count * 1000, unit: "‰ of a run",
+      label: claim.id, total: (reproduction.jobs.count + 1) * 1000, unit: "‰ of a run",
       style: .standardError(quiet: quiet))
     defer { bar.finish() }
     var done: [Reproduction.Job: Int] = [:]
@@ -84,7 +84,8 @@ struct Reproduce: ParsableCommand {
     }
     do {
       let report = try run(reproduction, claim, kept, processes, reach: reach) { bar.label = $0 }
-      try kept.end(report)
+      bar.label = "\(claim.id): picture"
+      try kept.end(report, drawing: bar.watch())
       return report
     } catch {
       kept.fail(error)

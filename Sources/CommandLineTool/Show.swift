@@ -24,8 +24,19 @@ struct Show: ParsableCommand {
     let claim = try allClaims.claim(options.file)
     guard let picture = claim.picture else { throw Mistake("\(claim.id) has no picture") }
     try AtomicFile.checkWritable(path)
-    try AtomicFile.write(PictureDrawing(try picture()).page, to: path)
-    print("Picture: \(path)")
+    let bar = ProgressBar(
+      label: "\(claim.id): what the picture shows is trained", total: 1000, unit: "‰",
+      style: .standardError(quiet: false))
+    Interruption.listen()
+    do {
+      let drawn = try picture(bar.watch())
+      bar.finish()
+      try AtomicFile.write(PictureDrawing(drawn).page, to: path)
+      print("Picture: \(path)")
+    } catch is CancellationError {
+      bar.finish()
+      throw ExitCode(Interruption.exitCode ?? 130)
+    }
   }
 
   private func drawWiring(_ path: String) throws {

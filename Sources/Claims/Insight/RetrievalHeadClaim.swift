@@ -43,7 +43,7 @@ extension Claim {
       + "copy, half of its heads instead of under 5 %, and 6 of them do without the 2 best; all 8 together "
       + "cost 0.91 of recall, as many others 0.35. An error was looked for and not found: in a circuit set "
       + "by hand the one head that copies scores 1, the others 0, and without it the answer is lost.",
-    picture: { try retrievalPicture() }
+    picture: { try retrievalPicture($0) }
   ) { run in
     let model = try answeringModel(run, share: 0...0.8)
     let probe = try RetrievalHead()
@@ -144,8 +144,8 @@ private func costs(
 
 // MARK: Picture
 
-private func retrievalPicture() throws -> Picture {
-  let run = ClaimRun(arm: "trained", seed: 1, budget: .quick)
+private func retrievalPicture(_ watch: ClaimRun.Watch) throws -> Picture {
+  let run = ClaimRun(arm: "trained", seed: 1, budget: .quick, watch: watch)
   let model = try answeringModel(run, share: 0...1)
   let subject = try prompts(model, length: 64, 0..<64, run)
   let probe = try RetrievalHead()

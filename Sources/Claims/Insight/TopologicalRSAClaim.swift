@@ -43,7 +43,7 @@ extension Claim {
           - .measured("RDM at the last level", of: "trained"),
         .isAtLeast(0))),
     matching: .stated("All statistics judge the same codes; the arms differ in where codes come from."),
-    picture: { try topologicalPicture() }
+    picture: { try topologicalPicture($0) }
   ) { run in
     let task = try FashionMNISTTask()
     var random = run.random("stimuli")
@@ -150,9 +150,9 @@ private func identified(_ codes: [[Tensor]], noise: RandomGenerator) throws -> [
 
 // MARK: Picture
 
-private func topologicalPicture() throws -> Picture {
+private func topologicalPicture(_ watch: ClaimRun.Watch) throws -> Picture {
   let task = try FashionMNISTTask()
-  let run = ClaimRun(arm: "trained", seed: 1, budget: .quick)
+  let run = ClaimRun(arm: "trained", seed: 1, budget: .quick, watch: watch)
   let network = try instanceNetwork(0, task, run, share: 0...1)
   // Six images of each class, class by class.
   let candidates = task.testBatch(0..<400)

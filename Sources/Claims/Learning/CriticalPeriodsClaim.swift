@@ -38,7 +38,7 @@ extension Claim {
       Condition(.measured("gap to equation", of: "network"), .alwaysAtMost(0.05)),
       Condition(.measured("error ratio 16k", of: "completion"), .isAtLeast(1.5))),
     matching: .stated("The arms are three views of one theory, not rivals."),
-    picture: { criticalPeriodsPicture() }
+    picture: { _ in criticalPeriodsPicture() }
   ) { run in
     switch run.arm {
     case "equation": return ClaimResult(equationShares(), parameters: 2)

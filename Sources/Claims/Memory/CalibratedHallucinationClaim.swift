@@ -41,7 +41,7 @@ extension Claim {
     explanation: "The bound held in every world; what fails is calibration within 7 / sqrt(n), because a "
       + "generator that spreads the rest by counts gives facts seen once more than their true share, which "
       + "does not shrink with n. In two bins, seen and unseen, it is calibrated that well in every world.",
-    picture: { hallucinationPicture() }
+    picture: { _ in hallucinationPicture() }
   ) { run in
     if run.arm == "characters" { return try characterModel(run) }
     return try ruleOfThumb(run)

@@ -38,7 +38,7 @@ extension Claim {
     matching: .parameters(within: 0.05),
     explanation: "Retrieval and the bound hold in every seed; pooling differs so much between three sets of "
       + "signals that its lead over the mean may be luck. That is our scale: few steps, one set a seed.",
-    picture: { hopfieldPicture() }
+    picture: { _ in hopfieldPicture() }
   ) { run in
     if run.arm == "binary" {
       return ClaimResult(["retrieval": binaryRetrieval(run)], parameters: 0)

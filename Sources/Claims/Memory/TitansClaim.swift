@@ -44,7 +44,7 @@ extension Claim {
       + "one that is small enough for most two-layer memories no arm begins to store in 800 steps (with 1/16 a "
       + "linear one recalled 94 % from one seed). The memory itself is right: outputs, last weights and "
       + "gradients agree with the reference and with the formula written out.",
-    picture: { try titansPicture() }
+    picture: { _ in try titansPicture() }
   ) { run in
     let network = try RecallNetwork(run)
     let task = try AssociativeRecall(seed: run.seed),

@@ -36,7 +36,7 @@ extension Claim {
       Condition(.measured("chunks over tokens", of: "delta"), .isAtLeast(3))),
     matching: .stated(
       "All arms share every size; delta has 32 weights for beta besides, softmax 2,048 for positions."),
-    picture: { overwritingPicture() }
+    picture: { _ in overwritingPicture() }
   ) { run in
     let network = try RecallNetwork(run)
     var metrics = ["accuracy": try network.accuracy(run)]

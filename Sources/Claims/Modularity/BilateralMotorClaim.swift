@@ -49,7 +49,7 @@ extension Claim {
       + "not found: MotorNet's own arm and a network in PyTorch learn no faster (0.32 m after 500 steps, 0.18 m "
       + "after 1,000; ours 0.23 m and 0.17 m), and controllers, gradients and their routing agree with the "
       + "authors' code or with the definition.",
-    picture: { try bilateralPicture() }
+    picture: { try bilateralPicture($0) }
   ) { run in
     var metrics: [String: Double] = [:], parameters = 0
     for (place, kind) in MovementKind.allCases.enumerated() {
@@ -129,12 +129,13 @@ private func trained(_ run: ClaimRun, _ kind: MovementKind, share: Int) throws -
 
 // MARK: Picture
 
-private func bilateralPicture() throws -> Picture {
+private func bilateralPicture(_ watch: ClaimRun.Watch) throws -> Picture {
   // Two hands that reach are to be seen: a quick run has not learned it yet.
-  let run = ClaimRun(arm: "bilateral-callosum", seed: 1, budget: .full)
+  let run = ClaimRun(arm: "bilateral-callosum", seed: 1, budget: .full, watch: watch)
   var panels: [Picture.Panel] = []
   for kind in MovementKind.allCases {
-    guard let controller = try trained(run, kind, share: 0) as? BilateralController else { continue }
+    guard let controller = try trained(run, kind, share: kind == .reach ? 0 : 1) as? BilateralController
+    else { continue }
     let task = try ReachAndHold(kind, seed: 1)
     let inputs = task.batch(.judged, Array(0..<3)).inputs, many = task.batch(.judged, Array(0..<256)).inputs
     var curves: [Picture.Series] = []

@@ -44,7 +44,7 @@ extension Claim {
       + "circuit reached in a quarter of the episodes, and with the full budget it overtakes. That is our "
       + "scale, a chain of six links; it held in every seed before the swimmer's sums were put in another "
       + "order, so little decides.",
-    picture: { try swimmerPicture() }
+    picture: { try swimmerPicture($0) }
   ) { run in
     let swimmer = LinkSwimmer(joints: 5)
     let pilot = try Pilot(run.arm, swimmer, run)
@@ -156,9 +156,9 @@ private final class Perceptron: Layer {
 
 // MARK: Picture
 
-private func swimmerPicture() throws -> Picture {
+private func swimmerPicture(_ watch: ClaimRun.Watch) throws -> Picture {
   let swimmer = LinkSwimmer(joints: 5)
-  let run = ClaimRun(arm: "ncap", seed: 1, budget: .quick)
+  let run = ClaimRun(arm: "ncap", seed: 1, budget: .quick, watch: watch)
   let pilot = try Pilot("ncap", swimmer, run)
   let untrained = pilot.module.parameters().map { ($0.name, $0.value.expandedDimensions(axis: 0)) }
   /// Bodies every 40 steps, and the head's way between.

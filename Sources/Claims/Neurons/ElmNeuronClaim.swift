@@ -39,7 +39,7 @@ extension Claim {
     explanation: "Four hundred steps are too few to tell at our learning rates: no arm is far above guessing "
       + "then. With --budget full, 2,000 steps, both conditions were met (29 % against 20 % for the LSTM and "
       + "19 % without long time constants).",
-    picture: { try elmPicture() }
+    picture: { try elmPicture($0) }
   ) { run in
     let task = try SpikeAdding(seed: run.seed)
     let rates = [1e-3, 3e-3, 1e-2]
@@ -108,8 +108,8 @@ private final class Adder: Layer {
 // MARK: Picture
 
 /// What a neuron that has learned remembers while it hears two digits.
-private func elmPicture() throws -> Picture {
-  let run = ClaimRun(arm: "elm", seed: 1, budget: .quick)
+private func elmPicture(_ watch: ClaimRun.Watch) throws -> Picture {
+  let run = ClaimRun(arm: "elm", seed: 1, budget: .quick, watch: watch)
   let task = try SpikeAdding(seed: 1)
   let network = try Adder(run)
   try network.learn(task, rate: 3e-3, in: run)

@@ -40,7 +40,7 @@ extension Claim {
     explanation:
       "The projection keeps what the claim says, but plain descent loses only 4.5 points, less than "
       + "the check asks for: it is our scale. Separate heads and 2,000 pictures a task make the tasks mild.",
-    picture: { try projectionPicture() }
+    picture: { try projectionPicture($0) }
   ) { run in
     let course = try Course(run, tasks: 5)
     let table = try course.learn(run)
@@ -135,10 +135,10 @@ private final class Course {
 
 // MARK: Picture
 
-private func projectionPicture() throws -> Picture {
+private func projectionPicture(_ watch: ClaimRun.Watch) throws -> Picture {
   var courses: [(name: String, table: [[Double]], gram: [[Double]])] = []
   for (arm, name) in [("hlop", "Hebbian projection"), ("plain", "no projection")] {
-    let run = ClaimRun(arm: arm, seed: 1, budget: .quick)
+    let run = ClaimRun(arm: arm, seed: 1, budget: .quick, watch: watch)
     let course = try Course(run, tasks: 4)
     let table = try course.learn(run)
     let rows = course.network.trunk[1].subspace.rows

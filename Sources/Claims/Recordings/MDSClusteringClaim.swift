@@ -51,7 +51,7 @@ extension Claim {
       + "there are finds them as well from random images, by the answers of a good twin without noise. Not "
       + "told, with 10 clusters as all arms start from, it does not (ARI before splits, which is of its 10 "
       + "clusters).",
-    picture: { try clusteringPicture() }
+    picture: { try clusteringPicture($0) }
   ) { run in
     let world = try CellWorld(run, share: 0...0.5)
     var metrics = ["twin's correlation": world.correlation]
@@ -200,8 +200,8 @@ private func oneShotAccuracy(_ types: Types, _ world: CellWorld, _ run: ClaimRun
 
 // MARK: Picture
 
-private func clusteringPicture() throws -> Picture {
-  let run = ClaimRun(arm: "mds", seed: 1, budget: .quick)
+private func clusteringPicture(_ watch: ClaimRun.Watch) throws -> Picture {
+  let run = ClaimRun(arm: "mds", seed: 1, budget: .quick, watch: watch)
   let world = try CellWorld(run, share: 0...1)
   let found = try discriminated(world, run).found
   let side = world.population.size

@@ -26,14 +26,14 @@ public struct Claim: Sendable {
   public let explanation: String?
   /// Trains and measures one arm from one seed.
   public let run: @Sendable (ClaimRun) throws -> ClaimResult
-  /// A picture that shows what the mechanism does.
-  public let picture: (@Sendable () throws -> Picture)?
+  /// Makes a picture that shows what the mechanism does; what has to be trained for it is watched.
+  public let picture: (@Sendable (ClaimRun.Watch) throws -> Picture)?
 
   public init(
     id: String, family: Family, sentence: String, paper: String, year: Int, paperFigure: String,
     experiment: String, arms: [Arm], metrics: [Metric], criterion: Criterion, matching: Matching,
     seeds: [UInt64] = [1, 2, 3], explanation: String? = nil,
-    picture: (@Sendable () throws -> Picture)? = nil,
+    picture: (@Sendable (ClaimRun.Watch) throws -> Picture)? = nil,
     run: @escaping @Sendable (ClaimRun) throws -> ClaimResult
   ) {
     self.id = id
@@ -93,8 +93,7 @@ public struct ClaimRun {
   public let arm: String
   public let seed: UInt64
   public let budget: ClaimBudget
-  private let heard: (Event) -> Void
-  private let cancelled: () -> Bool
+  private let watch: Watch
 
   /// What a run tells while it goes on.
   public enum Event {
@@ -104,16 +103,25 @@ public struct ClaimRun {
     case point(step: Int, metric: String, value: Double)
   }
 
-  /// `isCancelled` is polled between steps, and a run that sees it stops with `CancellationError`.
-  public init(
-    arm: String, seed: UInt64, budget: ClaimBudget, heard: @escaping (Event) -> Void = { _ in },
-    isCancelled: @escaping () -> Bool = { false }
-  ) {
+  /// Who waits for a run: hears of it, and may want it to end.
+  public struct Watch {
+    fileprivate let heard: (Event) -> Void
+    fileprivate let isCancelled: () -> Bool
+
+    /// `isCancelled` is polled between steps, and a run that sees it stops with `CancellationError`.
+    public init(
+      heard: @escaping (Event) -> Void = { _ in }, isCancelled: @escaping () -> Bool = { false }
+    ) {
+      self.heard = heard
+      self.isCancelled = isCancelled
+    }
+  }
+
+  public init(arm: String, seed: UInt64, budget: ClaimBudget, watch: Watch = Watch()) {
     self.arm = arm
     self.seed = seed
     self.budget = budget
-    self.heard = heard
-    cancelled = isCancelled
+    self.watch = watch
   }
 
   /// Random numbers of this seed: the same for every arm under one name, so that arms see the same data.
@@ -121,13 +129,13 @@ public struct ClaimRun {
 
   /// Says how far the run is; stops it if it is no longer wanted.
   public func progress(_ fraction: Double) throws {
-    if cancelled() { throw CancellationError() }
-    heard(.progress(fraction))
+    if watch.isCancelled() { throw CancellationError() }
+    watch.heard(.progress(fraction))
   }
 
   /// Notes a metric on the way.
   public func note(_ metric: String, _ value: Double, step: Int) {
-    heard(.point(step: step, metric: metric, value: value))
+    watch.heard(.point(step: step, metric: metric, value: value))
   }
 }
 

@@ -43,8 +43,7 @@ package struct Reproduction {
     let start = ContinuousClock.now
     withoutActuallyEscaping(heard) { heard in
       withoutActuallyEscaping(isCancelled) { isCancelled in
-        let run = ClaimRun(
-          arm: job.arm, seed: job.seed, budget: budget,
+        let watch = ClaimRun.Watch(
           heard: { event in
             switch event {
             case .progress(let fraction): heard(.progress(fraction))
@@ -53,6 +52,7 @@ package struct Reproduction {
             }
           },
           isCancelled: isCancelled)
+        let run = ClaimRun(arm: job.arm, seed: job.seed, budget: budget, watch: watch)
         do {
           let result = try claim.run(run)
           let seconds = (ContinuousClock.now - start) / .seconds(1)

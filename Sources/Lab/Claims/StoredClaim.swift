@@ -59,13 +59,15 @@ package final class StoredClaim {
     }
   }
 
-  /// The claim is judged.
-  package func end(_ report: ClaimReport) throws {
+  /// The claim is judged. Without its picture if `drawing` wants that to end.
+  package func end(_ report: ClaimReport, drawing: ClaimRun.Watch = ClaimRun.Watch()) throws {
     guard !report.wasInterrupted else { return try whole.end(.interrupted) }
-    if let picture = try claim.picture?() {
-      let text = try ResultCoding.text(picture)
-      try whole.attach(Attachment(name: "picture", mediaType: "application/json", text: text))
-    }
+    do {
+      if let picture = try claim.picture?(drawing) {
+        let text = try ResultCoding.text(picture)
+        try whole.attach(Attachment(name: "picture", mediaType: "application/json", text: text))
+      }
+    } catch is CancellationError {}
     try whole.store.record(
       VerdictRecord(
         claim: claim.id, budget: report.budget.rawValue, verdict: report.judgement.verdict, run: whole.id,

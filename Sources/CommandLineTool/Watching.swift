@@ -1,0 +1,17 @@
+import Callosum
+import CallosumLab
+
+extension ProgressBar {
+  /// Moves this bar, whose unit is a thousandth, by the progress of a run, and ends the run on Ctrl-C. Where
+  /// several runs follow each other under one watch, what the first one passed is not passed again.
+  func watch() -> ClaimRun.Watch {
+    var reached = 0
+    return ClaimRun.Watch(
+      heard: { event in
+        guard case .progress(let fraction) = event, Int(fraction * 1000) > reached else { return }
+        self.advance(by: Int(fraction * 1000) - reached)
+        reached = Int(fraction * 1000)
+      },
+      isCancelled: { Interruption.requested })
+  }
+}
