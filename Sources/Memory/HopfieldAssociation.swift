@@ -126,8 +126,7 @@ public final class HopfieldAssociation: Module {
   }
 
   private func associations(_ q: Tensor, _ k: Tensor, _ seen: Tensor?) -> Tensor {
-    let scores = matmul(q, k.swappedAxes(2, 3)) * beta
-    return softmax(seen.map { which($0, scores, Tensor(-.infinity, scores.dtype)) } ?? scores)
+    attentionWeights(queries: q, keys: k, scale: beta, mask: seen)
   }
 
   private func attention(_ q: Tensor, _ k: Tensor, _ v: Tensor, _ seen: Tensor?) -> Tensor {

@@ -76,7 +76,8 @@ extension Module {
 
   /// What hooks make of the tensor that a call of this module yields, alone or beside a state.
   func hookedOutput(_ output: Tensor) -> Tensor {
-    Hooks.current?.apply(Hooks.Place(module: ObjectIdentifier(self), signal: nil), output) ?? output
+    if ThreadState.current.hooks == nil { return output }
+    return Hooks.current?.apply(Hooks.Place(module: ObjectIdentifier(self), signal: nil), output) ?? output
   }
 }
 

@@ -27,6 +27,7 @@ public func rungeKuttaStep(
 /// - Parameters:
 ///   - tolerance: ends when every residual's norm is at most this times that of its b.
 ///   - limit: ends after so many products with A in any case.
+///   - initial: where the search begins; zeros if nil.
 /// - Returns: x like b, and the products that it took.
 public func conjugateGradient(
   _ b: Tensor, tolerance: Double = 1e-8, limit: Int = 1000, initial: Tensor? = nil,
