@@ -135,24 +135,25 @@ public struct RetrievalHead: Probe {
     let (batch, keys, steps) = (weights.dim(0), weights.dim(4), weights.dim(3))
     let headCount = weights.dim(1) * weights.dim(2)
     let places = min(settings.places, keys)
-    let looks = weights.topK(places).indices.doubles.map { Int($0) }, tokens = tokens.doubles.map { Int($0) }
-    let isNeedle = needle.doubles.map { $0 > 0 }, written = written.doubles.map { Int($0) }
+    func integers(_ x: Tensor) -> [Int32] { x.asType(.int32).array() }
+    let looks = integers(places == 1 ? weights.argMax(axis: -1) : weights.topK(places).indices)
+    let tokens = integers(tokens), written = integers(written), isNeedle = integers(needle).map { $0 > 0 }
     var scores: [Double] = [], recalls: [Double] = []
+    var copied: [Int32] = []
     for row in 0..<batch {
       let wanted = (0..<keys).filter { isNeedle[row * keys + $0] }.map { tokens[row * keys + $0] }
-      let answer = (0..<steps).map { written[row * steps + $0] }
+      let answer = written[row * steps..<(row + 1) * steps]
       recalls.append(recall(of: wanted, in: answer))
       let whole = settings.countsRepeats ? wanted.count : Set(wanted).count
       for head in 0..<headCount {
-        var copied: [Int] = []
-        for step in 0..<steps {
-          let start = ((row * headCount + head) * steps + step) * places
+        copied.removeAll(keepingCapacity: true)
+        var start = (row * headCount + head) * steps * places
+        for token in answer {
           let isCopied = looks[start..<start + places].contains {
-            isNeedle[row * keys + $0] && tokens[row * keys + $0] == answer[step]
+            isNeedle[row * keys + Int($0)] && tokens[row * keys + Int($0)] == token
           }
-          if isCopied && (settings.countsRepeats || !copied.contains(answer[step])) {
-            copied.append(answer[step])
-          }
+          if isCopied && (settings.countsRepeats || !copied.contains(token)) { copied.append(token) }
+          start += places
         }
         scores.append(Double(copied.count) / Double(max(whole, 1)))
       }
@@ -161,14 +162,12 @@ public struct RetrievalHead: Probe {
   }
 
   /// Share of the wanted tokens that were written, a token as often as it is wanted (ROUGE-1 recall).
-  private func recall(of wanted: [Int], in answer: [Int]) -> Double {
-    var left = Dictionary(answer.map { ($0, 1) }, uniquingKeysWith: +)
-    var found = 0
-    for token in wanted where left[token, default: 0] > 0 {
-      left[token, default: 0] -= 1
-      found += 1
+  private func recall(of wanted: [Int32], in answer: ArraySlice<Int32>) -> Double {
+    var left = answer
+    for token in wanted {
+      if let place = left.firstIndex(of: token) { left.remove(at: place) }
     }
-    return Double(found) / Double(max(wanted.count, 1))
+    return Double(answer.count - left.count) / Double(max(wanted.count, 1))
   }
 
   public static func door(
