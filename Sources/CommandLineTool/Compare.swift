@@ -30,7 +30,7 @@ struct Compare: ParsableCommand {
   var config: String?
   @Option(help: "Go on with an interrupted comparison: its number in 'callosum runs list'.")
   var resume: Int64?
-  @Option(help: "Where to write the report.") var report = "report.html"
+  @Option(help: "Where to write the report.") var report = "comparison.html"
   @Flag(help: "Show no progress.") var quiet = false
   @OptionGroup var place: StoreOption
   @OptionGroup var output: JSONOption
@@ -39,6 +39,7 @@ struct Compare: ParsableCommand {
     let plan = try resume.map(plan(of:)) ?? plan()
     try AtomicFile.checkWritable(report)
     let store = try place.open()
+    if !quiet { BusyMachine.warn() }
     let bar = ProgressBar(
       label: "preparing", total: plan.totalImages, unit: "images",
       style: .standardError(quiet: quiet))
@@ -53,17 +54,13 @@ struct Compare: ParsableCommand {
     if output.json {
       print(try result.json())
     } else {
-      print(result.table.text)
+      result.table.show()
       print("\nReport: \(report)")
       print("Kept as run \(id); see 'callosum runs show \(id)'")
     }
     if result.wasInterrupted {
-      FileHandle.standardError.write(
-        Data(
-          """
-          Interrupted: the figures are of the runs that were complete; \
-          'callosum compare --resume \(id)' goes on\n
-          """.utf8))
+      Interruption.say(
+        "the figures are of the runs that were complete; 'callosum compare --resume \(id)' goes on")
     }
     if let code = Interruption.exitCode { throw ExitCode(code) }
   }

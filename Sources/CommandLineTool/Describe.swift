@@ -76,12 +76,15 @@ struct Describe: ParsableCommand {
         ports.add(["\(direction) \(row.name)", shape, row.type + optional])
       }
     }
-    print(ports.text)
+    ports.show()
     var table = Table([("parameter", .left), ("shape", .left)])
     for row in description.parameters {
       table.add([row.name + (row.isLearned ? "" : " (not learned)"), "\(row.shape)"])
     }
-    if !description.parameters.isEmpty { print("\n" + table.text) }
+    if !description.parameters.isEmpty {
+      print()
+      table.show()
+    }
     print(
       "\n\(description.parameterCount) parameters,"
         + " \(description.multiplyAccumulates) multiply-accumulates")

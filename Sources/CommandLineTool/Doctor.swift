@@ -44,7 +44,7 @@ struct Doctor: ParsableCommand {
     for row in machine.rows { table.add([row.name, row.value]) }
     table.add(["Matrix products", "\(Int(speed.rounded())) GFLOP/s (1024 x 1024, float32)"])
     for set in DataSet.all { table.add([set.name, set.folder ?? "not found"]) }
-    print(table.text)
+    table.show()
     for warning in warnings { print("Warning: \(warning)") }
   }
 

@@ -37,7 +37,7 @@ struct List: ParsableCommand {
     if output.json { return try output.print(allTasks.map { ["id": $0.id, "name": $0.name] }) }
     var table = Table([("id", .left), ("name", .left)])
     for task in allTasks { table.add([task.id, task.name]) }
-    print(table.text)
+    table.show()
   }
 
   private func listClaims(_ claims: [Claim]) throws {
@@ -48,7 +48,7 @@ struct List: ParsableCommand {
     if output.json { return try output.print(rows) }
     var table = Table([("id", .left), ("family", .left), ("claim", .left), ("paper", .left)])
     for row in rows { table.add([row.id, row.family, row.claim, "\(row.paper), \(row.year)"]) }
-    print(table.text)
+    table.show()
   }
 
   private func listParts(_ parts: [Part]) throws {
@@ -62,6 +62,6 @@ struct List: ParsableCommand {
       ("id", .left), ("name", .left), ("family", .left), ("kind", .left), ("verified by", .left),
     ])
     for row in rows { table.add([row.id, row.name, row.family, row.kind, row.verified]) }
-    print(table.text)
+    table.show()
   }
 }

@@ -38,12 +38,12 @@ struct Reproduce: ParsableCommand {
     for (claim, reproduction) in zip(chosen, reproductions) where !Interruption.requested {
       let report = try reproduce(claim, reproduction, processes, in: store)
       reports.append(report)
-      if !output.json { print(report.text + "\n") }
+      if !output.json { print(report.text(columns: Terminal.columns(of: STDOUT_FILENO)) + "\n") }
     }
     if output.json {
       print(try ResultCoding.text(reports, pretty: true))
     } else if reports.count > 1 {
-      print(summary(reports).text)
+      summary(reports).show()
     }
     if let code = Interruption.exitCode { throw ExitCode(code) }
   }
@@ -69,9 +69,9 @@ struct Reproduce: ParsableCommand {
   ) throws -> ClaimReport {
     let kept = try StoredClaim(
       claim, budget: reproduction.budget, command: Program.commandLine, resume: resume, in: store)
-    // A thousandth of a run is the unit, so that long runs move too.
+    // Counted in thousandths of a run, so that long runs move too.
     let bar = ProgressBar(
-      label: claim.id, total: (reproduction.jobs.count + 1) * 1000, unit: "‰ of a run",
+      label: claim.id, total: (reproduction.jobs.count + 1) * 1000, unit: nil,
       style: .standardError(quiet: quiet))
     defer { bar.finish() }
     var done: [Reproduction.Job: Int] = [:]
@@ -86,6 +86,10 @@ struct Reproduce: ParsableCommand {
       let report = try run(reproduction, claim, kept, processes, reach: reach) { bar.label = $0 }
       bar.label = "\(claim.id): picture"
       try kept.end(report, drawing: bar.watch())
+      if report.wasInterrupted {
+        bar.finish()
+        Interruption.say("'callosum reproduce \(claim.id) --resume' goes on with run \(kept.id)")
+      }
       return report
     } catch {
       kept.fail(error)

@@ -25,7 +25,7 @@ struct Show: ParsableCommand {
     guard let picture = claim.picture else { throw Mistake("\(claim.id) has no picture") }
     try AtomicFile.checkWritable(path)
     let bar = ProgressBar(
-      label: "\(claim.id): what the picture shows is trained", total: 1000, unit: "‰",
+      label: "\(claim.id): what the picture shows is trained", total: 1000, unit: nil,
       style: .standardError(quiet: false))
     Interruption.listen()
     do {

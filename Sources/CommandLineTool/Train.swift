@@ -63,6 +63,7 @@ struct Train: ParsableCommand {
 
     let run = try keptRun(file.plan, settings, task)
     try run.attach(wiring: brain.picture())
+    if !quiet { BusyMachine.warn() }
     let bar = ProgressBar(
       label: file.plan.name ?? stem, total: steps * batch, unit: "examples",
       style: .standardError(quiet: quiet))
@@ -81,8 +82,8 @@ struct Train: ParsableCommand {
       metric: task.objective.metric, score: outcome.score, output: isComplete ? path : nil)
     if json.json { try json.print(result) } else { show(result) }
     if !isComplete {
-      FileHandle.standardError.write(
-        Data("Interrupted: --resume goes on after step \(outcome.steps).\n".utf8))
+      Interruption.say(
+        "the same command with --resume goes on with run \(run.id) after step \(outcome.steps)")
     }
     if let code = Interruption.exitCode { throw ExitCode(code) }
   }
@@ -115,7 +116,7 @@ struct Train: ParsableCommand {
   private func show(_ result: Result) {
     var table = Table([("step", .right), ("loss", .right)])
     for point in result.losses { table.add(["\(point.step)", Format.significant(point.loss)]) }
-    print(table.text)
+    table.show()
     print("\n\(Format.count(result.parameters)) parameters, \(result.steps) steps on \(result.task)")
     if let score = result.score { print("\(result.metric): \(Format.significant(score))") }
     if let output = result.output { print("Weights: \(output)") }

@@ -2,7 +2,7 @@ import Callosum
 import CallosumLab
 
 extension ProgressBar {
-  /// Moves this bar, whose unit is a thousandth, by the progress of a run, and ends the run on Ctrl-C. Where
+  /// Moves this bar, which counts thousandths, by the progress of a run, and ends the run on Ctrl-C. Where
   /// several runs follow each other under one watch, what the first one passed is not passed again.
   func watch() -> ClaimRun.Watch {
     var reached = 0

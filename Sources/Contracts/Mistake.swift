@@ -37,11 +37,12 @@ private func editDistance(_ a: String, _ b: String) -> Int {
   return row[b.count]
 }
 
-/// A mistake for a name that is not in a list, with the nearest that is.
+/// A mistake for a name that is not in a list, with the nearest that is, or some of those that are.
 public func unknownName(_ kind: String, _ name: String, in names: some Sequence<String>) -> Mistake {
   let names = Array(names).sorted()
   if let nearest = nearestName(to: name, in: names) {
     return Mistake("unknown \(kind) '\(name)'; did you mean '\(nearest)'?")
   }
-  return Mistake("unknown \(kind) '\(name)'; there are: \(names.joined(separator: ", "))")
+  let shown = names.count > 12 ? names.prefix(8) + ["and \(names.count - 8) others"] : names[...]
+  return Mistake("unknown \(kind) '\(name)'; there are: \(shown.joined(separator: ", "))")
 }

@@ -16,17 +16,14 @@ package final class ProgressBar {
     /// What suits standard error now.
     package static func standardError(quiet: Bool) -> Style {
       if quiet { return .silent }
-      guard isatty(STDERR_FILENO) == 1 else { return .lines }
-      var size = winsize()
-      let known = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
-      return .terminal(columns: known ? Int(size.ws_col) : 80)
+      return Terminal.columns(of: STDERR_FILENO).map { .terminal(columns: $0) } ?? .lines
     }
   }
 
   /// What is being done, such as "attention, seed 2 of 3".
   package var label: String
   private let total: Int
-  private let unit: String
+  private let unit: String?
   private let style: Style
   private let seconds: () -> Double
   private let write: (String) -> Void
@@ -38,10 +35,10 @@ package final class ProgressBar {
   /// Recent (seconds, done), oldest first: the speed shown is that of the last few seconds.
   private var recent: [(seconds: Double, done: Int)]
 
-  /// A job of `total` units, such as images. `seconds` is a clock and `write` a place to write to,
+  /// A job of `total` units, such as images; without a name for them no speed is shown. `seconds` is a clock and `write` a place to write to,
   /// both replaceable for tests.
   package init(
-    label: String, total: Int, unit: String, style: Style,
+    label: String, total: Int, unit: String?, style: Style,
     seconds: @escaping () -> Double = monotonicSeconds,
     write: @escaping (String) -> Void = writeToStandardError
   ) {
@@ -113,9 +110,8 @@ package final class ProgressBar {
     let left =
       done > 0 && elapsed >= 1
       ? Format.duration(elapsed * Double(max(total - done, 0)) / Double(done)) + " left" : ""
-    return (
-      "\(Int(fraction * 100)) %", speed > 0 ? "\(Format.rate(speed)) \(unit)/s" : "", left
-    )
+    let rate = speed > 0 ? unit.map { "\(Format.rate(speed)) \($0)/s" } : nil
+    return ("\(Int(fraction * 100)) %", rate ?? "", left)
   }
 
   private func plainLine(at now: Double) -> String {

@@ -89,7 +89,7 @@ private let mistakes: [(arguments: String, line: String)] = [
           outcome.errors.replacing(folder, with: "F") == "callosum: \(line)\n", "\(arguments)")
         #expect(outcome.output == "", "\(arguments)")
       }
-      #expect(!FileManager.default.fileExists(atPath: folder + "/report.html"))
+      #expect(!FileManager.default.fileExists(atPath: folder + "/comparison.html"))
     }
   }
 
@@ -97,7 +97,7 @@ private let mistakes: [(arguments: String, line: String)] = [
   @Test func unwritableReport() throws {
     try withDataSet { folder in
       for (path, reason) in [
-        ("/no/where/report.html", "its folder does not exist"), (folder, "it is a folder"),
+        ("/no/where/comparison.html", "its folder does not exist"), (folder, "it is a folder"),
         ("/dev/full", "it is not a regular file"),
       ] {
         let outcome = try Program.run(["compare", "--steps", "1000000", "--report", path], in: folder)

@@ -18,11 +18,11 @@ import Testing
       #expect(list?.count == 1 && list?[0]["status"] as? String == "complete")
       let all = try run("runs list --all --json --limit 3", in: folder).json as? [[String: Any]]
       #expect(all?.map { $0["id"] as? Int } == [3, 4, 5])
-      #expect(try run("runs list", in: folder).output.contains("4 of 4 parts complete"))
+      #expect(try run("runs list", in: folder).output.contains("4 parts complete"))
       #expect(try run("runs list --status failed", in: folder).output.hasPrefix("No such runs in "))
 
       // The table and the report again, without training.
-      let report = try String(contentsOfFile: folder + "/report.html", encoding: .utf8)
+      let report = try String(contentsOfFile: folder + "/comparison.html", encoding: .utf8)
       let shown = try run("runs show 1 --report again.html", in: folder)
       #expect(shown.code == 0 && shown.output.contains(table))
       #expect(try String(contentsOfFile: folder + "/again.html", encoding: .utf8) == report)

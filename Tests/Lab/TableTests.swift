@@ -32,6 +32,43 @@ import Testing
     #expect(table.lines == ["       n", "────  ──", "注意   1", "tanh  22"])
   }
 
+  @Test func foldsColumnsOfWordsBetweenWords() {
+    var table = Table([("id", .left), ("claim", .left), ("n", .right)])
+    table.add(["a-rather-long-name", "A memory recalls what attention no longer sees.", "1234"])
+    table.add(["b", "Short.", "5"])
+    #expect(
+      table.lines(columns: 44) == [
+        "id                  claim                  n",
+        "──────────────────  ──────────────────  ────",
+        "a-rather-long-name  A memory recalls    1234",
+        "                    what attention no",
+        "                    longer sees.",
+        "b                   Short.                 5",
+      ])
+    #expect(table.lines(columns: 44).allSatisfy { DisplayWidth.of($0) <= 44 })
+    #expect(table.lines(columns: 400) == table.lines && table.lines(columns: nil) == table.lines)
+    // Numbers are never folded, and words not to nothing.
+    #expect(table.lines(columns: 5).first { $0.hasPrefix("a-rather") } == "a-rather-lon  A memory      1234")
+  }
+
+  @Test func foldsWordsThatAreLongerThanALine() {
+    #expect(DisplayWidth.folded("abcdefgh ij", to: 3) == ["abc", "def", "gh", "ij"])
+    #expect(DisplayWidth.folded("注意注意", to: 5) == ["注意", "注意"])
+    #expect(DisplayWidth.folded("", to: 5) == [""])
+  }
+
+  @Test func advisesFewerThreadsOnABusyMachine() {
+    #expect(BusyMachine.advice(threads: 2, cores: 2, atWork: 0.2) == nil)
+    #expect(BusyMachine.advice(threads: 1, cores: 2, atWork: 2) == nil)
+    #expect(BusyMachine.advice(threads: 4, cores: 8, atWork: 4.2) == nil)
+    #expect(
+      BusyMachine.advice(threads: 2, cores: 2, atWork: 1.06)?.hasPrefix(
+        "Other programs keep 1.1 of 2 cores busy; with OMP_NUM_THREADS=1") == true)
+    #if os(Linux)
+      #expect(BusyMachine.coresAtWork().map { (0...1024).contains($0) } == true)
+    #endif
+  }
+
   @Test func summarisesAComparison() {
     #expect(
       SampleComparison.make().table.lines == [

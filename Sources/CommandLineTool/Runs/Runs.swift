@@ -49,7 +49,12 @@ struct RunsList: ParsableCommand {
     if let limit { runs = runs.suffix(limit) }
     if output.json { return try output.print(JSONValue.array(runs.map(RunDocument.json(of:)))) }
     guard let store, !runs.isEmpty else {
-      return print("No such runs in \(store?.path ?? place.store ?? RunStore.defaultPath()).")
+      let path = store?.path ?? place.store ?? RunStore.defaultPath()
+      let isAll = [kind, subject, status].allSatisfy { $0 == nil }
+      return print(
+        isAll
+          ? "No runs in \(path) yet; 'callosum compare', 'reproduce' and 'train' make some."
+          : "No such runs in \(path).")
     }
     var table = Table([
       ("run", .right), ("kind", .left), ("subject", .left), ("arm", .left), ("seed", .right),
@@ -61,7 +66,7 @@ struct RunsList: ParsableCommand {
         run.budget, RunsList.minute(run.started), run.status.rawValue, try RunsList.found(run, store),
       ])
     }
-    print(table.text)
+    table.show()
   }
 
   /// In local time, "2026-11-21 14:05".
@@ -72,10 +77,14 @@ struct RunsList: ParsableCommand {
     return formatter.string(from: date)
   }
 
-  /// How many parts are complete, or the first result.
+  /// How many parts are complete and how many only begun, or the first result.
   private static func found(_ run: RunRecord, _ store: RunStore) throws -> String {
     let parts = try store.runs(RunFilter(.partOf(run.id)))
-    if !parts.isEmpty { return "\(parts.count { $0.status == .complete }) of \(parts.count) parts complete" }
+    if !parts.isEmpty {
+      let complete = parts.count { $0.status == .complete }
+      return "\(complete) parts complete"
+        + (complete < parts.count ? ", \(parts.count - complete) begun" : "")
+    }
     let first = try store.results(of: run.id).min { $0.key < $1.key }
     return first.map { "\($0.key) \(Format.significant($0.value))" } ?? run.message ?? ""
   }

@@ -21,18 +21,20 @@ struct RunsShow: ParsableCommand {
     if output.json { return try output.print(try document.json()) }
     var table = Table([("", .left), ("", .left)])
     for (name, value) in rows(document) where !value.isEmpty { table.add([name, value]) }
-    print(table.text)
+    table.show()
     if !document.results.isEmpty {
       var results = Table([("result", .left), ("value", .right)])
       for (metric, value) in document.results.sorted(by: { $0.key < $1.key }) {
         results.add([metric, Format.significant(value)])
       }
-      print("\n" + results.text)
+      print()
+      results.show()
     }
     if document.attachments.contains(where: { $0.name == "comparison" }) {
-      print("\n" + (try Comparison(run: id, in: store)).table.text)
+      print()
+      try Comparison(run: id, in: store).table.show()
     } else if !document.parts.isEmpty {
-      print("\n" + (try RunTable([id], in: store)).text)
+      print("\n" + (try RunTable([id], in: store)).text(columns: Terminal.columns(of: STDOUT_FILENO)))
     }
     if let report { print("\nReport: \(report)") }
   }
@@ -65,7 +67,7 @@ struct RunsCompare: ParsableCommand {
   func run() throws {
     let table = try RunTable(runs, in: try place.holdingRuns())
     if output.json { return try output.print(table.json) }
-    print(table.text)
+    print(table.text(columns: Terminal.columns(of: STDOUT_FILENO)))
   }
 }
 

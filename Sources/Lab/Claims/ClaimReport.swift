@@ -126,8 +126,11 @@ extension ClaimReport {
   }
 
   /// The arms in a table, and what each condition says.
-  package var text: String {
-    var lines = [headline, "", armTable.text, "", measuredTable.text, ""]
+  package var text: String { text(columns: nil) }
+
+  /// With tables folded to fit into `columns`, if told.
+  package func text(columns: Int?) -> String {
+    var lines = [headline, "", armTable.text(columns: columns), "", measuredTable.text(columns: columns), ""]
     for finding in judgement.findings {
       let found = finding.problem ?? finding.estimate.map { "found \(Format.estimate($0))" } ?? ""
       lines.append("  \(finding.verdict.rawValue): \(finding.condition); \(found)")

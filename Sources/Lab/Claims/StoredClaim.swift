@@ -6,6 +6,8 @@ import Foundation
 package final class StoredClaim {
   private let claim: Claim
   private let whole: RunWriter
+  /// The run's number in the store.
+  package var id: Int64 { whole.id }
   private var parts: [Reproduction.Job: RunWriter] = [:]
   /// Runs that an earlier process completed, by arm.
   package let finished: [String: [ClaimReport.Run]]

@@ -78,7 +78,10 @@ package struct RunTable {
   /// In the order of the alphabet.
   private var metrics: [String] { Set(rows.flatMap(\.results.keys)).sorted() }
 
-  package var text: String {
+  package var text: String { text(columns: nil) }
+
+  /// Folded to fit into `columns`, if told.
+  package func text(columns limit: Int?) -> String {
     var columns: [(title: String, alignment: Table.Alignment)] = [
       ("run", .right), ("subject", .left), ("arm", .left), ("complete", .right), ("parameters", .right),
     ]
@@ -91,8 +94,8 @@ package struct RunTable {
           + metrics.map { row.results[$0].map(RunTable.figure) ?? "–" })
     }
     let notes = differences.map { "\($0.setting): \($0.values.joined(separator: " | "))" }
-    return ([table.text] + (notes.isEmpty ? [] : ["\nThey differ in"] + notes.map { "  " + $0 }))
-      .joined(separator: "\n")
+    let more = notes.isEmpty ? [] : ["\nThey differ in"] + notes.map { "  " + $0 }
+    return ([table.text(columns: limit)] + more).joined(separator: "\n")
   }
 
   /// The mean and half the 95 % interval.

@@ -1,0 +1,22 @@
+import CallosumLab
+import CallosumTensors
+import Foundation
+
+// What the commands say in the same words.
+
+extension Table {
+  /// Prints it, folded to the width of a terminal.
+  func show() { print(text(columns: Terminal.columns(of: STDOUT_FILENO))) }
+}
+
+extension Interruption {
+  /// Says on standard error how to go on.
+  static func say(_ howToGoOn: String) { writeToStandardError("Interrupted: \(howToGoOn).\n") }
+}
+
+extension BusyMachine {
+  /// Advises fewer threads where other programs take the cores.
+  static func warn() {
+    if let advice = advice(threads: Machine.thisOne.threads) { writeToStandardError(advice + "\n") }
+  }
+}
