@@ -176,6 +176,10 @@ SYSTEMS = {
     "critical_periods_linear_step": SystemNeed(
         40, 2 * 3 * 2 * 32 * (32 * 8 + 15 * 8) / 1e9, 0,
         "the fixed cost of some ten small operations, each way"),
+    "mgno_step": SystemNeed(
+        10, 2 * 3 * 8 * 16_771_024 / 1e9, training_bytes(114_827, 8 * 267_696),
+        "54 convolutions of 16 channels on grids of 32 x 32 to 4 x 4, too thin to fill the multipliers, each "
+        "way; the fixed cost of each on the coarse ones"),
     "bilateral_motor_step": SystemNeed(
         3, 2 * 3 * 50 * 64 * 2 * (16 * 5 + 25 + 30) / 1e9, 0,
         "the fixed cost of 50 steps of some 150 operations on small tensors, each way"),
@@ -183,6 +187,10 @@ SYSTEMS = {
         2, 2 * 500 * 33 * (2 * 36 * 2 + 2 * 6 * 64 + 2 * 512 + 171) / 1e9, 0,
         "the fixed cost of 500 steps of some 70 operations on 33 swimmers, of which NumPy has as many, as "
         "cheap as ours: nothing is recorded and there is nothing to fuse"),
+    "mds_clustering_ascent": SystemNeed(
+        5, 2 * 50 * 2 * 5 * 617_472 / 1e9, 0,
+        "50 steps that follow each other, of some 20 operations on five images, each way; all of it fits the "
+        "caches"),
     "topological_rsa": SystemNeed(
         5, 2 * 1770 * 5418 / 1e9, 4 * 60 * 5418 / 1e6,
         "sorting 1,770 dissimilarities and 60 rounds of shortest paths for each of five layers"),

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import bodies
+import operators
 import probes
 from patterns import fill, labels, length, pattern
 from recurrences import delta_rule_in_chunks
@@ -465,8 +466,10 @@ SYSTEMS = {
     "hlop_step": types.SimpleNamespace(make=lambda: second_task()[1], compared=compared_second_task),
     "noprop_step": types.SimpleNamespace(make=lambda: fastest(*denoising()), compared=compared_denoising),
     "critical_periods_linear_step": system(linear_paths),
+    "mgno_step": system(operators.flows),
     "bilateral_motor_step": bodies.REACHING,
     "ncap_generation": bodies.SWIMMING,
+    "mds_clustering_ascent": probes.ASCENT,
     "topological_rsa": probes.STATISTICS,
     "retrieval_head_scores": probes.SCORES,
 }

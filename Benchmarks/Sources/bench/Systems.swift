@@ -5,7 +5,8 @@ import Foundation
 // or of its paper. The other side is Benchmarks/systems.py; both compute the same numbers from the same
 // data, which the driver checks before it measures.
 
-let systems: [Workload] = tokenSystems + learningSystems + motorSystems + probeSystems
+let systems: [Workload] =
+  tokenSystems + learningSystems + fieldSystems + motorSystems + probeSystems
 
 /// Numbers between -1 and 1 that look random and are the same on both sides; each `stream` has its own.
 func pattern(_ shape: [Int], _ stream: Int) -> Tensor {
