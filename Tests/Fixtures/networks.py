@@ -164,6 +164,25 @@ def others(layers):
                 {"x": normal(2, 3, 5, 6)}, {"weight": (6,), "bias": (6,)})
 
 
+def recurrent(layers):
+    """After the others, whose numbers stay as they are. Rows of different lengths, packed by PyTorch."""
+    for name, module, gates in (("rnn", nn.RNN, 1), ("gru", nn.GRU, 3), ("lstm", nn.LSTM, 4)):
+        network = module(3, 5, batch_first=True).double()
+
+        def run(x, lengths, *values, network=network):
+            weights = dict(zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"), values))
+            packed = nn.utils.rnn.pack_padded_sequence(x, lengths.long(), True, enforce_sorted=False)
+            states, last = torch.func.functional_call(network, weights, (packed,))
+            padded, _ = nn.utils.rnn.pad_packed_sequence(states, True, total_length=x.shape[1])
+            last = last[0] if gates == 4 else last
+            return torch.cat([padded, last.transpose(0, 1)], 1)
+
+        lengths = torch.tensor([4, 1, 6], dtype=torch.int32)
+        layers.case(name + ", lengths", run, {"x": layers.numbers.normal(3, 6, 3), "lengths": lengths}, {
+            "inputWeight": (gates * 5, 3), "hiddenWeight": (gates * 5, 5), "inputBias": (gates * 5,),
+            "hiddenBias": (gates * 5,)})
+
+
 def batch_norm():
     """Three steps of training, then evaluation; `momentum` is PyTorch's default."""
     numbers = Numbers(22)
@@ -340,7 +359,7 @@ def main():
     torch.set_num_threads(1)
     FOLDER.mkdir(exist_ok=True)
     layers = Layers()
-    for describe in (attention, convolutions, others, windows):
+    for describe in (attention, convolutions, others, windows, recurrent):
         describe(layers)
     files = {"layers": layers.tensors, "batchNorm": batch_norm(), "optimisers": optimisers(),
              "clipping": clipping(), "sharpnessAware": sharpness_aware()}

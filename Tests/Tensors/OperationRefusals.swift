@@ -180,6 +180,7 @@ extension Operation {
     ("einsum", "einsum", { _ = einsum("ij,jk->ik", x, x) }),
     ("linearRecurrence", "linearRecurrence", { _ = linearRecurrence(x, pairs) }),
     ("sparseLinear", "sparseLinear", { _ = sparseLinear(x, weight: .zeros([4, 5])) }),
+    ("rnn", "rnn", { _ = rnn(.zeros([1, 2, 2]), weights: weights, lengths: Tensor([Int32(3)])) }),
     ("gru", "gru", { _ = gru(.zeros([1, 2, 2]), weights: weights) }),
     ("lstm", "lstm", { _ = lstm(.zeros([1, 2, 2]), weights: weights) }),
     (

@@ -65,6 +65,7 @@ enum Speed: Sendable {
       "averagePool2d maxPool averagePool adaptiveMaxPool adaptiveAveragePool globalMaxPool globalAveragePool"
     ),
     ("a view and one copy at the rate of memory, both ways", "unfold fold pixelShuffle pixelUnshuffle"),
+    ("the loop of gru with a third of its products", "rnn"),
     ("the chunks of deltaRule without its solve; a curve against the length is drawn", "linearAttention"),
     (
       "gathers and products that take, multiply and matmul answer for",

@@ -224,14 +224,18 @@ typedef struct {
   bool detach_reset;
 } callosum_spiking;
 
-/// A sequence on its way through a recurrent cell.
+/// A batch of sequences on its way through a recurrent cell, the longest first, with nothing behind the
+/// end of shorter ones: step t has the rows first[t] ..< first[t + 1] of all, which are those of the
+/// step before without the ones that are over.
 typedef struct {
   size_t time, batch, hidden;
-  /// From the last step to the first.
-  bool reverse;
-  /// U, [gates hidden, hidden]; h before the first step taken, [batch, hidden].
+  /// [time + 1]
+  const size_t *first;
+  /// Of an Elman network: ReLU instead of tanh.
+  bool relu;
+  /// U, [gates hidden, hidden]; h before the first step, [batch, hidden].
   const float *weight, *start;
-  /// [time, batch, gates hidden] and h of each step, [time, batch, hidden].
+  /// [rows, gates hidden] (unused by an Elman network) and h of each step, [rows, hidden].
   float *gates, *states;
 } callosum_sequence;
 

@@ -179,15 +179,20 @@ KERNEL(sparse_transpose, (size_t rows, size_t columns, size_t block, const int32
 KERNEL(sparse_rows, (size_t rows, size_t columns, const int32_t *starts, const int32_t *index, const float *value, const float *summands, bool adds, float *y),
        (rows, columns, starts, index, value, summands, adds, y))
 
-// MARK: Recurrent cells (vector/Recurrent.h), over [time, batch, hidden]
-// gates [time, batch, 3 hidden] holds W x + b in the order r, z, n and is overwritten by the active
+// MARK: Recurrent cells (vector/Recurrent.h), over the rows of all steps
+// states holds W x and both biases and becomes h' = tanh(states + U h), or ReLU.
+KERNEL(rnn, (const callosum_sequence *s), (s))
+// gsums [rows, hidden]: gradients of W x + b.
+KERNEL(rnn_backward, (const callosum_sequence *s, const float *gstates, float *gsums, float *gstart),
+       (s, gstates, gsums, gstart))
+// gates [rows, 3 hidden] holds W x + b in the order r, z, n and is overwritten by the active
 // gates: r, z = sigmoid(gates + U h + bias), n = tanh(gates + r inner), with inner = U h + bias of the
 // gate n, which is kept; h' = (1 - z) n + z h.
 KERNEL(gru, (const callosum_sequence *s, const float *bias, float *inner), (s, bias, inner))
-// gx and gproduct [time, batch, 3 hidden]: gradients of W x + b and of U h + bias.
+// gx and gproduct [rows, 3 hidden]: gradients of W x + b and of U h + bias.
 KERNEL(gru_backward, (const callosum_sequence *s, const float *inner, const float *gstates, float *gx, float *gproduct, float *gstart),
        (s, inner, gstates, gx, gproduct, gstart))
-// gates [time, batch, 4 hidden] holds W x and both biases in the order i, f, g, o and is overwritten by
+// gates [rows, 4 hidden] holds W x and both biases in the order i, f, g, o and is overwritten by
 // the active gates; c' = f c + i g, h' = o tanh(c').
 KERNEL(lstm, (const callosum_sequence *s, const float *start_c, float *cells), (s, start_c, cells))
 // gstates may be NULL for zeros; gcell [batch, hidden] holds the gradient of the last c and is
