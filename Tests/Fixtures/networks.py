@@ -183,6 +183,40 @@ def recurrent(layers):
             "hiddenBias": (gates * 5,)})
 
 
+def rotary():
+    """Rotary position embedding of sequences and of patches, by complex numbers."""
+    numbers = Numbers(26)
+    tensors = {}
+
+    def turned(x, places, base):
+        half = x.shape[-1] // 2
+        speeds = base ** (-torch.arange(half).double() / half)
+        turns = torch.polar(torch.ones(1).double(), places.double()[:, None] * speeds)
+        y = torch.complex(x[..., :half], x[..., half:]) * turns
+        return torch.cat([y.real, y.imag], -1)
+
+    def case(name, function, *shape):
+        x = numbers.normal(*shape).requires_grad_()
+        y = function(x)
+        cotangent = numbers.normal(*shape)
+        gradient, = torch.autograd.grad((y * cotangent).sum(), x)
+        tensors.update({f"{name}.x": x, f"{name}.y": y, f"{name}.cotangent": cotangent,
+                        f"{name}.gradient": gradient})
+
+    case("sequence", lambda x: turned(x, torch.arange(7), 10_000.0), 2, 3, 7, 10)
+    case("later", lambda x: turned(x, torch.arange(5) + 300, 100.0), 5, 2)
+
+    def patches(rows, columns, base):
+        row = torch.arange(rows).repeat_interleave(columns)
+        column = torch.arange(columns).repeat(rows)
+        return lambda x: torch.cat([turned(half, place, base) for half, place in zip(
+            x.chunk(2, -1), (row, column))], -1)
+
+    for rows, columns, width in ((3, 5, 8), (1, 4, 4), (4, 1, 12), (1, 1, 4), (16, 9, 20)):
+        case(f"{rows} x {columns}", patches(rows, columns, 100.0), 2, rows * columns, width)
+    return tensors
+
+
 def batch_norm():
     """Three steps of training, then evaluation; `momentum` is PyTorch's default."""
     numbers = Numbers(22)
@@ -362,7 +396,7 @@ def main():
     for describe in (attention, convolutions, others, windows, recurrent):
         describe(layers)
     files = {"layers": layers.tensors, "batchNorm": batch_norm(), "optimisers": optimisers(),
-             "clipping": clipping(), "sharpnessAware": sharpness_aware()}
+             "clipping": clipping(), "sharpnessAware": sharpness_aware(), "rotary": rotary()}
     for name, tensors in files.items():
         write_safetensors(FOLDER / f"{name}.safetensors", stored(tensors), {})
     # One key only, because the package orders metadata differently in every run.
