@@ -102,6 +102,22 @@ struct FusedCall: Sendable, CustomTestStringConvertible {
         $0[0], weights: w, initial: ($0[1], $0[1] * 2), reverse: true, lengths: lengths)
       return concatenated([states.sum(axis: 1), last.h, last.c], axis: 1)
     },
+    FusedCall(
+      "selectiveScan", [3, 75, 150], [3, 75, 150], [150, 19], [3, 75, 19], [3, 75, 19], [3, 150, 19], [150],
+      [150], [3, 75, 150]
+    ) {
+      let w = SelectiveScanWeights(a: -exp($0[2] * 0.5), skip: $0[6], deltaBias: $0[7] - 2)
+      return selectiveScan(
+        $0[0], delta: $0[1], b: $0[3], c: $0[4], weights: w, softplus: true, gate: $0[8], initial: $0[5]
+      ).output
+    },
+    FusedCall(
+      "selectiveScan in groups, its state", [2, 75, 150], [2, 75, 150], [150, 3], [2, 75, 2, 3]
+    ) {
+      let w = SelectiveScanWeights(a: -exp($0[2] * 0.5))
+      let (y, state) = selectiveScan($0[0], delta: softplus($0[1] - 2), b: $0[3], c: $0[3] * 2, weights: w)
+      return concatenated([y.swappedAxes(1, 2), state], axis: 2)
+    },
     FusedCall("rmsNorm", [513, 131], [131]) { rmsNorm($0[0], weight: $0[1]) },
     FusedCall("attention", [2, 3, 131, 32], [2, 3, 131, 32], [2, 3, 131, 32]) {
       scaledDotProductAttention(queries: $0[0], keys: $0[1], values: $0[2])

@@ -184,6 +184,13 @@ extension Operation {
     ("gru", "gru", { _ = gru(.zeros([1, 2, 2]), weights: weights) }),
     ("lstm", "lstm", { _ = lstm(.zeros([1, 2, 2]), weights: weights) }),
     (
+      "selectiveScan", "selectiveScan",
+      {
+        let x = Tensor.zeros([1, 4, 3]), b = Tensor.zeros([1, 4, 2])
+        _ = selectiveScan(x, delta: x, b: b, c: b, weights: SelectiveScanWeights(a: .zeros([3, 5])))
+      }
+    ),
+    (
       "leakyIntegrateAndFire", "leakyIntegrateAndFire",
       { _ = leakyIntegrateAndFire(x, leak: .zeros([2])) }
     ),

@@ -26,6 +26,7 @@ enum Speed: Sendable {
     ("vit_tiny_step", "scaledDotProductAttention gelu mean"), ("char_lm_step", "embedding take scatterAdd"),
     ("linear_recurrence_fwd_bwd", "linearRecurrence"), ("cumulative_sum_fwd_bwd", "cumulativeSum"),
     ("lif_snn_step", "leakyIntegrateAndFire sparseLinear sum"), ("gru_step", "gru"), ("lstm_step", "lstm"),
+    ("selective_scan_fwd_bwd", "selectiveScan"),
     ("kan_step", "bsplineBasis silu"), ("field_step", "sin cos concatenate relu"),
     ("hash_grid_step", "hashGridEncoding"),
   ]

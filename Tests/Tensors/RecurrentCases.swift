@@ -52,6 +52,14 @@ extension Operation {
         lengths: lengths(a))
       return joined(states, [last.h, last.c])
     },
+    Operation("selectiveScan", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6)) { x, a in
+      let (output, state) = selectiveScan(
+        x["0 x"], delta: x["1 delta"], b: x["3 b"], c: x["4 c"],
+        weights: SelectiveScanWeights(
+          a: x["2 a"], skip: x[optional: "6 d"], deltaBias: x[optional: "7 bias"]),
+        softplus: a.bool("softplus"), gate: x[optional: "8 z"], initial: x["5 state"])
+      return concatenated([output, state.swappedAxes(1, 2)], axis: 1)
+    },
     // A spike has no derivative but the surrogate's.
     Operation(
       "leakyIntegrateAndFire",

@@ -154,6 +154,69 @@ extension TensorTests {
       }
     }
 
+    /// The selective scan: B, C and the gate beside x and delta.
+    @Test(arguments: [1, 16, 40, 150]) func selectiveScanEqualsItsPieces(time: Int) {
+      var random = RandomGenerator(seed: 6)
+      expectPieces(
+        "selectiveScan", random.normal([2, time + 1, 7 + 7 + 3 + 3 + 7]), axis: 1,
+        state: [random.normal([2, 7, 3])],
+        weights: [random.uniform([7, 3], low: -2, high: -0.1), random.normal([7]), random.normal([7])]
+      ) { x, state, w in
+        let parts = x.split(sizes: [7, 7, 3, 3, 7], axis: 2)
+        let (y, last) = selectiveScan(
+          parts[0], delta: parts[1], b: parts[2], c: parts[3],
+          weights: SelectiveScanWeights(a: w[0], skip: w[1], deltaBias: w[2]), softplus: true,
+          gate: parts[4], initial: state[0])
+        return (y, [last])
+      }
+    }
+
+    /// With delta, B and C that stay the same the scan is a convolution with sum of c a^k b, and with
+    /// groups it is a scan for each.
+    @Test func selectiveScanIdentities() {
+      var random = RandomGenerator(seed: 7)
+      let x = random.normal([2, 33, 6]), a = random.uniform([6, 3], low: -2, high: -0.1)
+      let b = random.normal([3]), c = random.normal([3])
+      let delta = Tensor.full([2, 33, 6], 0.3), shape = [2, 33, 3]
+      let found = selectiveScan(
+        x, delta: delta, b: b.broadcast(to: shape), c: c.broadcast(to: shape),
+        weights: SelectiveScanWeights(a: a)
+      ).output
+      let places = Tensor.arange(33, dtype: .float32).reshaped(33, 1, 1)
+      let kernel = (exp(places * 0.3 * a) * b * c).sum(axis: 2) * 0.3
+      let wanted = stacked(
+        (0..<33).map { t in
+          (x.sliced(axis: 1, to: t + 1) * kernel.sliced(axis: 0, to: t + 1).flipped(axes: [0])).sum(axis: 1)
+        }, axis: 1)
+      let within = Tolerance(relative: 1e-5, ofLargest: 1e-5)
+      #expect(Comparison(found, wanted, within: within).problem == nil)
+
+      let shared = random.normal([2, 33, 2, 3]), read = random.normal([2, 33, 2, 3])
+      let together = selectiveScan(
+        x, delta: delta, b: shared, c: read, weights: SelectiveScanWeights(a: a)
+      ).output
+      for group in 0..<2 {
+        let own = { (x: Tensor, axis: Int) in x.sliced(axis: axis, from: group * 3, to: group * 3 + 3) }
+        let part = { (x: Tensor) in x.sliced(axis: 2, from: group, to: group + 1).squeezed(axis: 2) }
+        let alone = selectiveScan(
+          own(x, 2), delta: own(delta, 2), b: part(shared), c: part(read),
+          weights: SelectiveScanWeights(a: own(a, 0))
+        ).output
+        #expect(Comparison(own(together, 2), alone, within: within).problem == nil)
+      }
+    }
+
+    /// What is not a number shows, whichever input holds it.
+    @Test(arguments: 0..<4) func selectiveScanKeepsNaN(place: Int) {
+      var inputs = [[1, 3, 2], [1, 3, 2], [2, 2], [1, 3, 2]].map { Tensor.ones($0) * -0.5 }
+      inputs[place] = inputs[place] * Double.nan
+      let y = selectiveScan(
+        inputs[0], delta: -inputs[1], b: inputs[3], c: inputs[3],
+        weights: SelectiveScanWeights(a: inputs[2])
+      ).output
+      #expect(y.floats.dropFirst(2).allSatisfy { $0.isNaN })
+    }
+
     @Test func neuronsEqualTheirPieces() {
       var random = RandomGenerator(seed: 4)
       let rule = SpikingRule(surrogate: .arctangent(), detachesReset: false)

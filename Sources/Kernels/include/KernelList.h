@@ -208,6 +208,18 @@ KERNEL(leaky_memory, (const callosum_leaky_sequence *s), (s))
 KERNEL(leaky_memory_backward, (const callosum_leaky_sequence *s, const float *arriving, float *gsums, float *gbent, float *gstates, float *gkept, float *gstart),
        (s, arriving, gsums, gbent, gstates, gkept, gstart))
 
+// MARK: Selective scan (vector/SelectiveScan.h)
+// h_t = exp(delta_t a) h_(t-1) + delta_t b_t x_t, y_t = (sum over states of c_t h_t + skip x_t) silu(gate).
+// kept (NULL where no derivative follows): [batch, ceil(time / kept_every), states, channels];
+// last [batch, states, channels].
+KERNEL(selective_scan, (const callosum_selective_job *job, float *y, float *kept, float *last),
+       (job, y, kept, last))
+// glast may be NULL for zeros. Gradients of a, bias and skip (the latter two may be NULL) come for each
+// row of the batch, [batch, states, channels] and [batch, channels], those of b and c in parts (see
+// callosum_selective_span), [parts, batch, time, groups, states]. ggate is NULL without a gate.
+KERNEL(selective_scan_backward, (const callosum_selective_job *job, const float *kept, const float *gy, const float *glast, const callosum_selective_gradients *to),
+       (job, kept, gy, glast, to))
+
 // MARK: Attention (vector/Attention.h), never holding all scores
 // y is [batch, queries, heads, value_width] contiguous; lse is [batch, heads, queries].
 KERNEL(attention, (const callosum_attention_job *job, float *y, float *lse), (job, y, lse))
