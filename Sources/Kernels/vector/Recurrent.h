@@ -1,7 +1,7 @@
-// Elman networks, GRU and LSTM over whole sequences, step by step, where the rows still under way come
-// first. Rows of the batch do not meet, so a thread takes its rows through all of time without waiting
-// for the others; the recurrent weights are packed once, and between two products one pass over the
-// gates does the rest.
+// Elman networks, GRU and LSTM over whole sequences, step by step, where the rows still under way
+// come first. Rows of the batch do not meet, so a thread takes its rows through all of time without
+// waiting for the others; the recurrent weights are packed once, and between two products one pass
+// over the gates does the rest.
 
 struct recurrent_job {
   const callosum_sequence *s;
@@ -25,9 +25,42 @@ INLINE const float *state_before(const callosum_sequence *s, size_t t, size_t ro
   return all + (s->first[t - 1] + row) * s->hidden;
 }
 
-static size_t sequence_grain(const callosum_sequence *s, size_t gates) {
-  return 100000 / (s->time * s->hidden * s->hidden * gates + 1) + 1;
+// MARK: Sharing out rows
+
+struct row_sharing {
+  const callosum_sequence *s;
+  size_t parts;
+  void (*rows)(void *, size_t, size_t);
+  void *job;
+};
+
+// The first row of a part. Each part has about as many steps to take, so with different lengths not
+// as many rows.
+static size_t first_row(const callosum_sequence *s, size_t part, size_t parts) {
+  if (part == parts) return s->batch;
+  size_t all = s->first[s->time], steps = 0, length = s->time, row = 0;
+  for (; row < s->batch && steps * parts < all * part; row++, steps += length)
+    while (length > 0 && s->first[length] - s->first[length - 1] <= row) length--;
+  return row;
 }
+
+static void share_parts(void *context, size_t begin, size_t end) {
+  const struct row_sharing *sharing = context;
+  for (size_t part = begin; part < end; part++) {
+    size_t row = first_row(sharing->s, part, sharing->parts);
+    size_t next = first_row(sharing->s, part + 1, sharing->parts);
+    if (row < next) sharing->rows(sharing->job, row, next);
+  }
+}
+
+static void share_rows(const callosum_sequence *s, size_t gates,
+                       void (*rows)(void *, size_t, size_t), struct recurrent_job *job) {
+  size_t grain = 100000 / (s->time * s->hidden * s->hidden * gates + 1) + 1;
+  struct row_sharing sharing = {s, callosum_part_count(s->batch, grain), rows, job};
+  callosum_parallel(sharing.parts, 1, share_parts, &sharing);
+}
+
+// MARK: Products
 
 // The recurrent weights [gates hidden, hidden] in panels: transposed on the way from state to gates,
 // as they are on the way back.
@@ -79,7 +112,7 @@ static void rnn_rows(void *context, size_t begin, size_t end) {
 
 static void rnn(const callosum_sequence *s) {
   struct recurrent_job job = {.s = s};
-  callosum_parallel(s->batch, sequence_grain(s, 1), rnn_rows, &job);
+  share_rows(s, 1, rnn_rows, &job);
 }
 
 static void rnn_backward_rows(void *context, size_t begin, size_t end) {
@@ -107,7 +140,7 @@ static void rnn_backward_rows(void *context, size_t begin, size_t end) {
 static void rnn_backward(const callosum_sequence *s, const float *gstates, float *gsums,
                          float *gstart) {
   struct recurrent_job job = {.s = s, .arriving = gstates, .gx = gsums, .gstart = gstart};
-  callosum_parallel(s->batch, sequence_grain(s, 1), rnn_backward_rows, &job);
+  share_rows(s, 1, rnn_backward_rows, &job);
 }
 
 // MARK: GRU
@@ -154,7 +187,7 @@ static void gru_rows(void *context, size_t begin, size_t end) {
 
 static void gru(const callosum_sequence *s, const float *bias, float *inner) {
   struct recurrent_job job = {.s = s, .bias = bias, .inner = inner};
-  callosum_parallel(s->batch, sequence_grain(s, 3), gru_rows, &job);
+  share_rows(s, 3, gru_rows, &job);
 }
 
 // gh holds the gradient of h' and is replaced by the part of that of h that passes no product.
@@ -204,7 +237,7 @@ static void gru_backward(const callosum_sequence *s, const float *inner, const f
                          float *gx, float *gproduct, float *gstart) {
   struct recurrent_job job = {.s = s, .inner = (float *)inner, .arriving = gstates, .gx = gx,
                               .gproduct = gproduct, .gstart = gstart};
-  callosum_parallel(s->batch, sequence_grain(s, 3), gru_backward_rows, &job);
+  share_rows(s, 3, gru_backward_rows, &job);
 }
 
 // MARK: LSTM
@@ -251,7 +284,7 @@ static void lstm_rows(void *context, size_t begin, size_t end) {
 
 static void lstm(const callosum_sequence *s, const float *start_c, float *cells) {
   struct recurrent_job job = {.s = s, .start_c = start_c, .cells = cells};
-  callosum_parallel(s->batch, sequence_grain(s, 4), lstm_rows, &job);
+  share_rows(s, 4, lstm_rows, &job);
 }
 
 // gc holds the gradient of c' and is replaced by that of c.
@@ -299,5 +332,5 @@ static void lstm_backward(const callosum_sequence *s, const float *start_c, cons
                           const float *gstates, float *gcell, float *ggates, float *gstart) {
   struct recurrent_job job = {.s = s, .start_c = start_c, .cells = (float *)cells,
                               .arriving = gstates, .gcell = gcell, .gx = ggates, .gstart = gstart};
-  callosum_parallel(s->batch, sequence_grain(s, 4), lstm_backward_rows, &job);
+  share_rows(s, 4, lstm_backward_rows, &job);
 }

@@ -2,10 +2,10 @@
 //
 //     h_t = exp(delta_t a) h_(t-1) + delta_t b_t x_t,   y_t = (c_t h_t + skip x_t) silu(gate_t)
 //
-// A vector holds LANES channels, which share b and c. A span of channels goes through time in chunks
-// of steps, and within a chunk one state after the other: what a state needs then stays in registers,
-// what a chunk needs in the first cache. On the way back the states of a chunk are computed again from
-// that kept before it; with g_t the gradient of all that depends on h_t,
+// A vector holds LANES channels, which share b and c. A span of channels goes through time in
+// chunks of steps, and within a chunk one state after the other: what a state needs then stays in
+// registers, what a chunk needs in the first cache. On the way back the states of a chunk are
+// computed again from that kept before it; with g_t the gradient of all that depends on h_t,
 //
 //     g_t = gy_t c_t + exp(delta_(t+1) a) g_(t+1),   w_t = g_t exp(delta_t a) h_(t-1)
 //     ga = sum of w_t delta_t
@@ -126,8 +126,8 @@ static void selective_scan(const callosum_selective_job *job, float *y, float *k
 
 // MARK: Backward
 
-// A chunk of one vector of channels on its way back. gb and gc [states, kept_every] are vectors that
-// are summed over the channels later.
+// A chunk of one vector of channels on its way back. gb and gc [states, kept_every] are vectors
+// that are summed over the channels later.
 static void selective_chunk_backward(const struct selective_task *task, const struct span *s,
                                      size_t chunk, size_t channel, vf *gb, vf *gc) {
   const callosum_selective_job *job = task->job;
