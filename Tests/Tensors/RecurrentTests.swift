@@ -154,6 +154,27 @@ extension TensorTests {
       }
     }
 
+    /// Where no row has a step, results are 0, states stay, and no weight matters.
+    @Test(arguments: [1, 3, 4], [Setting(), Setting(prefersReference: true)])
+    func batchWithoutSteps(gates: Int, setting: Setting) {
+      let (x, state, weights) = Self.numbers(gates: gates, batch: 2, time: 3)
+      let (values, pullback) = setting.run {
+        valueAndPullback(at: [x] + state + weights) { all in
+          let (y, last) = Self.cell(gates: gates)(
+            all[0], Array(all[1...state.count]), Array(all[(state.count + 1)...]), false,
+            Tensor([0, 0] as [Int32]))
+          return [y] + last
+        }
+      }
+      #expect(values[0].floats.allSatisfy { $0 == 0 })
+      #expect(zip(values.dropFirst(), state).allSatisfy { $0.floats == $1.floats })
+      let gradients = setting.run { pullback(values.map { .ones(like: $0) }) }
+      for (place, gradient) in gradients.enumerated() {
+        let wanted: Float = (1...state.count).contains(place) ? 1 : 0
+        #expect(gradient.floats.allSatisfy { $0 == wanted }, "gradient \(place)")
+      }
+    }
+
     /// The selective scan: B, C and the gate beside x and delta.
     @Test(arguments: [1, 16, 40, 150]) func selectiveScanEqualsItsPieces(time: Int) {
       var random = RandomGenerator(seed: 6)
