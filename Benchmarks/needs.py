@@ -116,6 +116,10 @@ NEEDS = {
     "delta_rule_fwd_bwd": Need(
         10, 2 * 16 * 512 * (4608 + 10240) / 1e9, 4 * 16 * 512 * (4 * 32 + 6 * 32 + 2 * 32) / 1e6,
         "arithmetic of products of 16 to 32 rows, in chunks of 16 steps that follow each other"),
+    "selective_scan_fwd_bwd": Need(
+        10, 0, 4 * 2 * 1024 * (2 * 128 * 5 + 2 * 16 * 3) / 1e6,
+        "exp of 4 million numbers, each way: states are computed again instead of kept; some twenty "
+        "vector operations each beside it"),
 }
 
 

@@ -32,7 +32,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from recurrences import delta_rule, delta_rule_in_chunks, linear_attention_in_chunks, recurrence, sequence
+from recurrences import (
+    delta_rule, delta_rule_in_chunks, linear_attention_in_chunks, recurrence, selective_inputs,
+    selective_scan, sequence)
 from steps import MODES, Function, fastest, forward_backward, forward_only, training
 from systems import LOOPS, SYSTEMS
 
@@ -330,6 +332,8 @@ WORKLOADS = {
     "delta_rule_fwd_bwd": lambda: fastest(*[forward_backward(
         Function(form), sequence(4, 4, 512, 32)[:4], torch.randn(4, 4, 512, 32))
         for form in (delta_rule_in_chunks, delta_rule)]),
+    "selective_scan_fwd_bwd": lambda: forward_backward(
+        Function(selective_scan), selective_inputs(2, 1024, 128, 16), torch.randn(2, 1024, 128)),
 } | {name: one.make for name, one in SYSTEMS.items()}
 
 
@@ -347,7 +351,7 @@ CURVES = {
     "lif_rate_curve": spiking,
 }
 # Loops over many steps in Python: the compiler unrolls them, and takes many minutes. Or NumPy.
-EAGER_ONLY = {"lif_snn_step", "linear_recurrence_fwd_bwd", *LOOPS}
+EAGER_ONLY = {"lif_snn_step", "linear_recurrence_fwd_bwd", "selective_scan_fwd_bwd", *LOOPS}
 
 
 def resident_peak():

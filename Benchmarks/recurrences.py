@@ -24,6 +24,26 @@ def delta_rule(q, k, v, beta):
     return torch.cat(outputs, 2) * q.shape[3] ** -0.5
 
 
+def selective_scan(x, delta, b, c, a, skip, bias):
+    """h_t = exp(delta_t a) h_(t-1) + delta_t b_t x_t, y_t = c_t h_t + skip x_t over [batch, time, channels],
+    step by step; what can be computed for all steps at once is."""
+    delta = F.softplus(delta + bias)
+    decays = torch.exp(delta[..., None] * a)
+    written = (delta * x)[..., None] * b[:, :, None]
+    state, states = torch.zeros_like(decays[:, 0]), []
+    for decay, new in zip(decays.unbind(1), written.unbind(1)):
+        state = torch.addcmul(new, decay, state)
+        states.append(state)
+    return torch.einsum("btcn,btn->btc", torch.stack(states, 1), c) + skip * x
+
+
+def selective_inputs(batch, steps, channels, states):
+    """x, delta, b, c, a as Mamba begins, skip and the bias of delta."""
+    sequences = [torch.randn(batch, steps, width) for width in (channels, channels, states, states)]
+    a = -torch.arange(1.0, states + 1).repeat(channels, 1)
+    return (*sequences, a, torch.ones(channels), torch.full((channels,), -4.0))
+
+
 def delta_rule_in_chunks(q, k, v, beta, size=64):
     """The same with a triangular solve per chunk (Yang et al. 2024)."""
     q, k, v, beta = (x.unflatten(2, (-1, size)) for x in (q * q.shape[3] ** -0.5, k, v, beta[..., None]))

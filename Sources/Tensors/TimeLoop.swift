@@ -31,6 +31,10 @@ extension Array: Carried where Element: Carried {
 /// computed again when the derivative needs it: n about the square root of the length costs the least
 /// memory, and one more forward pass. Values and gradients stay the same.
 ///
+/// The last m values of something, [batch, neurons, m], are a state too: a step goes on with
+/// `concatenated([history.sliced(axis: 2, from: 1), new], axis: 2)`. A copy of the history each step is
+/// what a derivative must keep of it anyway.
+///
 /// - Parameters:
 ///   - inputs: sequences of one length, at least one step long.
 ///   - axis: their time axis.

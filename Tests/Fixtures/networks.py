@@ -164,6 +164,59 @@ def others(layers):
                 {"x": normal(2, 3, 5, 6)}, {"weight": (6,), "bias": (6,)})
 
 
+def recurrent(layers):
+    """After the others, whose numbers stay as they are. Rows of different lengths, packed by PyTorch."""
+    for name, module, gates in (("rnn", nn.RNN, 1), ("gru", nn.GRU, 3), ("lstm", nn.LSTM, 4)):
+        network = module(3, 5, batch_first=True).double()
+
+        def run(x, lengths, *values, network=network):
+            weights = dict(zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"), values))
+            packed = nn.utils.rnn.pack_padded_sequence(x, lengths.long(), True, enforce_sorted=False)
+            states, last = torch.func.functional_call(network, weights, (packed,))
+            padded, _ = nn.utils.rnn.pad_packed_sequence(states, True, total_length=x.shape[1])
+            last = last[0] if gates == 4 else last
+            return torch.cat([padded, last.transpose(0, 1)], 1)
+
+        lengths = torch.tensor([4, 1, 6], dtype=torch.int32)
+        layers.case(name + ", lengths", run, {"x": layers.numbers.normal(3, 6, 3), "lengths": lengths}, {
+            "inputWeight": (gates * 5, 3), "hiddenWeight": (gates * 5, 5), "inputBias": (gates * 5,),
+            "hiddenBias": (gates * 5,)})
+
+
+def rotary():
+    """Rotary position embedding of sequences and of patches, by complex numbers."""
+    numbers = Numbers(26)
+    tensors = {}
+
+    def turned(x, places, base):
+        half = x.shape[-1] // 2
+        speeds = base ** (-torch.arange(half).double() / half)
+        turns = torch.polar(torch.ones(1).double(), places.double()[:, None] * speeds)
+        y = torch.complex(x[..., :half], x[..., half:]) * turns
+        return torch.cat([y.real, y.imag], -1)
+
+    def case(name, function, *shape):
+        x = numbers.normal(*shape).requires_grad_()
+        y = function(x)
+        cotangent = numbers.normal(*shape)
+        gradient, = torch.autograd.grad((y * cotangent).sum(), x)
+        tensors.update({f"{name}.x": x, f"{name}.y": y, f"{name}.cotangent": cotangent,
+                        f"{name}.gradient": gradient})
+
+    case("sequence", lambda x: turned(x, torch.arange(7), 10_000.0), 2, 3, 7, 10)
+    case("later", lambda x: turned(x, torch.arange(5) + 300, 100.0), 5, 2)
+
+    def patches(rows, columns, base):
+        row = torch.arange(rows).repeat_interleave(columns)
+        column = torch.arange(columns).repeat(rows)
+        return lambda x: torch.cat([turned(half, place, base) for half, place in zip(
+            x.chunk(2, -1), (row, column))], -1)
+
+    for rows, columns, width in ((3, 5, 8), (1, 4, 4), (4, 1, 12), (1, 1, 4), (16, 9, 20)):
+        case(f"{rows} x {columns}", patches(rows, columns, 100.0), 2, rows * columns, width)
+    return tensors
+
+
 def batch_norm():
     """Three steps of training, then evaluation; `momentum` is PyTorch's default."""
     numbers = Numbers(22)
@@ -340,10 +393,10 @@ def main():
     torch.set_num_threads(1)
     FOLDER.mkdir(exist_ok=True)
     layers = Layers()
-    for describe in (attention, convolutions, others, windows):
+    for describe in (attention, convolutions, others, windows, recurrent):
         describe(layers)
     files = {"layers": layers.tensors, "batchNorm": batch_norm(), "optimisers": optimisers(),
-             "clipping": clipping(), "sharpnessAware": sharpness_aware()}
+             "clipping": clipping(), "sharpnessAware": sharpness_aware(), "rotary": rotary()}
     for name, tensors in files.items():
         write_safetensors(FOLDER / f"{name}.safetensors", stored(tensors), {})
     # One key only, because the package orders metadata differently in every run.

@@ -88,7 +88,29 @@ struct LayerCase: Sendable, CustomStringConvertible {
     LayerCase("layer norm, no bias") { _ in LayerNorm(7, epsilon: 1e-3, bias: false) },
     LayerCase("rms norm") { _ in RMSNorm(9) },
     LayerCase("group norm") { _ in GroupNorm(groups: 3, 6) },
+    LayerCase("rnn, lengths") {
+      RNN(3, 5, using: &$0)
+    } call: {
+      recurrent($0, $1, $2)
+    },
+    LayerCase("gru, lengths") {
+      GRU(3, 5, using: &$0)
+    } call: {
+      recurrent($0, $1, $2)
+    },
+    LayerCase("lstm, lengths") {
+      LSTM(3, 5, using: &$0)
+    } call: {
+      recurrent($0, $1, $2)
+    },
   ]
+
+  /// Outputs and the last h as one more step, of rows of different lengths.
+  private static func recurrent(_ layer: RecurrentLayer, _ inputs: [String: Tensor], _ x: Tensor) -> Tensor {
+    guard let lengths = inputs["lengths"] else { return x }
+    let (output, state) = layer(x, layer.initialState(batch: x.dim(0)), lengths: lengths)
+    return concatenated([output, state["h"].expandedDimensions(axis: 1)], axis: 1)
+  }
 
   /// What differs from PyTorch: values, gradients of the input and of every parameter.
   func problems() throws -> [String] {

@@ -83,6 +83,51 @@ import Testing
 }
 
 @Suite struct RotaryTests {
+  @Test(
+    arguments: ["sequence", "later", "3 x 5", "1 x 4", "4 x 1", "1 x 1", "16 x 9"],
+    [DType.float32, .float64])
+  func followsComplexNumbers(_ name: String, dtype: DType) throws {
+    let golden = try Golden.tensors("networks/rotary")
+    let sides = name.split(separator: " x ").compactMap { Int($0) }
+    let (values, pullback) = valueAndPullback(at: [golden["\(name).x"].asType(dtype)]) { x in
+      switch name {
+      case "sequence": [rotaryEmbedding(x[0])]
+      case "later": [rotaryEmbedding(x[0], base: 100, offset: 300)]
+      default: [rotaryEmbedding(x[0], grid: (sides[0], sides[1]), base: 100)]
+      }
+    }
+    let found = values + pullback([golden["\(name).cotangent"].asType(dtype)])
+    let within = Tolerance(relative: 2e-6, ofLargest: 2e-6)
+    for (actual, key) in zip(found, ["y", "gradient"]) {
+      let problem = CallosumTestSupport.Comparison(
+        actual.asType(.float32), golden["\(name).\(key)"], within: within
+      ).problem
+      #expect(problem == nil, "\(key)")
+    }
+  }
+
+  /// Products of turned patches depend on both distances alone; a single row or column is a sequence.
+  @Test func turnsByRowAndColumn() {
+    var random = RandomGenerator(seed: 2)
+    let q = random.normal([8], dtype: .float64), k = random.normal([8], dtype: .float64)
+    func everywhere(_ x: Tensor) -> Tensor {
+      rotaryEmbedding(x.broadcast(to: [6 * 7, 8]), grid: (6, 7), base: 50)
+    }
+    let products = matmul(everywhere(q), everywhere(k).transposed()).doubles
+    func product(_ a: (Int, Int), _ b: (Int, Int)) -> Double {
+      products[(a.0 * 7 + a.1) * 42 + b.0 * 7 + b.1]
+    }
+    #expect(abs(product((0, 1), (2, 5)) - product((3, 2), (5, 6))) < 1e-12)
+    #expect(abs(product((0, 1), (2, 5)) - product((0, 1), (3, 5))) > 1e-3)
+    #expect(abs(product((0, 1), (2, 5)) - product((0, 1), (2, 4))) > 1e-3)
+
+    let x = random.normal([5, 8], dtype: .float64)
+    let row = rotaryEmbedding(x, grid: (1, 5)), column = rotaryEmbedding(x, grid: (5, 1))
+    let parts = x.split(parts: 2, axis: -1)
+    #expect(row.doubles == concatenated([parts[0], rotaryEmbedding(parts[1])], axis: -1).doubles)
+    #expect(column.doubles == concatenated([rotaryEmbedding(parts[0]), parts[1]], axis: -1).doubles)
+  }
+
   /// Products depend on the distance alone, lengths stay, and a later start is a later place.
   @Test func turnsByPlace() {
     var random = RandomGenerator(seed: 1)

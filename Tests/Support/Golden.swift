@@ -104,6 +104,8 @@ public struct Arguments: Sendable {
   /// A truth value, or nil where the file says null or nothing.
   public subscript(bool name: String) -> Bool? { value(name).bool }
   public func string(_ name: String) -> String { present(value(name).string, name) }
+  /// A text, or nil where the file says null or nothing.
+  public subscript(text name: String) -> String? { value(name).string }
   /// A list of numbers, or nil where the file says null.
   public subscript(list name: String) -> [Int]? { value(name).list?.compactMap { $0.number.map { Int($0) } } }
   public func ints(_ name: String) -> [Int] { present(self[list: name], name) }

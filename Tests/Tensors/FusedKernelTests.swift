@@ -80,6 +80,44 @@ struct FusedCall: Sendable, CustomTestStringConvertible {
         input: $0[2] * 0.2, hidden: $0[3] * 0.1, inputBias: $0[4], hiddenBias: $0[5])
       return lstm($0[0], weights: w, initial: ($0[1], $0[1] * 2), reverse: true).states
     },
+    FusedCall("rnn, relu", [17, 12, 33], [17, 65], [65, 33], [65, 65], [65], [65]) {
+      let w = RecurrentWeights(
+        input: $0[2] * 0.2, hidden: $0[3] * 0.1, inputBias: $0[4], hiddenBias: $0[5])
+      return rnn($0[0], weights: w, activation: .relu, initial: $0[1], reverse: true).states
+    },
+    FusedCall("rnn, lengths", [17, 12, 33], [17, 65], [65, 33], [65, 65], [65], [65]) {
+      let w = RecurrentWeights(
+        input: $0[2] * 0.2, hidden: $0[3] * 0.1, inputBias: $0[4], hiddenBias: $0[5])
+      return rnn($0[0], weights: w, initial: $0[1], reverse: true, lengths: lengths).states
+    },
+    FusedCall("gru, lengths", [17, 12, 33], [17, 65], [195, 33], [195, 65], [195], [195]) {
+      let w = RecurrentWeights(
+        input: $0[2] * 0.2, hidden: $0[3] * 0.1, inputBias: $0[4], hiddenBias: $0[5])
+      return gru($0[0], weights: w, initial: $0[1], lengths: lengths).states
+    },
+    FusedCall("lstm, lengths", [17, 12, 33], [17, 65], [260, 33], [260, 65], [260], [260]) {
+      let w = RecurrentWeights(
+        input: $0[2] * 0.2, hidden: $0[3] * 0.1, inputBias: $0[4], hiddenBias: $0[5])
+      let (states, last) = lstm(
+        $0[0], weights: w, initial: ($0[1], $0[1] * 2), reverse: true, lengths: lengths)
+      return concatenated([states.sum(axis: 1), last.h, last.c], axis: 1)
+    },
+    FusedCall(
+      "selectiveScan", [3, 75, 150], [3, 75, 150], [150, 19], [3, 75, 19], [3, 75, 19], [3, 150, 19], [150],
+      [150], [3, 75, 150]
+    ) {
+      let w = SelectiveScanWeights(a: -exp($0[2] * 0.5), skip: $0[6], deltaBias: $0[7] - 2)
+      return selectiveScan(
+        $0[0], delta: $0[1], b: $0[3], c: $0[4], weights: w, softplus: true, gate: $0[8], initial: $0[5]
+      ).output
+    },
+    FusedCall(
+      "selectiveScan in groups, its state", [2, 75, 150], [2, 75, 150], [150, 3], [2, 75, 2, 3]
+    ) {
+      let w = SelectiveScanWeights(a: -exp($0[2] * 0.5))
+      let (y, state) = selectiveScan($0[0], delta: softplus($0[1] - 2), b: $0[3], c: $0[3] * 2, weights: w)
+      return concatenated([y.swappedAxes(1, 2), state], axis: 2)
+    },
     FusedCall("rmsNorm", [513, 131], [131]) { rmsNorm($0[0], weight: $0[1]) },
     FusedCall("attention", [2, 3, 131, 32], [2, 3, 131, 32], [2, 3, 131, 32]) {
       scaledDotProductAttention(queries: $0[0], keys: $0[1], values: $0[2])
@@ -209,6 +247,9 @@ extension TensorTests {
     }
   }
 }
+
+/// Of 17 rows of 12 steps, in no order, one without any.
+private let lengths = Tensor([3, 12, 1, 7, 7, 0, 12, 5, 2, 11, 9, 4, 8, 1, 6, 10, 12] as [Int32])
 
 /// Weights of a leaky memory at calm sizes: it keeps from 0 to 1, and what is written stays moderate.
 private func leakyMemoryWeights(_ x: [Tensor]) -> LeakyMemoryWeights {

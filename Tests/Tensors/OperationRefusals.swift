@@ -180,8 +180,16 @@ extension Operation {
     ("einsum", "einsum", { _ = einsum("ij,jk->ik", x, x) }),
     ("linearRecurrence", "linearRecurrence", { _ = linearRecurrence(x, pairs) }),
     ("sparseLinear", "sparseLinear", { _ = sparseLinear(x, weight: .zeros([4, 5])) }),
+    ("rnn", "rnn", { _ = rnn(.zeros([1, 2, 2]), weights: weights, lengths: Tensor([Int32(3)])) }),
     ("gru", "gru", { _ = gru(.zeros([1, 2, 2]), weights: weights) }),
     ("lstm", "lstm", { _ = lstm(.zeros([1, 2, 2]), weights: weights) }),
+    (
+      "selectiveScan", "selectiveScan",
+      {
+        let x = Tensor.zeros([1, 4, 3]), b = Tensor.zeros([1, 4, 2])
+        _ = selectiveScan(x, delta: x, b: b, c: b, weights: SelectiveScanWeights(a: .zeros([3, 5])))
+      }
+    ),
     (
       "leakyIntegrateAndFire", "leakyIntegrateAndFire",
       { _ = leakyIntegrateAndFire(x, leak: .zeros([2])) }

@@ -26,6 +26,7 @@ enum Speed: Sendable {
     ("vit_tiny_step", "scaledDotProductAttention gelu mean"), ("char_lm_step", "embedding take scatterAdd"),
     ("linear_recurrence_fwd_bwd", "linearRecurrence"), ("cumulative_sum_fwd_bwd", "cumulativeSum"),
     ("lif_snn_step", "leakyIntegrateAndFire sparseLinear sum"), ("gru_step", "gru"), ("lstm_step", "lstm"),
+    ("selective_scan_fwd_bwd", "selectiveScan"),
     ("kan_step", "bsplineBasis silu"), ("field_step", "sin cos concatenate relu"),
     ("hash_grid_step", "hashGridEncoding"),
   ]
@@ -65,6 +66,7 @@ enum Speed: Sendable {
       "averagePool2d maxPool averagePool adaptiveMaxPool adaptiveAveragePool globalMaxPool globalAveragePool"
     ),
     ("a view and one copy at the rate of memory, both ways", "unfold fold pixelShuffle pixelUnshuffle"),
+    ("the loop of gru with a third of its products", "rnn"),
     ("the chunks of deltaRule without its solve; a curve against the length is drawn", "linearAttention"),
     (
       "gathers and products that take, multiply and matmul answer for",

@@ -34,13 +34,31 @@ extension Operation {
     Operation("sparseLinear") { x, _ in
       sparseLinear(x["x"], weight: x["weight"], bias: x[optional: "bias"])
     },
+    Operation("rnn", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6)) { x, a in
+      let relu = a[text: "nonlinearity"] == "relu"
+      let (states, last) = rnn(
+        x["x"], weights: weights(x), activation: relu ? .relu : .tanh, initial: x["0 h"],
+        reverse: a.bool("reverse"), lengths: lengths(a))
+      return joined(states, [last])
+    },
     Operation("gru", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6)) { x, a in
-      gru(x["x"], weights: weights(x), initial: x["0 h"], reverse: a.bool("reverse")).states
+      let (states, last) = gru(
+        x["x"], weights: weights(x), initial: x["0 h"], reverse: a.bool("reverse"), lengths: lengths(a))
+      return joined(states, [last])
     },
     Operation("lstm", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6)) { x, a in
       let (states, last) = lstm(
-        x["x"], weights: weights(x), initial: (x["0 h"], x["1 c"]), reverse: a.bool("reverse"))
-      return concatenated([states, last.c.expandedDimensions(axis: 1)], axis: 1)
+        x["x"], weights: weights(x), initial: (x["0 h"], x["1 c"]), reverse: a.bool("reverse"),
+        lengths: lengths(a))
+      return joined(states, [last.h, last.c])
+    },
+    Operation("selectiveScan", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6)) { x, a in
+      let (output, state) = selectiveScan(
+        x["0 x"], delta: x["1 delta"], b: x["3 b"], c: x["4 c"],
+        weights: SelectiveScanWeights(
+          a: x["2 a"], skip: x[optional: "6 d"], deltaBias: x[optional: "7 bias"]),
+        softplus: a.bool("softplus"), gate: x[optional: "8 z"], initial: x["5 state"])
+      return concatenated([output, state.swappedAxes(1, 2)], axis: 1)
     },
     // A spike has no derivative but the surrogate's.
     Operation(
@@ -65,6 +83,15 @@ extension Operation {
 
   private static func weights(_ x: Inputs) -> RecurrentWeights {
     RecurrentWeights(input: x["2 w"], hidden: x["3 u"], inputBias: x["4 b"], hiddenBias: x["5 d"])
+  }
+
+  private static func lengths(_ a: Arguments) -> Tensor? {
+    a[list: "lengths"].map { Tensor($0.map { Int32($0) }) }
+  }
+
+  /// States and what each row ends with, along time.
+  private static func joined(_ states: Tensor, _ last: [Tensor]) -> Tensor {
+    concatenated([states] + last.map { $0.expandedDimensions(axis: 1) }, axis: 1)
   }
 
   private static func surrogate(_ a: Arguments) -> Surrogate {

@@ -54,6 +54,36 @@ extension TensorTests {
       #expect(found[2].doubles == fast.doubles && found[3].doubles == slow.doubles)
     }
 
+    /// A state that is the history of the last 5 steps shows the windows of the whole sequence, and
+    /// gradients find their way back through every shift.
+    @Test(arguments: [nil, 4]) func historiesAreWindows(checkpoint: Int?) {
+      var random = RandomGenerator(seed: 3)
+      let start = random.normal([2, 3, 5], dtype: .float64), weights = random.normal([3, 5], dtype: .float64)
+      let shifted = { (all: [Tensor]) -> [Tensor] in
+        let (outputs, history) = scan(
+          over: [all[0]], initial: all[1], weights: [all[2]], checkpointEvery: checkpoint
+        ) { x, history, weights in
+          let next = concatenated(
+            [history.sliced(axis: 2, from: 1), x[0].expandedDimensions(axis: 2)], axis: 2)
+          return ([(next * weights[0]).sum(axis: 2)], next)
+        }
+        return outputs + [history]
+      }
+      let direct = { (all: [Tensor]) -> [Tensor] in
+        let whole = concatenated([all[1].swappedAxes(1, 2), all[0]], axis: 1)
+        let windows = whole.sliced(axis: 1, from: 1).slidingWindows(axis: 1, size: 5)
+        return [(windows * all[2]).sum(axis: 3), whole.sliced(axis: 1, from: 11).swappedAxes(1, 2)]
+      }
+      let at = [inputs[0], start, weights]
+      let one = valueAndPullback(at: at, of: shifted), two = valueAndPullback(at: at, of: direct)
+      let cotangents = one.values.map { random.normal($0.shape, dtype: .float64) }
+      let within = Tolerance(relative: 1e-12, ofLargest: 1e-12)
+      let wanted = two.values + two.pullback(cotangents)
+      for (found, expected) in zip(one.values + one.pullback(cotangents), wanted) {
+        #expect(Comparison(found, expected, within: within).problem == nil)
+      }
+    }
+
     @Test(arguments: [1, 3, 4, 10, 11, 50]) func checkpointsChangeNothing(every: Int) {
       let plain = solve { run($0) }, saving = solve { run($0, checkpoint: every) }
       for (position, pair) in zip(saving, plain).enumerated() {

@@ -25,7 +25,21 @@ private struct Sequence {
 let sequences: [Workload] = [
   Workload(name: "delta_rule_fwd_bwd") {
     Sequence(batch: 4, heads: 4, steps: 512, width: 32).deltaRule
-  }
+  },
+  Workload(name: "selective_scan_fwd_bwd") {
+    // A as Mamba begins: -1 to -states for each channel.
+    var random = generator()
+    let (batch, steps, channels, states) = (2, 1024, 128, 16)
+    let a = (-1 - Tensor.arange(states, dtype: .float32)).broadcast(to: [channels, states])
+    let sequences = [channels, channels, states, states].map { random.normal([batch, steps, $0]) }
+    let inputs = sequences + [a, .ones([channels]), .full([channels], -4)]
+    return forwardBackward(inputs) {
+      let weights = SelectiveScanWeights(a: $0[4], skip: $0[5], deltaBias: $0[6])
+      return selectiveScan(
+        $0[0], delta: $0[1], b: $0[2], c: $0[3], weights: weights, softplus: true
+      ).output
+    }
+  },
 ]
 
 let sequenceCurves: [Curve] = [

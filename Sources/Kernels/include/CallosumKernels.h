@@ -224,16 +224,49 @@ typedef struct {
   bool detach_reset;
 } callosum_spiking;
 
-/// A sequence on its way through a recurrent cell.
+/// A batch of sequences on its way through a recurrent cell, the longest first, with nothing behind the
+/// end of shorter ones: step t has the rows first[t] ..< first[t + 1] of all, which are those of the
+/// step before without the ones that are over.
 typedef struct {
   size_t time, batch, hidden;
-  /// From the last step to the first.
-  bool reverse;
-  /// U, [gates hidden, hidden]; h before the first step taken, [batch, hidden].
+  /// [time + 1]
+  const size_t *first;
+  /// Of an Elman network: ReLU instead of tanh.
+  bool relu;
+  /// U, [gates hidden, hidden]; h before the first step, [batch, hidden].
   const float *weight, *start;
-  /// [time, batch, gates hidden] and h of each step, [time, batch, hidden].
+  /// [rows, gates hidden] (unused by an Elman network) and h of each step, [rows, hidden].
   float *gates, *states;
 } callosum_sequence;
+
+/// Channels of a selective scan that one thread takes together: the gradients of b and c are summed over
+/// them, and so come in ceil(channels of a group / this) parts.
+enum { callosum_selective_span = 64 };
+
+/// A selective scan; sequences are [batch, time, channels], and neighbouring channels, channels / groups
+/// of them, share b and c.
+typedef struct {
+  size_t batch, time, channels, groups, states;
+  /// The gate may be NULL.
+  const float *x, *delta, *gate;
+  /// [states, channels]
+  const float *a;
+  /// [batch, time, groups, states]
+  const float *b, *c;
+  /// [channels], each may be NULL: what is added to delta, and the share of x that passes to the output.
+  const float *bias, *skip;
+  /// Whether delta is softplus(delta + bias).
+  bool softplus;
+  /// The state before the first step, [batch, states, channels].
+  const float *initial;
+  /// A derivative needs the state before every step that this divides; at most 64.
+  size_t kept_every;
+} callosum_selective_job;
+
+/// Where the gradients of a selective scan go.
+typedef struct {
+  float *x, *delta, *gate, *a, *b, *c, *bias, *skip, *initial;
+} callosum_selective_gradients;
 
 /// A sequence on its way through a leaky memory that a network with one hidden layer writes to.
 typedef struct {

@@ -179,15 +179,20 @@ KERNEL(sparse_transpose, (size_t rows, size_t columns, size_t block, const int32
 KERNEL(sparse_rows, (size_t rows, size_t columns, const int32_t *starts, const int32_t *index, const float *value, const float *summands, bool adds, float *y),
        (rows, columns, starts, index, value, summands, adds, y))
 
-// MARK: Recurrent cells (vector/Recurrent.h), over [time, batch, hidden]
-// gates [time, batch, 3 hidden] holds W x + b in the order r, z, n and is overwritten by the active
+// MARK: Recurrent cells (vector/Recurrent.h), over the rows of all steps
+// states holds W x and both biases and becomes h' = tanh(states + U h), or ReLU.
+KERNEL(rnn, (const callosum_sequence *s), (s))
+// gsums [rows, hidden]: gradients of W x + b.
+KERNEL(rnn_backward, (const callosum_sequence *s, const float *gstates, float *gsums, float *gstart),
+       (s, gstates, gsums, gstart))
+// gates [rows, 3 hidden] holds W x + b in the order r, z, n and is overwritten by the active
 // gates: r, z = sigmoid(gates + U h + bias), n = tanh(gates + r inner), with inner = U h + bias of the
 // gate n, which is kept; h' = (1 - z) n + z h.
 KERNEL(gru, (const callosum_sequence *s, const float *bias, float *inner), (s, bias, inner))
-// gx and gproduct [time, batch, 3 hidden]: gradients of W x + b and of U h + bias.
+// gx and gproduct [rows, 3 hidden]: gradients of W x + b and of U h + bias.
 KERNEL(gru_backward, (const callosum_sequence *s, const float *inner, const float *gstates, float *gx, float *gproduct, float *gstart),
        (s, inner, gstates, gx, gproduct, gstart))
-// gates [time, batch, 4 hidden] holds W x and both biases in the order i, f, g, o and is overwritten by
+// gates [rows, 4 hidden] holds W x and both biases in the order i, f, g, o and is overwritten by
 // the active gates; c' = f c + i g, h' = o tanh(c').
 KERNEL(lstm, (const callosum_sequence *s, const float *start_c, float *cells), (s, start_c, cells))
 // gstates may be NULL for zeros; gcell [batch, hidden] holds the gradient of the last c and is
@@ -202,6 +207,18 @@ KERNEL(leaky_memory, (const callosum_leaky_sequence *s), (s))
 // Gradients of sums, of what tanh bends, of all that depends on each m', of keep m, and of start.
 KERNEL(leaky_memory_backward, (const callosum_leaky_sequence *s, const float *arriving, float *gsums, float *gbent, float *gstates, float *gkept, float *gstart),
        (s, arriving, gsums, gbent, gstates, gkept, gstart))
+
+// MARK: Selective scan (vector/SelectiveScan.h)
+// h_t = exp(delta_t a) h_(t-1) + delta_t b_t x_t, y_t = (sum over states of c_t h_t + skip x_t) silu(gate).
+// kept (NULL where no derivative follows): [batch, ceil(time / kept_every), states, channels];
+// last [batch, states, channels].
+KERNEL(selective_scan, (const callosum_selective_job *job, float *y, float *kept, float *last),
+       (job, y, kept, last))
+// glast may be NULL for zeros. Gradients of a, bias and skip (the latter two may be NULL) come for each
+// row of the batch, [batch, states, channels] and [batch, channels], those of b and c in parts (see
+// callosum_selective_span), [parts, batch, time, groups, states]. ggate is NULL without a gate.
+KERNEL(selective_scan_backward, (const callosum_selective_job *job, const float *kept, const float *gy, const float *glast, const callosum_selective_gradients *to),
+       (job, kept, gy, glast, to))
 
 // MARK: Attention (vector/Attention.h), never holding all scores
 // y is [batch, queries, heads, value_width] contiguous; lse is [batch, heads, queries].

@@ -25,6 +25,7 @@
 #include "SparseProduct.h"
 #include "Recurrent.h"
 #include "LeakyMemory.h"
+#include "SelectiveScan.h"
 #include "Attention.h"
 #include "LinearAttention.h"
 #include "LinearAttentionBackward.h"

@@ -51,6 +51,16 @@ INLINE vf exp_normal(vf x) {
   return (vf)((vi)p + (integer << 23));
 }
 
+// exp with results from 1.6e-38 to 1.6e38, which take the place of what lies beyond; NaN stays NaN.
+// 1.2 ulp between, in fewer steps than exp_: for decays, where 1.6e-38 is as good as nothing.
+INLINE vf exp_bounded(vf x) {
+  vf n;
+  vi integer;
+  vf r = reduce_exp(max_(splat(-87), min_(splat(88), x)), &n, &integer);
+  vf p = fma_(r * r, exponential_polynomial(r), r) + 1;
+  return p * power_of_two(integer);
+}
+
 // 1.2 ulp.
 INLINE vf exp_(vf x) {
   vf n;

@@ -13,11 +13,34 @@ public func rotaryEmbedding(_ x: Tensor, base: Double = 10_000, offset: Int = 0)
   require(
     x.ndim >= 2 && x.dim(-1) % 2 == 0, "rotaryEmbedding",
     "needs [..., tokens, an even width], got \(x.shape)")
+  return turned(x, places: (0..<x.dim(-2)).map { Double($0 + offset) }, base: base)
+}
+
+/// Rotary position embedding of the patches of an image (axial, as in EVA-02, Fang et al. 2023, and in Heo
+/// et al. 2024): x [..., rows * columns, width], patches row by row, -> same shape. The first half of the
+/// width is turned by the patch's row, the second by its column, each as `rotaryEmbedding` turns a sequence,
+/// so that products depend on how far apart two patches are along each axis. Width is divisible by 4.
+public func rotaryEmbedding(
+  _ x: Tensor, grid: (rows: Int, columns: Int), base: Double = 10_000
+) -> Tensor {
+  require(
+    x.ndim >= 2 && x.dim(-1) % 4 == 0 && min(grid.rows, grid.columns) > 0
+      && x.dim(-2) == grid.rows * grid.columns, "rotaryEmbedding",
+    "needs [..., \(grid.rows) * \(grid.columns) patches, a width divisible by 4], got \(x.shape)")
+  let halves = x.split(parts: 2, axis: -1), patches = 0..<x.dim(-2)
+  return concatenated(
+    [
+      turned(halves[0], places: patches.map { Double($0 / grid.columns) }, base: base),
+      turned(halves[1], places: patches.map { Double($0 % grid.columns) }, base: base),
+    ], axis: -1)
+}
+
+/// Each token of x [..., tokens, width] turned by its place.
+private func turned(_ x: Tensor, places: [Double], base: Double) -> Tensor {
   let half = x.dim(-1) / 2
-  let places = Tensor.arange(x.dim(-2), dtype: .float64) + Double(offset)
   // As float32 throughout, an angle of a late token would be off by more than rounding.
   let speeds = Tensor((0..<half).map { pow(base, -Double($0) / Double(half)) }, [half])
-  let angles = places.expandedDimensions(axis: 1) * speeds
+  let angles = Tensor(places, [places.count, 1]) * speeds
   let (cosines, sines) = (cos(angles).asType(x.dtype), sin(angles).asType(x.dtype))
   let parts = x.split(parts: 2, axis: -1)
   return concatenated(

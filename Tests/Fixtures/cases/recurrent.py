@@ -1,4 +1,4 @@
-"""Recurrent cells over whole sequences, and leaky integrate-and-fire neurons."""
+"""Recurrent cells over whole sequences of one length or of many, and leaky integrate-and-fire neurons."""
 
 import math
 
@@ -9,20 +9,34 @@ from golden import operation
 
 
 def cell(module, gates):
-    """nn.GRU or nn.LSTM on [batch, time, inputs] as a function of all its tensors. Results are one
-    tensor: the states, and the last c of an LSTM as one more step."""
+    """nn.RNN, nn.GRU or nn.LSTM on [batch, time, inputs] as a function of all its tensors. With lengths
+    rows are packed by PyTorch, and `reverse` is the second direction of a bidirectional network. Results
+    are one tensor: the states, the last h, and the last c of an LSTM as one or two more steps."""
 
-    def function(reverse, *tensors):
+    def function(reverse, lengths, options, *tensors):
         x, h, *rest = tensors
         c = rest.pop(0) if gates == 4 else None
-        w, u, b, d = rest
-        network = module(x.shape[2], h.shape[1], batch_first=True).double()
-        weights = dict(weight_ih_l0=w, weight_hh_l0=u, bias_ih_l0=b, bias_hh_l0=d)
-        start = h[None] if c is None else (h[None], c[None])
-        turned = x.flip(1) if reverse else x
-        states, last = torch.func.functional_call(network, weights, (turned, start))
-        states = states.flip(1) if reverse else states
-        return states if c is None else torch.cat([states, last[1].transpose(0, 1)], 1)
+        network = module(x.shape[2], h.shape[1], batch_first=True, bidirectional=reverse,
+                         **options).double()
+        names = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"]
+        weights = dict(zip(names, rest))
+        # The forward direction, where only the other is wanted, gets the same weights and no cotangent.
+        if reverse:
+            weights |= {name + "_reverse": value for name, value in weights.items()}
+        directions = 2 if reverse else 1
+        start = torch.stack([h] * directions)
+        if c is not None:
+            start = (start, torch.stack([c] * directions))
+        if lengths is None:
+            packed = x
+        else:
+            packed = nn.utils.rnn.pack_padded_sequence(x, lengths, True, enforce_sorted=False)
+        states, last = torch.func.functional_call(network, weights, (packed, start))
+        if lengths is not None:
+            states, _ = nn.utils.rnn.pad_packed_sequence(states, True, total_length=x.shape[1])
+        last = last if c is not None else (last,)
+        ends = [one[-1][:, None] for one in last]
+        return torch.cat([states[:, :, -h.shape[1]:], *ends], 1)
 
     return function
 
@@ -32,7 +46,8 @@ def recurrent(name, module, gates):
 
     @operation(name)
     def describe(g):
-        def case(label, batch, time, inputs, hidden, reverse=False, layouts=None, scale=0.4):
+        def case(label, batch, time, inputs, hidden, reverse=False, layouts=None, scale=0.4,
+                 lengths=None, **options):
             tensors = {"x": g.normal(batch, time, inputs), "0 h": g.normal(batch, hidden)}
             if gates == 4:
                 tensors["1 c"] = g.normal(batch, hidden)
@@ -40,8 +55,8 @@ def recurrent(name, module, gates):
             tensors["3 u"] = g.normal(gates * hidden, hidden, scale=scale)
             tensors["4 b"] = g.normal(gates * hidden)
             tensors["5 d"] = g.normal(gates * hidden)
-            g.case(label, lambda *all: function(reverse, *all), tensors, {"reverse": reverse},
-                   layouts)
+            g.case(label, lambda *all: function(reverse, lengths, options, *all), tensors,
+                   {"reverse": reverse, "lengths": lengths} | options, layouts)
 
         case("plain", 3, 5, 4, 6)
         case("reverse", 3, 5, 4, 6, reverse=True)
@@ -50,14 +65,28 @@ def recurrent(name, module, gates):
         case("one of everything", 1, 3, 1, 1)
         case("wide inputs", 2, 4, 17, 3)
         case("hidden beyond a vector", 2, 3, 5, 17)
-        case("sharp gates", 2, 4, 3, 5, scale=2)
+        case("sharp gates", 2, 4, 3, 5, scale=2 if gates > 1 else 0.8)
         case("transposed", 3, 5, 4, 6, layouts={"x": "transposed", "2 w": "transposed",
              "3 u": "transposed"})
         case("sliced", 2, 3, 4, 5, reverse=True, layouts={"x": "sliced", "0 h": "sliced",
              "3 u": "sliced", "5 d": "sliced"})
         case("large", 5, 33, 7, 19, scale=0.2)
+        for reverse in (False, True):
+            way = ", reverse" if reverse else ""
+            case("lengths" + way, 4, 6, 3, 5, reverse=reverse, lengths=[2, 6, 1, 4])
+            case("lengths, none whole" + way, 3, 7, 3, 4, reverse=reverse, lengths=[3, 5, 3])
+            case("one row, short" + way, 1, 4, 2, 3, reverse=reverse, lengths=[3])
+            case("lengths, sliced" + way, 3, 5, 4, 6, reverse=reverse, lengths=[5, 2, 5],
+                 layouts={"x": "sliced", "0 h": "transposed"})
+            case("lengths, large" + way, 7, 21, 5, 19, reverse=reverse, scale=0.2,
+                 lengths=[20, 3, 21, 1, 13, 13, 8])
+        if gates == 1:
+            case("relu", 3, 5, 4, 6, nonlinearity="relu")
+            case("relu, lengths, reverse", 3, 6, 4, 17, reverse=True, lengths=[2, 6, 4], scale=0.2,
+                 nonlinearity="relu")
 
 
+recurrent("rnn", nn.RNN, 1)
 recurrent("gru", nn.GRU, 3)
 recurrent("lstm", nn.LSTM, 4)
 
