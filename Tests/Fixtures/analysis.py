@@ -59,6 +59,81 @@ def clusters():
     save("clusters", out)
 
 
+def regression():
+    """Ridge, lasso, logistic regression, partial least squares, non-negative least squares."""
+    from scipy.optimize import nnls
+    from sklearn.cross_decomposition import PLSRegression
+    from sklearn.linear_model import Lasso, LogisticRegression, Ridge, RidgeCV
+    from sklearn.model_selection import KFold
+
+    out = {}
+    random = np.random.default_rng(2)
+    alphas = np.array([0.01, 0.3, 1, 10, 300])
+    for name, (points, features, targets) in {"tall": (31, 5, 3), "square": (12, 12, 2), "wide": (14, 40, 3)}.items():
+        x = random.normal(size=(points, features)) * random.uniform(0.3, 3, features) + random.normal(size=features)
+        y = x @ random.normal(size=(features, targets)) + random.normal(size=(points, targets)) * [1, 5, 20][:targets] + 3
+        out |= {f"{name}.x": x, f"{name}.y": y}
+        for form, free in {"free": True, "through": False}.items():
+            each = alphas[:targets] * 3
+            model = Ridge(alpha=each, fit_intercept=free, solver="svd").fit(x, y)
+            out |= {f"{name}.{form}.ridge": model.coef_.T, f"{name}.{form}.intercepts": np.broadcast_to(model.intercept_, targets)}
+            left = RidgeCV(alphas, fit_intercept=free, alpha_per_target=True, store_cv_results=True).fit(x, y)
+            out |= {
+                f"{name}.{form}.leftOut": left.cv_results_.mean(0).T,
+                f"{name}.{form}.chosen": left.alpha_,
+            }
+        # Nested: folds choose among the other folds.
+        labels = np.concatenate([np.full(len(held), fold) for fold, (_, held) in enumerate(KFold(4).split(x))])
+        predictions, errors, chosen = np.zeros_like(y), np.zeros((len(alphas), targets)), []
+
+        def foldErrors(points):
+            sums = np.zeros((len(alphas), targets))
+            for label in np.unique(labels[points]):
+                known, held = points[labels[points] != label], points[labels[points] == label]
+                for i, alpha in enumerate(alphas):
+                    model = Ridge(alpha=alpha, solver="svd").fit(x[known], y[known])
+                    sums[i] += ((y[held] - model.predict(x[held])) ** 2).sum(0)
+            return sums / len(points)
+
+        for label in range(4):
+            known = np.flatnonzero(labels != label)
+            best = alphas[foldErrors(known).argmin(0)]
+            chosen.append(best)
+            model = Ridge(alpha=best, solver="svd").fit(x[known], y[known])
+            predictions[labels == label] = model.predict(x[labels == label])
+        out |= {
+            f"{name}.folds": labels, f"{name}.foldErrors": foldErrors(np.arange(points)),
+            f"{name}.nested": predictions, f"{name}.nestedChosen": np.array(chosen),
+        }
+        centred, deviations = x - x.mean(0), y - y.mean(0)
+        largest = np.abs(centred.T @ deviations).max() / points
+        path = largest * np.array([0.9, 0.5, 0.2, 0.05])
+        out[f"{name}.lassoPenalties"] = path
+        out[f"{name}.lasso"] = np.array([
+            np.atleast_2d(Lasso(alpha=a, tol=1e-14, max_iter=10**6).fit(x, y).coef_).T for a in path])
+        for scales in [False, True]:
+            model = PLSRegression(3, scale=scales, tol=1e-24, max_iter=100000).fit(x, y)
+            out[f"{name}.pls{'Scaled' if scales else ''}"] = model.coef_.T
+            out[f"{name}.pls{'Scaled' if scales else ''}Predictions"] = model.predict(x)
+        solution, residual = nnls(x, y[:, 0])
+        out |= {f"{name}.nonNegative": solution, f"{name}.residual": residual}
+        classes = 2 if name == "square" else 3
+        labels = random.integers(0, classes, points)
+        labels[:classes] = np.arange(classes)
+        penalty = 0.05
+        if classes > 2:
+            model = LogisticRegression(C=1 / (points * penalty), tol=1e-12, max_iter=100000, solver="newton-cg").fit(x, labels)
+            coefficients, intercepts = model.coef_.T, model.intercept_
+        else:
+            # Two classes by one plane: half of it for each, whose penalty is half that of the plane.
+            model = LogisticRegression(C=2 / (points * penalty), tol=1e-12, max_iter=100000, solver="newton-cg").fit(x, labels)
+            coefficients = np.stack([-model.coef_[0], model.coef_[0]], 1) / 2
+            intercepts = np.array([-model.intercept_[0], model.intercept_[0]]) / 2
+        out |= {f"{name}.labels": labels, f"{name}.logistic": coefficients, f"{name}.logisticIntercepts": intercepts}
+    out["alphas"] = alphas
+    save("regression", out)
+
+
 if __name__ == "__main__":
-    for file in [clusters]:
+    for file in [clusters, regression]:
         file()
