@@ -134,6 +134,94 @@ def regression():
     save("regression", out)
 
 
+def statistics():
+    """Correlations, exact permutation tests, the bootstrap's ends, power laws, denoised images."""
+    from scipy import sparse, stats
+    from scipy.optimize import lsq_linear, minimize_scalar
+    from skimage.restoration import denoise_tv_chambolle
+
+    out = {}
+    random = np.random.default_rng(5)
+    for name, count in {"few": 7, "many": 40, "ties": 25}.items():
+        a = random.normal(size=count)
+        b = 0.6 * a + random.normal(size=count)
+        if name == "ties":
+            a, b = np.round(a), np.round(b)
+        values = [stats.pearsonr(a, b).statistic, stats.spearmanr(a, b).statistic, stats.kendalltau(a, b).statistic]
+        z = stats.norm.ppf(0.95)
+        widths = [1 / (count - 3), (1 + values[1] ** 2 / 2) / (count - 3), 0.437 / (count - 4)]
+        ends = [np.tanh(np.arctanh(r) + np.array([-z, z]) * np.sqrt(w)) for r, w in zip(values, widths)]
+        interval = stats.pearsonr(a, b).confidence_interval(0.9)
+        assert np.allclose(ends[0], interval)
+        out |= {f"{name}.a": a, f"{name}.b": b, f"{name}.values": values, f"{name}.ends": np.array(ends)}
+    probabilities = np.array([1e-300, 1e-12, 0.001, 0.025, 0.3, 0.5, 0.7, 0.975, 1 - 1e-9])
+    out |= {"normal.probabilities": probabilities, "normal.quantiles": stats.norm.ppf(probabilities)}
+
+    def mean(x, axis):
+        return np.mean(x, axis=axis)
+
+    differences = random.normal(size=9) + 0.5
+    a, b = random.normal(size=5) + 0.8, random.normal(size=6)
+    out |= {
+        "signs.differences": differences,
+        "signs.probability": stats.permutation_test((differences,), mean, permutation_type="samples", n_resamples=np.inf).pvalue,
+        "groups.a": a, "groups.b": b,
+        "groups.probability": (np.abs(stats.permutation_test(
+            (a, b), lambda x, y, axis: np.mean(x, axis=axis) - np.mean(y, axis=axis), n_resamples=np.inf,
+        ).null_distribution) >= abs(a.mean() - b.mean()) * (1 - 1e-12)).mean(),
+    }
+    skewed = random.gamma(1.5, size=30)
+    found = stats.bootstrap((skewed,), np.var, n_resamples=200000, method="BCa", rng=np.random.default_rng(6))
+    plain = stats.bootstrap((skewed,), np.var, n_resamples=200000, method="percentile", rng=np.random.default_rng(6))
+    out |= {
+        "bootstrap.values": skewed, "bootstrap.accelerated": np.array(found.confidence_interval),
+        "bootstrap.plain": np.array(plain.confidence_interval), "bootstrap.error": plain.standard_error,
+    }
+
+    # A tail behind a body, and an exact tail.
+    values = np.concatenate([random.pareto(1.7, 300) + 1, random.uniform(0.2, 1, 150)])
+    given = np.sort(values[values >= 1])
+    exponent = 1 + len(given) / np.log(given).sum()
+    ks = stats.kstest(given, lambda x: 1 - x ** (1 - exponent)).statistic
+    best = None
+    for least in np.unique(values):
+        tail = values[values >= least]
+        if len(tail) < 10:
+            break
+        alpha = 1 + len(tail) / np.log(tail / least).sum()
+        distance = stats.kstest(tail, lambda x: 1 - (x / least) ** (1 - alpha)).statistic
+        if best is None or distance < best[1]:
+            best = (alpha, distance, least, len(tail))
+    out |= {"law.values": values, "law.given": np.array([exponent, ks]), "law.chosen": np.array(best)}
+    x = 2.0 ** np.arange(5, 14)
+    y = (3 * x**-0.45 + 0.12) * np.exp(0.01 * random.normal(size=9))
+
+    def rest(floor):
+        slope, start = np.polyfit(np.log(x), np.log(y - floor), 1)
+        return ((np.log(y) - np.log(np.exp(start) * x**slope + floor)) ** 2).sum(), slope, start
+
+    floor = minimize_scalar(lambda f: rest(f)[0], bounds=(0, y.min() * 0.999), options={"xatol": 1e-12}).x
+    _, slope, start = rest(floor)
+    out |= {"curve.x": x, "curve.y": y, "curve.found": np.array([np.exp(start), -slope, floor])}
+    slope, start = np.polyfit(np.log(x), np.log(y), 1)
+    out["curve.line"] = np.array([np.exp(start), -slope, stats.pearsonr(np.log(x), np.log(y)).statistic ** 2])
+
+    image = np.zeros((9, 12))
+    image[2:6, 3:9] = 1
+    image += 0.2 * random.normal(size=image.shape)
+    out["image"] = image
+    out["image.isotropic"] = denoise_tv_chambolle(image, weight=0.25, eps=0, max_num_iter=200000)
+
+    def steps(count):
+        return sparse.eye(count - 1, count, 1) - sparse.eye(count - 1, count)
+
+    # The dual of the other form is least squares in a box.
+    all = sparse.vstack([sparse.kron(steps(9), sparse.eye(12)), sparse.kron(sparse.eye(9), steps(12))]).toarray()
+    dual = lsq_linear(all.T, image.ravel() / 0.25, (-1, 1), method="bvls", tol=1e-15, max_iter=10000).x
+    out["image.anisotropic"] = image - 0.25 * (all.T @ dual).reshape(image.shape)
+    save("statistics", out)
+
+
 if __name__ == "__main__":
-    for file in [clusters, regression]:
+    for file in [clusters, regression, statistics]:
         file()
