@@ -134,6 +134,58 @@ def regression():
     save("regression", out)
 
 
+def signals():
+    """Filters, spectra, analytic signals, other rates, scalers: scipy.signal, pandas, scikit-learn."""
+    import pandas
+    from scipy import signal
+    from sklearn.preprocessing import RobustScaler
+
+    out = {}
+    random = np.random.default_rng(4)
+    x = np.cumsum(random.normal(size=(2, 301)), 1) * 0.2 + random.normal(size=(2, 301))
+    y = np.roll(x, 3, 1) + random.normal(size=(2, 301))
+    rate = 128.0
+    frequencies = np.array([0, 0.7, 3, 8, 12.5, 20, 31, 50, 63, 64])
+    out |= {"x": x, "y": y, "frequencies": frequencies}
+    for kind, edges in {"lowpass": 20.0, "highpass": 5.0, "bandpass": [8.0, 12.5], "bandstop": [10.0, 30.0]}.items():
+        for order in [1, 2, 3, 4, 7]:
+            sections = signal.butter(order, edges, kind, fs=rate, output="sos")
+            name = f"{kind}{order}"
+            _, gains = signal.sosfreqz(sections, frequencies, fs=rate)
+            out |= {
+                f"{name}.gains": np.abs(gains), f"{name}.forward": signal.sosfilt(sections, x),
+                f"{name}.both": signal.sosfiltfilt(sections, x),
+            }
+    b, a = signal.iirnotch(50, 25, fs=rate)
+    out |= {"notch.gains": np.abs(signal.freqz(b, a, frequencies, fs=rate)[1]), "notch.forward": signal.lfilter(b, a, x)}
+    spectrum = np.fft.rfft(x)
+    spectrum[:, (np.fft.rfftfreq(301, 1 / rate) < 8) | (np.fft.rfftfreq(301, 1 / rate) > 12.5)] = 0
+    out["fourier"] = np.fft.irfft(spectrum, 301)
+    for name, (length, overlap) in {"even": (64, None), "odd": (51, 20), "whole": (301, 0)}.items():
+        f, density = signal.welch(x, rate, nperseg=length, noverlap=overlap)
+        out |= {f"welch.{name}.frequencies": f, f"welch.{name}": density}
+        out[f"coherence.{name}"] = signal.coherence(x, y, rate, nperseg=length, noverlap=overlap)[1]
+    out["welch.raw"] = signal.welch(x, rate, nperseg=64, detrend=False)[1]
+    for length in [300, 301]:
+        analytic = signal.hilbert(x[:, :length])
+        out[f"analytic{length}"] = np.stack([analytic.real, analytic.imag], -1)
+    for length in [300, 301]:
+        for count in [1, 7, 100, 151, 299, 300, 301, 302, 450, 601]:
+            out[f"fourier{length}to{count}"] = signal.resample(x[:, :length], count, axis=1)
+    for up, down in [(1, 2), (3, 1), (2, 3), (5, 4), (7, 10), (6, 9), (160, 147), (4, 4)]:
+        out[f"polyphase{up}to{down}"] = signal.resample_poly(x, up, down, axis=1)
+    times = np.sort(random.uniform(0, 10, 301))
+    places = random.uniform(-1, 11, 77)
+    out |= {"linear.times": times, "linear.places": places}
+    out["linear"] = np.stack([np.interp(places, times, row) for row in x])
+    centred = x - x.mean(1, keepdims=True)
+    out["autocorrelation"] = np.stack([np.correlate(row, row, "full")[300:321] / (row**2).sum() for row in centred])
+    moving = pandas.DataFrame(x.T).ewm(alpha=0.07, adjust=False)
+    out |= {"moving.means": moving.mean().to_numpy().T, "moving.variances": moving.var(bias=True).to_numpy().T}
+    out["robust"] = RobustScaler().fit_transform(x.T).T
+    save("signals", out)
+
+
 def statistics():
     """Correlations, exact permutation tests, the bootstrap's ends, power laws, denoised images."""
     from scipy import sparse, stats
@@ -223,5 +275,5 @@ def statistics():
 
 
 if __name__ == "__main__":
-    for file in [clusters, regression, statistics]:
+    for file in [clusters, regression, signals, statistics]:
         file()
