@@ -134,6 +134,78 @@ def regression():
     save("regression", out)
 
 
+def embeddings():
+    """Principal components, scaling, the Laplacian of a graph, and t-SNE from one start."""
+    from scipy.optimize import brentq
+    from scipy.sparse.csgraph import laplacian
+    from scipy.spatial.distance import cdist, pdist, squareform
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+    from sklearn.manifold._t_sne import _gradient_descent, _kl_divergence
+
+    out = {}
+    random = np.random.default_rng(3)
+    for name, (count, width, kept) in {"tall": (25, 6, 3), "wide": (8, 30, 7), "line": (9, 1, 1)}.items():
+        points = random.normal(size=(count, width)) @ random.normal(size=(width, width)) + 3
+        model = PCA(kept, svd_solver="full").fit(points)
+        white = PCA(kept, svd_solver="full", whiten=True).fit_transform(points)
+        sign = np.sign(model.components_[np.arange(kept), np.abs(model.components_).argmax(1)])
+        out |= {
+            f"{name}.points": points, f"{name}.components": model.components_ * sign[:, None],
+            f"{name}.variances": model.explained_variance_, f"{name}.shares": model.explained_variance_ratio_,
+            f"{name}.scores": model.transform(points) * sign, f"{name}.white": white * sign,
+        }
+    # Distances that no flat space has.
+    points = random.normal(size=(11, 3))
+    distances = cdist(points, points, "cityblock")
+    centre = np.eye(11) - 1 / 11
+    out |= {
+        "scaling.distances": distances,
+        "scaling.eigenvalues": np.linalg.eigvalsh(-0.5 * centre @ distances**2 @ centre)[::-1],
+    }
+    affinities = random.uniform(0, 1, (13, 13))
+    affinities = affinities + affinities.T
+    out |= {
+        "graph.affinities": affinities,
+        # With every edge to itself counted, which SciPy's Laplacian leaves out.
+        "graph.eigenvalues": np.linalg.eigvalsh(
+            np.eye(13) - affinities / np.sqrt(np.outer(affinities.sum(0), affinities.sum(0)))),
+    }
+    points = np.concatenate([random.normal(size=(15, 5)) + 4 * random.normal(size=5) for _ in range(3)])
+    start = random.normal(size=(45, 2)) * 1e-4
+    perplexity = 9
+
+    def shares(row):
+        def entropy(logBeta):
+            p = np.exp(-np.exp(logBeta) * (row - row.min()))
+            p /= p.sum()
+            return -(p[p > 0] * np.log(p[p > 0])).sum() - np.log(perplexity)
+
+        p = np.exp(-np.exp(brentq(entropy, -20, 10, xtol=1e-14)) * (row - row.min()))
+        return p / p.sum()
+
+    squares = cdist(points, points, "sqeuclidean")
+    p = np.zeros((45, 45))
+    for i in range(45):
+        p[i, np.arange(45) != i] = shares(np.delete(squares[i], i))
+    p = (p + p.T) / 90
+    condensed = squareform(p)
+    kl, gradient = _kl_divergence((1e4 * start).ravel(), condensed, 1, 45, 2)
+    out |= {
+        "tsne.points": points, "tsne.start": start, "tsne.joint": p,
+        "tsne.divergence": kl, "tsne.gradient": gradient.reshape(45, 2),
+    }
+    early, _, _ = _gradient_descent(
+        _kl_divergence, start.ravel(), 0, 12, momentum=0.5, learning_rate=50,
+        args=[12 * condensed, 1, 45, 2], min_grad_norm=0)
+    out["tsne.early"] = early.reshape(45, 2)
+    # Rounding decides which minimum is found: starts that differ in the ninth digit end apart.
+    out["tsne.finals"] = np.array([
+        TSNE(2, perplexity=perplexity, init=start * (1 + 1e-9 * k), method="exact", max_iter=1000)
+        .fit(points).kl_divergence_ for k in range(8)])
+    save("embeddings", out)
+
+
 def signals():
     """Filters, spectra, analytic signals, other rates, scalers: scipy.signal, pandas, scikit-learn."""
     import pandas
@@ -275,5 +347,5 @@ def statistics():
 
 
 if __name__ == "__main__":
-    for file in [clusters, regression, signals, statistics]:
+    for file in [clusters, regression, embeddings, signals, statistics]:
         file()
