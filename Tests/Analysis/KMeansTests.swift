@@ -80,6 +80,9 @@ import Testing
     let sizes = (0..<groups).map { group in found.filter { $0 == group }.count }
     #expect(sizes.reduce(0, +) == points.dim(0))
     #expect((sizes.max() ?? 0) - (sizes.min() ?? 0) <= 1)
+    // In any unit.
+    #expect(balancedAssignment(cost * 1e-20) == found)
+    #expect(Set(balancedAssignment(cost * 0)).count == groups)
     let total = found.enumerated().reduce(0) { $0 + cost.doubles[$1.offset * groups + $1.element] }
     expectClose([total], try tensor(golden, "balanced").doubles, 1e-12)
   }

@@ -42,8 +42,10 @@ public func balancedAssignment(_ cost: Tensor) -> [Int] {
   require(costs.allSatisfy { $0 >= 0 && $0.isFinite }, name, "every cost must be finite and at least 0")
   let least = items / groups, places = (items + groups - 1) / groups
   // A place that must be filled is cheaper than any other by more than two costs can differ, so that no best
-  // assignment leaves one empty while a point stands in a place that may be.
-  let discount = places > least ? 2 * (costs.max() ?? 0) + 1 : 0
+  // assignment leaves one empty while a point stands in a place that may be. In the unit of the costs, which
+  // a constant could swamp.
+  let most = costs.max() ?? 0
+  let discount = places > least ? (most > 0 ? 2 * most : 1) : 0
   var table: [Double] = []
   table.reserveCapacity(items * groups * places)
   for item in 0..<items {

@@ -4,7 +4,7 @@ import Foundation
 /// Points placed in few dimensions such that neighbours stay neighbours: t-distributed stochastic neighbour
 /// embedding (van der Maaten and Hinton 2008), exact, n² work and memory a step.
 ///
-///     p_j|i ∝ exp(-β_i |x_i - x_j|²), β_i such that 2^entropy is the perplexity;  p_ij = (p_j|i + p_i|j) / 2n
+///     p_j|i ∝ exp(-β_i |x_i - x_j|²), entropy log perplexity by β_i;  p_ij = (p_j|i + p_i|j) / 2n
 ///     q_ij ∝ 1 / (1 + |y_i - y_j|²)
 ///     dC/dy_i = 4 Σ_j (p_ij - q_ij)(y_i - y_j) / (1 + |y_i - y_j|²),    C = KL(p || q)
 ///
