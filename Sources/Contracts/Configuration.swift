@@ -1,5 +1,9 @@
 import Foundation
 
+// What the rooms above throw lies beside the engine, so that methods that know no contract can throw it too.
+@_exported import struct CallosumTensors.Mistake
+@_exported import func CallosumTensors.expect
+
 /// The settings of a part or a network: sensible without any being given, and strict about those
 /// that are.
 public protocol Configuration: Codable, Sendable, Equatable {
@@ -79,9 +83,4 @@ extension Configuration {
     default: "a \(type)"
     }
   }
-}
-
-/// Stops with a ``Mistake`` unless `condition` holds.
-public func expect(_ condition: Bool, _ mistake: @autoclosure () -> String) throws {
-  if !condition { throw Mistake(mistake()) }
 }

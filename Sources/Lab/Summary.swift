@@ -1,3 +1,5 @@
+import CallosumAnalysis
+
 /// One arm in the few figures that the table and the report show.
 struct ArmSummary {
   let name: String

@@ -117,7 +117,7 @@ extension Tensor {
   /// For results that have no derivative, such as indices: a gradient that reaches them stops the
   /// program with the operation's name, instead of passing for 0. Numbers made from indices and truth
   /// values (`asType`) are constants between their jumps, and pass no gradient on.
-  func withoutDerivative(_ name: StaticString, from inputs: Tensor...) -> Tensor {
+  package func withoutDerivative(_ name: StaticString, from inputs: Tensor...) -> Tensor {
     guard let tape = ThreadState.current.tape else { return self }
     let indices = inputs.map(tape.index(of:))
     guard indices.contains(where: { $0 >= 0 }) else { return self }
@@ -128,7 +128,7 @@ extension Tensor {
 
   /// For what an operation does not differentiate by: stops with its name where a derivative would
   /// depend on this tensor, instead of losing that part in silence.
-  func requireConstant(_ name: StaticString, _ what: String) -> Tensor {
+  package func requireConstant(_ name: StaticString, _ what: String) -> Tensor {
     let depends =
       dtype.isFloatingPoint && ThreadState.current.tape.map { $0.index(of: self) >= 0 } ?? false
     require(!depends, name, "\(what) has no derivative here; use stopGradient around it")

@@ -1,3 +1,4 @@
+import CallosumAnalysis
 import CallosumLab
 import Testing
 

@@ -1,3 +1,4 @@
+import CallosumAnalysis
 import CallosumContracts
 import CallosumInsight
 import CallosumNetworks

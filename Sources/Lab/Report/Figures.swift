@@ -1,3 +1,5 @@
+import CallosumAnalysis
+
 /// The four figures of a comparison: accuracy and loss while learning, accuracy against size and
 /// against time.
 struct Figures {

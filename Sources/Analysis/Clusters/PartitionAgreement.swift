@@ -4,9 +4,9 @@ import Foundation
 // How far two partitions of the same items agree, whatever their groups are called. A partition gives each
 // item the label of its group; labels may be any integers.
 
-/// The adjusted Rand index (Hubert and Arabie 1985): the share of pairs of items on which both agree, together
-/// or apart, stretched so that partitions drawn at random (with their group sizes) score 0 on average and
-/// equal ones 1. It may be negative. Nothing to disagree about, such as no item, scores 1.
+/// The adjusted Rand index (Hubert and Arabie 1985): the share of pairs of items on which both agree,
+/// together or apart, stretched so that partitions drawn at random (with their group sizes) score 0 on
+/// average and equal ones 1. It may be negative. Nothing to disagree about, such as no item, scores 1.
 public func adjustedRandIndex(_ a: [Int], _ b: [Int]) -> Double {
   let table = Contingency(a, b, "adjustedRandIndex")
   func pairs(_ counts: some Sequence<Int>) -> Double {

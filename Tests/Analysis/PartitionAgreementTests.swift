@@ -1,15 +1,15 @@
-import CallosumContracts
+import CallosumAnalysis
 import CallosumTestSupport
 import Testing
 
-/// scikit-learn's adjusted_rand_score and normalized_mutual_info_score: Tests/Fixtures/parts/agreement.py.
+/// scikit-learn's adjusted_rand_score and normalized_mutual_info_score: Tests/Fixtures/analysis/agreement.py.
 @Suite struct PartitionAgreementTests {
   @Test(
     arguments: [
       "random", "near", "renamed", "finer", "against", "singles", "one and singles", "one",
     ]) func agreesWithScikitLearn(_ name: String) throws
   {
-    let golden = try Golden.tensors("parts/agreement").group("\(name).")
+    let golden = try Golden.tensors("analysis/agreement").group("\(name).")
     let a = try #require(golden["a"]).doubles.map { Int($0) }
     let b = try #require(golden["b"]).doubles.map { Int($0) }
     let scores = try #require(golden["scores"]).doubles

@@ -1,5 +1,7 @@
-/// For each row of `cost` [n, m], n at most m, the column it is given, so that no column is given twice and the
-/// sum of the costs is least: int32 [n]. Shortest augmenting paths (Jonker and Volgenant 1987) in double
+import CallosumTensors
+
+/// For each row of `cost` [n, m], n at most m, the column it is given, so that no column is given twice and
+/// the sum of the costs is least: int32 [n]. Shortest augmenting paths (Jonker and Volgenant 1987) in double
 /// precision, n² m steps at most.
 public func linearAssignment(_ cost: Tensor) -> Tensor {
   let name: StaticString = "linearAssignment"

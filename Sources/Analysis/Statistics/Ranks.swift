@@ -4,7 +4,7 @@ import CallosumTensors
 public func averageRanks(_ values: [Double]) -> [Double] { orderAndRanks(values).ranks }
 
 /// Where the values stand from the smallest to the largest, and their average ranks.
-func orderAndRanks(_ values: [Double]) -> (order: [Int], ranks: [Double]) {
+package func orderAndRanks(_ values: [Double]) -> (order: [Int], ranks: [Double]) {
   let order = Tensor(values).argSort().doubles.map { Int($0) }
   var ranks = [Double](repeating: 0, count: values.count)
   var start = 0
@@ -31,22 +31,11 @@ public func quantile(_ share: Double, of values: [Double]) -> Double {
 }
 
 /// The same of values in order.
-func quantile(_ share: Double, ofSorted sorted: [Double]) -> Double {
+package func quantile(_ share: Double, ofSorted sorted: [Double]) -> Double {
   guard let last = sorted.last else { return .nan }
   let place = share * Double(sorted.count - 1)
   let below = Int(place)
   guard below + 1 < sorted.count else { return last }
   let part = place - Double(below), step = sorted[below + 1] - sorted[below]
   return part < 0.5 ? sorted[below] + step * part : sorted[below + 1] - step * (1 - part)
-}
-
-/// Spearman's correlation: Pearson's of the average ranks; 0 where either has no variance.
-public func spearman(_ a: [Double], _ b: [Double]) -> Double {
-  let (ra, rb) = (averageRanks(a), averageRanks(b))
-  let mean = Double(a.count + 1) / 2
-  let joint = zip(ra, rb).reduce(0) { $0 + ($1.0 - mean) * ($1.1 - mean) }
-  let (va, vb) = (
-    ra.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }, rb.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-  )
-  return va > 0 && vb > 0 ? joint / (va * vb).squareRoot() : 0
 }

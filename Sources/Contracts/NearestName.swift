@@ -1,12 +1,3 @@
-import CallosumTensors
-
-/// Something a user asked for that cannot be done; described in one line that says what is wrong and
-/// what to do.
-public struct Mistake: Error, Equatable, CustomStringConvertible {
-  public let description: String
-  public init(_ description: String) { self.description = description.asOneLine }
-}
-
 /// The entry of `names` that is spelled most like `name` or has it as a part, if any is close enough to
 /// be meant.
 public func nearestName(to name: String, in names: some Sequence<String>) -> String? {
