@@ -156,6 +156,14 @@ final class Tape {
     return rule
   }
 
+  /// Gives up all rules, the last first, and calls `body` with the name of each operation after its own.
+  func release(telling body: (StaticString) -> Void) {
+    for at in entries.indices.reversed() {
+      _ = released(at)
+      body(entries[at].name)
+    }
+  }
+
   private func add(_ new: Tensor, to sum: inout Tensor?) {
     guard let old = sum.take() else {
       sum = new

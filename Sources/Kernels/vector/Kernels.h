@@ -37,6 +37,7 @@
 #include "Hadamard.h"
 #include "Optimisers.h"
 #include "Compression.h"
+#include "Quantisation.h"
 
 const struct callosum_table TABLE = {
 #define KERNEL(name, parameters, arguments) .name = name,
