@@ -51,6 +51,8 @@ final class Tape {
 
   let id: Int
   private(set) var entries: [Entry] = []
+  /// Writes down what is recorded, if an `OperationGraph` is being made.
+  var scribe: OperationScribe?
 
   private static let lastID = Atomic<Int>(0)
 

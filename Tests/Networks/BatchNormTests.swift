@@ -118,6 +118,29 @@ import Testing
     }
   }
 
+  /// Where a normalisation follows a layer directly and alone, and nowhere else.
+  @Test mutating func wholeNetworksFold() {
+    let norms = (0..<5).map { _ in norm(4) }
+    let first = Conv2d(3, 4, kernel: (3, 3), padding: (1, 1), using: &random)
+    let second = ConvTransposed2d(4, 4, kernel: (2, 2), using: &random)
+    let shared = Conv2d(4, 4, kernel: (1, 1), bias: false, using: &random)
+    let activated = Linear(4, 4, activation: .relu, using: &random)
+    let network = Sequential(first, norms[0], Lambda(relu), second, norms[1], activated, norms[2], shared)
+    let tail = Sequential(norms[3], norms[4])
+    let whole = Sequential(network, tail), x = random.normal([2, 6, 5, 3])
+    func forward(_ inputs: [Tensor]) -> [Tensor] {
+      let y = network(inputs[0])
+      // What `shared` yields is normalised and read beside.
+      return [tail(y) + y]
+    }
+    let expected = forward([x])[0]
+    let folded = whole.foldBatchNorms(at: [x], of: forward)
+    #expect(folded == ["layers.0.layers.1", "layers.0.layers.4"])
+    #expect(norms.map(\.isFolded) == [true, true, false, false, false])
+    expectNear(forward([x])[0], expected)
+    #expect(whole.foldBatchNorms(at: [x], of: forward).isEmpty)
+  }
+
   @Test func foldingRefuses() async {
     let activated = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       var random = RandomGenerator(seed: 1)

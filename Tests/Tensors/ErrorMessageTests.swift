@@ -7,7 +7,7 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
   case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask,
     outside, recurrence, spikes, cell, decay, beta, steps, groups
   case jacobian, batchJacobian, tangent, hessian, sets
-  case pieces, product, rules, levels, headGroups
+  case pieces, product, rules, levels, headGroups, graph, coupling
   case transposedConvolution, outputPadding, kernelSpan, unfolding, folding, shuffle, pooling, bins, grid
   case resize
   case notSquare, singular, notPositive, notFinite, rank, triangle, inverted, exponential
@@ -67,6 +67,9 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
       var random = RandomGenerator(seed: 1)
       let form = QuantisedForm(groups: 2, using: &random).form
       _ = gradient(at: x) { checkpointed(at: [$0], keeping: form) { $0 }[0].sum() }
+    case .graph: _ = operationGraph(at: [x, y], named: ["x", "x"]) { $0 }
+    case .coupling:
+      _ = operationGraph(at: [x], named: ["x"]) { $0 }.coupled("x", axis: 1, indices: [3])
     case .sets: _ = CallosumTensors.linear(x, weight: .zeros([4, 5, 3]))
     case .transposedConvolution: _ = convTransposed2d(.zeros([1, 4, 4, 3]), weight: .zeros([6, 3, 3, 4]))
     case .outputPadding:
@@ -126,6 +129,8 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .product: "dot: tensors of shapes [[2, 3]] and [[4, 5]] have no product"
     case .rules: "withDerivative: its derivative returned 0 gradients for 1 inputs"
     case .levels: "QuantisedForm: needs groups, 1, 2, 4 or 8 bits and a decay in 0..<1, got 1, 3 and 0.9"
+    case .graph: "operationGraph: needs a name of its own for each of 2 inputs"
+    case .coupling: "coupled: indices [3] do not lie in axis 1 of 'x' [2, 3]"
     case .headGroups: "QuantisedForm: axis 1 of [2, 3] does not divide into 2 groups"
     case .sets: "linear: input [2, 3] must have 4 slices, one for each set of weights [4, 5, 3]"
     case .transposedConvolution:
