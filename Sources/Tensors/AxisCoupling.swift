@@ -99,8 +99,8 @@ private struct CouplingSearch {
     "negate", "abs", "sign", "square", "reciprocal", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p", "sin",
     "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "erf", "sigmoid", "floor", "ceil", "round",
     "relu", "gelu", "silu", "softplus", "clip", "asType", "broadcast", "sum", "product", "max", "min",
-    "logSumExp", "softmax", "logSoftmax", "layerNorm", "rmsNorm", "maxPool", "averagePool", "adaptiveMaxPool", "adaptiveAveragePool",
-    "globalMaxPool",
+    "logSumExp", "softmax", "logSoftmax", "layerNorm", "rmsNorm", "maxPool", "averagePool", "adaptiveMaxPool",
+    "adaptiveAveragePool", "globalMaxPool",
   ]
 
   /// What goes with `indices` of one operand of an operation.

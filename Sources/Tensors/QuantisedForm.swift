@@ -38,7 +38,7 @@ public final class QuantisedForm: Sendable {
   }
 
   /// For `checkpointed` and `Layer.recomputed`.
-  public var form: SavedForm { SavedForm { self.keep($0) } }
+  public var form: SavedForm { SavedForm(of: self) { self.keep($0) } }
 
   /// The running ends of each group: low and low + range.
   public var ranges: [ClosedRange<Float>] {

@@ -51,6 +51,8 @@ final class Tape {
 
   let id: Int
   private(set) var entries: [Entry] = []
+  /// What checkpoints keep, so that they share it.
+  var kept = KeptTensors()
   /// Writes down what is recorded, if an `OperationGraph` is being made.
   var scribe: OperationScribe?
 

@@ -96,6 +96,35 @@ extension TensorTests {
       }
     }
 
+    /// What two checkpoints keep in one form is kept once; in two forms, or of two tensors, twice.
+    @Test func checkpointsShareWhatTheyKeep() {
+      var random = RandomGenerator(seed: 5)
+      let x = random.normal([4, 64]), form = QuantisedForm(using: &random)
+      func kept(_ a: SavedForm, _ b: SavedForm, shift: Double? = nil) -> Int {
+        savedBytes(at: [x]) { inputs in
+          let y = inputs[0] * 2, z = shift.map { y + $0 } ?? y
+          return [
+            checkpointed(at: [y], keeping: a) { [sin($0[0]).sum()] }[0]
+              + checkpointed(at: [z], keeping: b) { [cos($0[0]).sum()] }[0]
+          ]
+        }["checkpointed"]
+      }
+      #expect(kept(form.form, form.form) == 256 + 8)
+      #expect(kept(.bytes(), .bytes()) == 256 + 32 && kept(.bfloat16, .bfloat16) == 512)
+      #expect(kept(.bytes(), .bfloat16) == 256 + 32 + 512)
+      #expect(kept(.bytes(block: 64), .bytes(block: 64)) == 2 * (256 + 16))
+      #expect(kept(.bytes(), .bytes(), shift: 1) == 2 * (256 + 32))
+      // The derivative is the sum of both.
+      func slope(_ functions: [(Tensor) -> Tensor]) -> Tensor {
+        gradient(at: x) { x in
+          let y = x * 2
+          let parts = functions.map { f in checkpointed(at: [y], keeping: .bfloat16) { [f($0[0]).sum()] }[0] }
+          return parts.dropFirst().reduce(parts[0], +)
+        }
+      }
+      expectClose(slope([sin, cos]), slope([sin]) + slope([cos]), relative: 1e-6)
+    }
+
     /// Each group between ends of its own: along any axis.
     @Test func groupsHaveRangesOfTheirOwn() {
       var random = RandomGenerator(seed: 2)
