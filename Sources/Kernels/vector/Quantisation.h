@@ -32,23 +32,40 @@ static void to_levels_range(void *context, size_t begin, size_t end) {
     }
     size_t first = run * levels_run, left = job->count - first;
     size_t n = left < levels_run ? left : levels_run;
+    // Ends and steps of each element's group; then the same for all, which vectorises.
+    float low[levels_run], scale[levels_run], levels[levels_run];
     size_t group = first / job->inner % job->groups, place = first % job->inner;
-    uint8_t byte = 0;
+    for (size_t i = 0; i < n;) {
+      size_t same = job->inner - place < n - i ? job->inner - place : n - i;
+      float range = job->range[group], inverse = range > 0 ? top / range : 0;
+      for (size_t k = i; k < i + same; k++) {
+        low[k] = job->low[group];
+        scale[k] = inverse;
+      }
+      i += same;
+      place = 0;
+      group = group + 1 == job->groups ? 0 : group + 1;
+    }
+    int outside = 0;
     for (size_t i = 0; i < n; i++) {
-      float range = job->range[group];
-      float t = range > 0 ? (job->x[first + i] - job->low[group]) / range * top : 0;
-      clamped += t < -0.5f || t > top + 0.5f;
-      float level = floorf(t + offsets[i]);
+      float t = (job->x[first + i] - low[i]) * scale[i];
+      outside += t < -0.5f || t > top + 0.5f;
+      // Clamped before it is cut, which rounds down what is not negative.
+      float level = t + offsets[i];
       level = level > 0 ? (level < top ? level : top) : 0;
-      byte |= (uint8_t)((unsigned)level << (i % per_byte * (size_t)job->bits));
-      if (i % per_byte == per_byte - 1 || i == n - 1) {
-        job->levels[(first + i) / per_byte] = byte;
-        byte = 0;
+      levels[i] = (float)(int)level;
+    }
+    clamped += (size_t)outside;
+    if (job->bits == 8) {
+      for (size_t i = 0; i < n; i++) job->levels[first + i] = (uint8_t)(int)levels[i];
+      continue;
+    }
+    for (size_t start = 0; start < n; start += per_byte) {
+      unsigned byte = 0;
+      for (size_t i = start; i < n && i < start + per_byte; i++) {
+        byte |= (unsigned)levels[i] << ((i - start) * (size_t)job->bits);
       }
-      if (++place == job->inner) {
-        place = 0;
-        group = group + 1 == job->groups ? 0 : group + 1;
-      }
+      job->levels[(first + start) / per_byte] = (uint8_t)byte;
     }
   }
   __atomic_fetch_add(job->clamped, clamped, __ATOMIC_RELAXED);
@@ -73,6 +90,12 @@ static void from_levels_range(void *context, size_t begin, size_t end) {
   for (size_t row = begin; row < end; row++) {
     size_t group = row % job->groups;
     float low = job->low[group], step = job->range[group] / (float)mask;
+    if (job->bits == 8) {
+      const uint8_t *levels = job->levels + row * job->inner;
+      float *y = job->y + row * job->inner;
+      for (size_t i = 0; i < job->inner; i++) y[i] = low + (float)levels[i] * step;
+      continue;
+    }
     for (size_t i = row * job->inner; i < (row + 1) * job->inner; i++) {
       unsigned level = job->levels[i / per_byte] >> (i % per_byte * (size_t)job->bits) & mask;
       job->y[i] = low + (float)level * step;
