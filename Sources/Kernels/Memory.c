@@ -142,8 +142,13 @@ void *callosum_allocate(size_t bytes) {
   return fresh;
 }
 
+static _Thread_local size_t freed;
+
+size_t callosum_bytes_freed(void) { return freed; }
+
 void callosum_free(void *block, size_t bytes) {
   if (!block) return;
+  freed += bytes;
 #if __has_feature(address_sanitizer)
   // A block that is kept would hide that somebody still reads it.
   free(block);

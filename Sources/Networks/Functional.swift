@@ -14,6 +14,31 @@ public func valueAndGradient(
   }
 }
 
+/// The values of `function`, and a pullback to the parameters: from the gradients of the values (nil for
+/// none) to those of the parameters. It may be called many times: the gradients of several losses in one
+/// pass forward, each to be weighted for each parameter as one likes.
+public func valueAndPullback(
+  by parameters: [NamedParameter], of function: () throws -> [Tensor]
+) rethrows -> (values: [Tensor], pullback: ([Tensor?]) -> [Tensor]) {
+  let values = parameters.map(\.value)
+  return try valueAndPullback(at: values) { leaves in
+    try exchanging(parameters, for: leaves, restoring: values, function)
+  }
+}
+
+/// What the gradient of `loss` by the parameters would keep between its two passes; see
+/// `savedBytes(at:of:)`. Runs the loss once, leaving no traces.
+public func savedBytes(
+  by parameters: [NamedParameter], of loss: () throws -> Tensor
+) rethrows -> SavedBytes {
+  let values = parameters.map(\.value), state = ThreadState.current
+  return try state.again(in: state.surroundings) {
+    try savedBytes(at: values) { leaves in
+      [try exchanging(parameters, for: leaves, restoring: values, loss)]
+    }
+  }
+}
+
 /// The result of `body` with `values` in place of the parameters. Derivatives pass to the values.
 public func withParameters<Result>(
   _ parameters: [NamedParameter], as values: [Tensor], _ body: () throws -> Result
@@ -27,6 +52,18 @@ public func withParameters<Result>(
       "\(parameter.name) has shape \(parameter.value.shape), the value given \(value.shape)")
   }
   return try exchanging(parameters, for: values, body)
+}
+
+/// The result of `body` with the parameters moved by `factor` times `steps`, from which they return
+/// exactly.
+public func withParameters<Result>(
+  _ parameters: [NamedParameter], movedBy steps: [Tensor], times factor: Double = 1,
+  _ body: () throws -> Result
+) rethrows -> Result {
+  require(
+    parameters.map(\.value.shape) == steps.map(\.shape), "withParameters",
+    "steps of shapes \(steps.map(\.shape)) do not fit parameters of shapes \(parameters.map(\.value.shape))")
+  return try exchanging(parameters, for: zip(parameters, steps).map { $0.value + $1 * factor }, body)
 }
 
 /// `withParameters` without looking at shapes; `before` are the present values, where they are known.

@@ -76,6 +76,24 @@ public func withDerivative(
     })
 }
 
+/// The results of `function`, with one `rule` in place of their derivatives: from the gradients of the
+/// results (nil where nothing depends on one), the inputs and the results to a gradient for each input
+/// (nil for none).
+public func withDerivative(
+  _ name: StaticString = "withDerivative", at inputs: [Tensor],
+  of function: ([Tensor]) -> [Tensor],
+  _ rule: @escaping (_ gradients: [Tensor?], _ inputs: [Tensor], _ results: [Tensor]) -> [Tensor?]
+) -> [Tensor] {
+  let results = function(inputs.map(\.unmarked)).map { $0.requireConstant(name, elsewhere) }
+  return Tensor.recorded(name, results: results, from: inputs) { gradients, results in
+    let found = rule(gradients, inputs, results)
+    require(
+      found.count == inputs.count, name,
+      "its derivative returned \(found.count) gradients for \(inputs.count) inputs")
+    return found
+  }
+}
+
 /// The result of `function` with a rule for each input, from the gradient of the result and the inputs to the
 /// gradient of that one; only the rules of inputs that matter run.
 public func withDerivatives(

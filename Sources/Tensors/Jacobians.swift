@@ -51,14 +51,25 @@ public func valueAndTangent(
   return (values, twice(tangents))
 }
 
+/// The Hessian of `function` (one number) over all `inputs` together, times `vectors`: how the gradient
+/// changes along them, by differentiating gradient · vectors.
+public func hessianVectorProduct(
+  at inputs: [Tensor], _ vectors: [Tensor], of function: ([Tensor]) throws -> Tensor
+) rethrows -> [Tensor] {
+  require(
+    inputs.map(\.shape) == vectors.map(\.shape), "hessianVectorProduct",
+    "vectors of shapes \(vectors.map(\.shape)) do not fit inputs of shapes \(inputs.map(\.shape))")
+  if inputs.isEmpty { return [] }
+  return try valueAndGradient(at: inputs) { inputs in
+    dot(try valueAndGradient(at: inputs, of: function).gradients, vectors)
+  }.gradients
+}
+
 /// The Hessian of `function` (one number) at `x` times `vector`.
 public func hessianVectorProduct(
   at x: Tensor, _ vector: Tensor, of function: (Tensor) throws -> Tensor
 ) rethrows -> Tensor {
-  require(
-    vector.shape == x.shape, "hessianVectorProduct",
-    "the vector has shape \(vector.shape), but x has \(x.shape)")
-  return try gradient(at: x) { x in (try gradient(at: x, of: function) * vector).sum() }
+  try hessianVectorProduct(at: [x], [vector]) { try function($0[0]) }[0]
 }
 
 /// 1 at one place of `shape` in row-major order.

@@ -12,6 +12,7 @@ extension Tensor {
     guard index >= 0 else { return self }
     var result = self
     result.mark = tape.append(name, .one(index), .one(rule))
+    tape.scribe?.note(name, [x], [result])
     return result
   }
 
@@ -31,6 +32,7 @@ extension Tensor {
       .two(
         indexOfA >= 0 ? summing(ruleOfA(), a.shape == shape ? nil : a.shape) : nil,
         indexOfB >= 0 ? summing(ruleOfB(), b.shape == shape ? nil : b.shape) : nil))
+    tape.scribe?.note(name, [a, b], [result])
     return result
   }
 
@@ -51,6 +53,7 @@ extension Tensor {
     result.mark = Tape.Mark(tape: tape.id, index: tape.count)
     let y = result
     _ = tape.append(name, .one(tape.index(of: x)), .one { rule($0, y) })
+    tape.scribe?.note(name, [x], [result])
     return result
   }
 
@@ -64,6 +67,7 @@ extension Tensor {
     guard indices.contains(where: { $0 >= 0 }) else { return self }
     var result = self
     result.mark = tape.append(name, .many(indices), .many(rule))
+    tape.scribe?.note(name, inputs, [result])
     return result
   }
 
@@ -79,6 +83,7 @@ extension Tensor {
     result.mark = Tape.Mark(tape: tape.id, index: tape.count)
     let y = result
     _ = tape.append(name, .many(indices), .many { gradient, _ in rule(gradient, y) })
+    tape.scribe?.note(name, inputs, [result])
     return result
   }
 
@@ -96,6 +101,7 @@ extension Tensor {
       results[i].mark = tape.append(
         name, .many(i == 0 ? indices : []), i == 0 ? .joint(count: results.count, rule) : .partOfJoint)
     }
+    tape.scribe?.note(name, inputs, results)
     return results
   }
 
@@ -123,6 +129,7 @@ extension Tensor {
     guard indices.contains(where: { $0 >= 0 }) else { return self }
     var result = self
     result.mark = tape.append(name, .many(indices), .absent)
+    tape.scribe?.note(name, inputs, [result])
     return result
   }
 

@@ -51,6 +51,10 @@ final class Tape {
 
   let id: Int
   private(set) var entries: [Entry] = []
+  /// What checkpoints keep, so that they share it.
+  var kept = KeptTensors()
+  /// Writes down what is recorded, if an `OperationGraph` is being made.
+  var scribe: OperationScribe?
 
   private static let lastID = Atomic<Int>(0)
 
@@ -154,6 +158,14 @@ final class Tape {
     var rule = Rule.released
     swap(&rule, &entries[at].rule)
     return rule
+  }
+
+  /// Gives up all rules, the last first, and calls `body` with the name of each operation after its own.
+  func release(telling body: (StaticString) -> Void) {
+    for at in entries.indices.reversed() {
+      _ = released(at)
+      body(entries[at].name)
+    }
   }
 
   private func add(_ new: Tensor, to sum: inout Tensor?) {

@@ -13,6 +13,8 @@ package final class ThreadState {
   package var trainingPass: (any TrainingState)?
   /// What reads and changes named activations, if anything does; the room above knows its type.
   package var hooks: AnyObject?
+  /// Which statistics batch normalisation uses, if a scope says so; the room above knows its type.
+  package var batchNorm: (any Sendable)?
   /// Whether a function runs for the second time, for its derivative: side effects happened already.
   package private(set) var isRepeating = false
 
@@ -41,29 +43,36 @@ package protocol TrainingState: AnyObject {
 
 extension ThreadState {
   /// What a function sees beside its inputs.
-  struct Surroundings {
+  package struct Surroundings {
     fileprivate let modules: [AnyObject]
     fileprivate let trainingPass: (any TrainingState)?
     fileprivate let hooks: AnyObject?
+    fileprivate let batchNorm: (any Sendable)?
   }
 
   /// As of now.
-  var surroundings: Surroundings {
-    Surroundings(modules: modules, trainingPass: trainingPass?.copy(), hooks: hooks)
+  package var surroundings: Surroundings { surroundings(trainingPass?.copy()) }
+
+  private func surroundings(_ pass: (any TrainingState)?) -> Surroundings {
+    Surroundings(modules: modules, trainingPass: pass, hooks: hooks, batchNorm: batchNorm)
   }
 
-  /// Runs `body` as it ran in those surroundings, as often as wanted.
-  func again<Result>(in known: Surroundings, _ body: () -> Result) -> Result {
-    let (before, repeated) = (
-      Surroundings(modules: modules, trainingPass: trainingPass, hooks: hooks), isRepeating
-    )
-    (modules, trainingPass, hooks) = (known.modules, known.trainingPass?.copy(), known.hooks)
+  private func enter(_ known: Surroundings, _ pass: (any TrainingState)?) {
+    (modules, trainingPass) = (known.modules, pass)
+    (hooks, batchNorm) = (known.hooks, known.batchNorm)
+  }
+
+  /// Runs `body` as it ran in those surroundings, as often as wanted: with the same random numbers, and
+  /// without the side effects that belong to the first time.
+  package func again<Result>(in known: Surroundings, _ body: () throws -> Result) rethrows -> Result {
+    let (before, repeated) = (surroundings(trainingPass), isRepeating)
+    enter(known, known.trainingPass?.copy())
     isRepeating = true
     defer {
-      (modules, trainingPass, hooks) = (before.modules, before.trainingPass, before.hooks)
+      enter(before, before.trainingPass)
       isRepeating = repeated
     }
-    return body()
+    return try body()
   }
 }
 

@@ -187,6 +187,8 @@ struct LayerCase: Sendable, CustomStringConvertible {
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
     #expect(
-      text.contains("BatchNorm, BatchNorm: needs more than one value per channel in training, got [1, 3]"))
+      text.contains(
+        "BatchNorm, BatchNorm: needs more than one value per channel for the statistics of a batch, got [1, 3]"
+      ))
   }
 }

@@ -7,6 +7,7 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
   case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask,
     outside, recurrence, spikes, cell, decay, beta, steps, groups
   case jacobian, batchJacobian, tangent, hessian, sets
+  case pieces, product, rules, levels, headGroups, graph, coupling
   case transposedConvolution, outputPadding, kernelSpan, unfolding, folding, shuffle, pooling, bins, grid
   case resize
   case notSquare, singular, notPositive, notFinite, rank, triangle, inverted, exponential
@@ -53,6 +54,22 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .batchJacobian: _ = CallosumTensors.batchJacobian(at: x) { $0.sum(axis: 0) }
     case .tangent: _ = valueAndTangent(at: [x], along: [y]) { $0 }
     case .hessian: _ = hessianVectorProduct(at: x, y) { $0.sum() }
+    case .pieces: _ = unflattened(.zeros([7]), like: [x])
+    case .product: _ = dot([x], [y])
+    case .rules:
+      _ = gradient(at: x) { x in
+        withDerivative(at: [x], of: { [$0[0] * 2, $0[0]] }) { _, _, _ in [] }[0].sum()
+      }
+    case .levels:
+      var random = RandomGenerator(seed: 1)
+      _ = QuantisedForm(bits: 3, using: &random)
+    case .headGroups:
+      var random = RandomGenerator(seed: 1)
+      let form = QuantisedForm(groups: 2, using: &random).form
+      _ = gradient(at: x) { checkpointed(at: [$0], keeping: form) { $0 }[0].sum() }
+    case .graph: _ = operationGraph(at: [x, y], named: ["x", "x"]) { $0 }
+    case .coupling:
+      _ = operationGraph(at: [x], named: ["x"]) { $0 }.coupled("x", axis: 1, indices: [3])
     case .sets: _ = CallosumTensors.linear(x, weight: .zeros([4, 5, 3]))
     case .transposedConvolution: _ = convTransposed2d(.zeros([1, 4, 4, 3]), weight: .zeros([6, 3, 3, 4]))
     case .outputPadding:
@@ -107,7 +124,14 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .jacobian: "jacobian: row 6 does not lie in 0..<6, result [2, 3]"
     case .batchJacobian: "batchJacobian: input [2, 3] and result [3] must share their first axis"
     case .tangent: "valueAndTangent: inputs of shapes [[2, 3]] do not fit tangents of shapes [[4, 5]]"
-    case .hessian: "hessianVectorProduct: the vector has shape [4, 5], but x has [2, 3]"
+    case .hessian: "hessianVectorProduct: vectors of shapes [[4, 5]] do not fit inputs of shapes [[2, 3]]"
+    case .pieces: "unflattened: a vector of shape [7] does not divide into shapes [[2, 3]]"
+    case .product: "dot: tensors of shapes [[2, 3]] and [[4, 5]] have no product"
+    case .rules: "withDerivative: its derivative returned 0 gradients for 1 inputs"
+    case .levels: "QuantisedForm: needs groups, 1, 2, 4 or 8 bits and a decay in 0..<1, got 1, 3 and 0.9"
+    case .graph: "operationGraph: needs a name of its own for each of 2 inputs"
+    case .coupling: "coupled: indices [3] do not lie in axis 1 of 'x' [2, 3]"
+    case .headGroups: "QuantisedForm: axis 1 of [2, 3] does not divide into 2 groups"
     case .sets: "linear: input [2, 3] must have 4 slices, one for each set of weights [4, 5, 3]"
     case .transposedConvolution:
       "convolutionTransposed: axis channels must be 4 with 1 groups, is 3; input [1, 4, 4, 3], weight [6, 3, 3"

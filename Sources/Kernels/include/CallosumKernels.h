@@ -50,6 +50,8 @@ void *callosum_allocate(size_t bytes);
 void callosum_free(void *block, size_t bytes);
 /// Bytes of the blocks of 64 KiB and more that are allocated and not freed.
 size_t callosum_bytes_in_use(void);
+/// Bytes of all blocks that this thread has freed so far.
+size_t callosum_bytes_freed(void);
 /// The same for scratch of kernels, which cannot go on without: stops with one line that says for
 /// what `purpose` there was no memory.
 void *callosum_allocate_or_stop(size_t bytes, const char *purpose);

@@ -306,7 +306,7 @@ KERNEL(rprop, (float *x, const float *g, float *previous, float *size, size_t n,
 // average += weight (x - average).
 KERNEL(move_average, (float *average, const float *x, size_t n, float weight), (average, x, n, weight))
 
-// MARK: Compression (vector/Compression.h)
+// MARK: Compression (vector/Compression.h, vector/Quantisation.h)
 // The upper half of each float, rounded to even; and back.
 KERNEL(to_bfloat16, (const float *x, uint16_t *y, size_t n), (x, y, n))
 KERNEL(from_bfloat16, (const uint16_t *x, float *y, size_t n), (x, y, n))
@@ -314,3 +314,12 @@ KERNEL(from_bfloat16, (const uint16_t *x, float *y, size_t n), (x, y, n))
 // magnitude / 127 (NaN if they are not all finite); scales has n / block entries, rounded up.
 KERNEL(to_blocks, (const float *x, int8_t *y, float *scales, size_t n, size_t block), (x, y, scales, n, block))
 KERNEL(from_blocks, (const int8_t *x, const float *scales, float *y, size_t n, size_t block), (x, scales, y, n, block))
+// Levels q = clamp(floor((x - low) (2^bits - 1) / range + u)) of x [outer, groups, inner], with low and
+// range [groups], in `bits` (1, 2, 4, 8) each, the first in a byte's lowest; u is uniform in [0, 1), element
+// i a function of (key, counter + i / 4), or 1/2 without `stochastic`. A range of 0 gives 0. Adds to
+// `clamped` the elements that lay more than half a step outside.
+KERNEL(to_levels, (const float *x, uint8_t *y, const float *low, const float *range, size_t outer, size_t groups, size_t inner, int bits, bool stochastic, uint64_t key, uint64_t counter, size_t *clamped),
+       (x, y, low, range, outer, groups, inner, bits, stochastic, key, counter, clamped))
+// y = low + q range / (2^bits - 1).
+KERNEL(from_levels, (const uint8_t *x, float *y, const float *low, const float *range, size_t outer, size_t groups, size_t inner, int bits),
+       (x, y, low, range, outer, groups, inner, bits))

@@ -38,6 +38,7 @@
 #include "Hadamard.h"
 #include "Optimisers.h"
 #include "Compression.h"
+#include "Quantisation.h"
 
 const struct callosum_table TABLE = {
 #define KERNEL(name, parameters, arguments) .name = name,

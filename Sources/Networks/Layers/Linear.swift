@@ -6,7 +6,7 @@ import CallosumTensors
 public final class Linear: Layer, WeightSetLayer {
   @Parameter public var weight: Tensor
   @Parameter public var bias: Tensor?
-  private let activation: LinearActivation
+  let activation: LinearActivation
 
   public init(
     _ inputs: Int, _ outputs: Int, bias hasBias: Bool = true, activation: LinearActivation = .none,

@@ -36,14 +36,11 @@ public func projected(_ gradients: [Tensor], besides reference: [Tensor]) -> [Te
   return zip(gradients, reference).map { $0 - $1 * share }
 }
 
-/// The joint Euclidean norm.
-func norm(of gradients: [Tensor]) -> Double {
-  gradients.map { square($0).sum().item }.reduce(0, +).squareRoot()
-}
-
 /// The value of `loss` and its gradient at the worst place near the present weights (sharpness-aware
 /// minimisation, Foret et al. 2021): a first pass finds the direction e of steepest ascent, a second the
-/// gradient at w + e, |e| = `radius`; an optimiser then steps with it from w. `loss` runs twice.
+/// gradient at w + e, |e| = `radius`; an optimiser then steps with it from w. `loss` runs twice, inside one
+/// `training(using:)` with the same random numbers; batch normalisation takes the first time's statistics
+/// alone into its averages.
 ///
 /// - Parameter offset: the adaptive form (ASAM, Kwon et al. 2021) with T = |w| + offset, whose e is
 ///   radius T² g / |T g|; the paper uses an offset of 0.01 and ten times the radius. nil for T = 1.
@@ -51,15 +48,15 @@ public func valueAndSharpnessAwareGradient(
   by parameters: [NamedParameter], radius: Double = 0.05, adaptiveOffset offset: Double? = nil,
   of loss: () throws -> Tensor
 ) rethrows -> (value: Tensor, gradients: [Tensor]) {
+  let state = ThreadState.current, start = state.surroundings
   let (value, gradients) = try valueAndGradient(by: parameters, of: loss)
   let scales = offset.map { offset in parameters.map { abs($0.value) + offset } }
   let scaled = scales.map { zip($0, gradients).map(*) } ?? gradients
   let norm = norm(of: scaled)
   guard norm > 0 else { return (value, gradients) }
   let ascent = scales.map { zip($0, scaled).map(*) } ?? scaled
-  let near = zip(parameters, ascent).map { $0.value + $1 * (radius / norm) }
-  let found = try withParameters(parameters, as: near) {
-    try valueAndGradient(by: parameters, of: loss).gradients
+  let found = try withParameters(parameters, movedBy: ascent, times: radius / norm) {
+    try state.again(in: start) { try valueAndGradient(by: parameters, of: loss).gradients }
   }
   return (value, found)
 }

@@ -188,15 +188,17 @@ public func linear(
             y.pointer(as: Float.self) + $0, count, outputs)
         }
       }
+      // Without an activation the sums are not needed again, and must not be kept.
+      let shape = sum.shape, kept = activation == .none ? nil : sum
       return (
         y.reshaped(leading + [outputs]),
         { g, wants in
-          var gradient = g.reshaped(sum.shape).packed
+          var gradient = g.reshaped(shape).packed
           let gb =
             inputs.count > 2 && wants[2] ? Tensor(uninitialized: inputs[2].shape, .float32) : nil
           let sums = gb?.pointer(as: Float.self)
-          if activation != .none {
-            let inner = Tensor(uninitialized: sum.shape, .float32)
+          if let sum = kept {
+            let inner = Tensor(uninitialized: shape, .float32)
             let backward =
               activation == .gelu ? callosum_bias_gelu_backward : callosum_bias_relu_backward
             eachSet { row, bias in

@@ -224,7 +224,9 @@ public func concatenated(_ parts: [Tensor], axis: Int = 0) -> Tensor {
   }
   let result = neighbours(parts, axis, target) ?? joined(parts, axis, target, bounds)
   return result.recorded("concatenated", from: parts) { g, wants in
-    parts.indices.map { wants[$0] ? g.sliced(axis: axis, from: bounds[$0], to: bounds[$0 + 1]) : nil }
+    zip(bounds, bounds.dropFirst()).enumerated().map { position, part in
+      wants[position] ? g.sliced(axis: axis, from: part.0, to: part.1) : nil
+    }
   }
 }
 
