@@ -16,7 +16,7 @@ import golden
 
 CASES = ["elementwise", "reductions", "products", "movement", "pooling", "normalisation",
          "attention", "losses", "sampling", "sorting", "scans", "recurrent", "algebra", "fourier",
-         "special", "linear_attention", "windows", "fields", "points"]
+         "special", "linear_attention", "windows", "fields", "points", "placement", "sparse"]
 
 
 def main(names):

@@ -27,7 +27,7 @@ enum Speed: Sendable {
     ("linear_recurrence_fwd_bwd", "linearRecurrence"), ("cumulative_sum_fwd_bwd", "cumulativeSum"),
     ("lif_snn_step", "leakyIntegrateAndFire sparseLinear sum"), ("gru_step", "gru"), ("lstm_step", "lstm"),
     ("kan_step", "bsplineBasis silu"), ("field_step", "sin cos concatenate relu"),
-    ("hash_grid_step", "hashGridEncoding"),
+    ("hash_grid_step", "hashGridEncoding"), ("sparse_matmul_fwd_bwd", "sparseMatmul"),
   ]
 
   private static let reasons: [(reason: String, names: String)] = [
@@ -87,6 +87,15 @@ enum Speed: Sendable {
       qr eigh cholesky inverse determinant logDeterminant solve triangularSolve leastSquares pseudoInverse \
       matrixExponential
       """
+    ),
+    (
+      "one copy and the walk of scatterAdd over the indices, or gathers of it",
+      "put putAlong putReduced maxUnpool"
+    ),
+    ("the places that the kernel of maxPool2d finds in any case", "maxPoolIndices"),
+    (
+      "made or scaled once for a graph, in time linear in its edges; the products are what a step repeats",
+      "sparseDense sparseFromDense sparseNormalisedRows sparseNormalisedSymmetrically"
     ),
     ("the transform of rfft, or log n passes of additions", "fft ifft dct idct hadamard"),
   ]

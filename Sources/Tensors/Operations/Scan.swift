@@ -4,17 +4,12 @@ import CallosumKernels
 // length, that of derivatives too, because the derivative of a scan is a scan from the other end.
 
 extension Tensor {
-  /// This shape as [outer, count, inner] around `axis`.
-  private func around(_ axis: Int) -> [Int] {
-    [Array(shape[..<axis]).elementCount, shape[axis], Array(shape[(axis + 1)...]).elementCount]
-  }
-
   /// The running result by kernel, not recorded.
   private func running(_ operation: callosum_scan, _ axis: Int, reverse: Bool = false) -> Tensor {
-    let x = packed, sizes = around(axis)
+    let x = packed, (outer, rows, inner) = around(axis)
     let y = Tensor(uninitialized: shape, dtype)
     callosum_running(
-      Int32(operation.rawValue), dtype.kernel, reverse, sizes[0], sizes[1], sizes[2], x.pointer,
+      Int32(operation.rawValue), dtype.kernel, reverse, outer, rows, inner, x.pointer,
       y.pointer)
     return y
   }
@@ -72,10 +67,10 @@ extension Tensor {
   public func cumulativeMaxAndPlace(axis: Int) -> (values: Tensor, places: Tensor) {
     let axis = resolved(axis, rank: ndim, "cumulativeMax")
     require(dtype != .bool, "cumulativeMax", "needs numbers, got \(dtype)")
-    let x = packed, sizes = around(axis)
+    let x = packed, (outer, rows, inner) = around(axis)
     let places = Tensor(uninitialized: shape, .int32)
     callosum_running_arg_max(
-      dtype.kernel, sizes[0], sizes[1], sizes[2], x.pointer, places.pointer(as: Int32.self))
+      dtype.kernel, outer, rows, inner, x.pointer, places.pointer(as: Int32.self))
     return (takeAlong(places, axis: axis), places.withoutDerivative("cumulativeMax", from: self))
   }
 
