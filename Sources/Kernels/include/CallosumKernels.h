@@ -270,7 +270,7 @@ typedef struct {
   double scale, weight;
 } callosum_fourier_job;
 
-/// Circular convolution over n (at least 256) places of u [batch, channels, length] with w
+/// Circular convolution over n (even, at least 512) places of u [batch, channels, length] with w
 /// [channels, kernel], both filled up with 0, of which y [batch, channels, outputs] is the beginning.
 typedef struct {
   size_t batch, channels, length, kernel, outputs, n;

@@ -254,7 +254,7 @@ KERNEL(grid_sample_backward, (const callosum_grid *grid, const float *x, const f
 
 // MARK: Fourier transforms (vector/Fourier.h)
 KERNEL(fourier, (const callosum_fourier_job *job, const void *x, void *y), (job, x, y))
-// Each channel of u by its own weights w. Two samples of the batch travel as real and imaginary part.
+// Each channel of u by its own weights w.
 KERNEL(fourier_convolution, (const callosum_fourier_convolution_job *job, const float *u, const float *w, float *y), (job, u, w, y))
 // gu or gw may be NULL when not wanted.
 KERNEL(fourier_convolution_backward, (const callosum_fourier_convolution_job *job, const float *u, const float *w, const float *gy, float *gu, float *gw),
