@@ -21,8 +21,8 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
-/// What every family of parts sees: the engine and the contracts, never another family.
-let foundation = ["Tensors", "Networks", "Contracts"]
+/// What every family of parts sees: the engine, methods of analysis and the contracts, never another family.
+let foundation = ["Tensors", "Analysis", "Networks", "Contracts"]
 let families = [
   "Mixers", "Neurons", "Learning", "Memory", "Fields", "Modularity", "Recordings", "Insight",
 ]
@@ -45,6 +45,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("openblas")]),
     .systemLibrary(name: "CallosumZlib", path: "Sources/Zlib", providers: [.apt(["zlib1g-dev"])]),
     room("Tensors", sees: ["Kernels", "Zlib"]),
+    room("Analysis", sees: ["Tensors"]),
     room("Networks", sees: ["Kernels", "Tensors"]),
     room("Contracts", sees: ["Tensors", "Networks"]),
   ]
@@ -67,6 +68,7 @@ let package = Package(
         dependencies: ["CallosumKernels", "CallosumTensors", "CallosumNetworks"],
         path: "Tests/Support"),
       tests("Tensors", see: ["Kernels", "Tensors", "TestSupport"]),
+      tests("Analysis", see: ["Tensors", "Analysis", "TestSupport"]),
       tests("Networks", see: foundation + ["Mixers", "TestSupport"]),
       tests("Contracts", see: foundation + ["TestSupport"]),
       tests("Catalogue", see: foundation + ["TestSupport"], and: ["Callosum"]),

@@ -1,4 +1,5 @@
 // The library's one import: every room that programs use.
+@_exported import CallosumAnalysis
 @_exported import CallosumClaims
 @_exported import CallosumContracts
 @_exported import CallosumFields
