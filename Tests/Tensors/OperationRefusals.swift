@@ -127,6 +127,12 @@ extension Operation {
       "maxUnpool", "maxUnpool",
       { _ = maxUnpool(image, indices: .zeros([1, 4, 4, 1], dtype: .int32), kernel: [2, 2]) }
     ),
+    ("shift", "shifted", { _ = x.shifted(1, axis: 7) }),
+    ("rot90", "rotated90", { _ = x.rotated90(axes: (1, -1)) }),
+    ("bincount", "bincount", { _ = x.bincount(count: 3) }),
+    ("kronecker", "kronecker", { _ = kronecker(x, .zeros([3])) }),
+    ("kroneckerMatmul", "kroneckerMatmul", { _ = kroneckerMatmul(x, x, x) }),
+    ("rotationMatrices", "rotationMatrices", { _ = rotationMatrices(ofQuaternions: x) }),
     ("sparseMatmul", "sparseMatmul", { _ = matmul(SparseMatrix(x), x) }),
     ("sparseDense", "SparseMatrix", { _ = SparseMatrix(.zeros([3])).dense() }),
     ("sparseFromDense", "SparseMatrix", { _ = SparseMatrix(Tensor([true], [1, 1])) }),

@@ -51,7 +51,7 @@ enum Speed: Sendable {
     ),
     (
       "a view, or one copy at the rate of memory",
-      "reshape transpose broadcast flip roll tril triu slidingWindows pad stack slice padMode oneHot"
+      "reshape transpose broadcast flip rot90 roll shift tril triu slidingWindows pad stack slice padMode oneHot"
     ),
     ("the kernel of softmax or of layer normalisation, or their formula", "logSoftmax softmaxWhere rmsNorm"),
     ("the products of attention without its fusion, which keeps the weights", "attentionBias"),
@@ -69,7 +69,7 @@ enum Speed: Sendable {
     (
       "gathers and products that take, multiply and matmul answer for",
       """
-      takeAlong resize einsum complexEinsum segmentSum segmentMean segmentMax segmentSoftmax squaredDistances \
+      takeAlong bincount kronecker kroneckerMatmul rotationMatrices resize einsum complexEinsum segmentSum segmentMean segmentMax segmentSoftmax squaredDistances \
       cosineSimilarities nearestNeighbours gaussianFilter sphericalHarmonics
       """
     ),

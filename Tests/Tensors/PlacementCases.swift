@@ -1,7 +1,7 @@
 import CallosumTensors
 import CallosumTestSupport
 
-// Values put at places, and sparse matrices.
+// Values put at places, sparse matrices, and other arrangements of numbers.
 
 extension Operation {
   static let placement: [Operation] = [
@@ -27,6 +27,20 @@ extension Operation {
       maxUnpool(
         x["x"], indices: x["indices"], kernel: a.ints("kernel"), stride: a.ints("stride"),
         padding: a.ints("padding"), to: a[list: "size"])
+    },
+  ]
+
+  static let rearrangement: [Operation] = [
+    Operation("shift") { x, a in
+      x["x"].shifted(a.int("shift"), axis: a.int("axis"), filledWith: a.double("value"))
+    },
+    Operation("rot90") { x, a in x["x"].rotated90(times: a.int("times"), axes: a.pair("axes")) },
+    Operation("bincount") { x, a in x["x"].bincount(count: a.int("count"), weights: x["weights"]) },
+    Operation("kronecker") { x, _ in kronecker(x["a"], x["b"]) },
+    Operation("kroneckerMatmul") { x, _ in kroneckerMatmul(x["a"], x["b"], x["x"]) },
+    Operation("rotationMatrices", tolerance: Tolerance(relative: 5e-6, ofLargest: 2e-6, absolute: 1e-6)) {
+      x, _ in
+      rotationMatrices(ofQuaternions: x["q"])
     },
   ]
 
