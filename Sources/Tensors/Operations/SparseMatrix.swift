@@ -1,5 +1,3 @@
-import CallosumKernels
-
 /// A matrix of which only some elements are kept, such as the edges of a graph: rows and columns never
 /// change, the values are a tensor that gradients reach. Rows follow each other, in each row the columns
 /// in order (CSR); the order by columns is worked out once, for the transpose and for derivatives.
