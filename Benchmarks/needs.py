@@ -62,6 +62,9 @@ NEEDS = {
     "fft_conv_fwd_bwd": Need(
         10, 1472 * 5 * 4096 * 12 / 1e9, 4 * 5 * 8 * 64 * 2048 / 1e6,
         "arithmetic: 1472 complex transforms of 4096, two real rows in each"),
+    "sparse_matmul_fwd_bwd": Need(
+        10, 3 * 2 * 200_000 * 64 / 1e9, 4 * (4 * 20_000 * 64 + 6 * 200_000) / 1e6,
+        "200,000 rows of 64 numbers in 5 MB each way, none of them a neighbour of the last"),
     "svd_128": Need(
         10, 8 * 21 * 128**3 / 1e9, 4 * 8 * 4 * 128 * 128 / 1e6,
         "arithmetic: 21 n³ for each matrix, by Golub and Van Loan's count"),

@@ -32,6 +32,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import patterns
 from recurrences import (
     delta_rule, delta_rule_in_chunks, linear_attention_in_chunks, recurrence, selective_inputs,
     selective_scan, sequence)
@@ -275,6 +276,18 @@ def spiking(rate):
     return training(SpikingNetwork(), (torch.rand(100, 64, 784) < rate).float(), labels(64))
 
 
+def graph(compressed):
+    """The graph of sparse_matmul_fwd_bwd, and numbers for its nodes; PyTorch has two forms of it."""
+    nodes, edges = 20_000, 200_000
+    places = torch.stack([patterns.labels(edges, below=nodes, stream=stream) for stream in (1, 2)])
+    values = patterns.pattern(edges, stream=3)
+    matrix = torch.sparse_coo_tensor(places, values, (nodes, nodes)).coalesce()
+    matrix = matrix.to_sparse_csr() if compressed else matrix
+    return forward_backward(
+        Function(torch.sparse.mm), (matrix, patterns.pattern(nodes, 64, stream=4)),
+        torch.randn(nodes, 64))
+
+
 WORKLOADS = {
     "matmul_1024": lambda: forward_only(
         torch.matmul, torch.randn(1024, 1024), torch.randn(1024, 1024)),
@@ -301,6 +314,7 @@ WORKLOADS = {
         torch.randn(8, 32, 64, 64)),
     "fft_conv_fwd_bwd": lambda: forward_backward(
         LongConvolution(64, 2048), torch.randn(8, 64, 2048), torch.randn(8, 64, 2048)),
+    "sparse_matmul_fwd_bwd": lambda: fastest(graph(compressed=True), graph(compressed=False)),
     "svd_128": lambda: forward_only(
         lambda x: torch.linalg.svd(x, full_matrices=False), torch.randn(8, 128, 128)),
     "topk_1m": lambda: forward_only(lambda x: torch.topk(x, 128), torch.randn(1 << 20)),

@@ -143,6 +143,19 @@ static bool plan_convolution(struct fourier_plan *plan) {
   return complete;
 }
 
+static bool plan_halves(struct fourier_plan *plan) {
+  plan->half_re = array(plan->type, plan->n);
+  plan->half_im = array(plan->type, plan->n);
+  if (!plan->half_re || !plan->half_im) return false;
+  for (size_t k = 0; k < plan->n; k++) {
+    double re, im;
+    root(k, 2 * plan->n, &re, &im);
+    set(plan->type, plan->half_re, k, re);
+    set(plan->type, plan->half_im, k, im);
+  }
+  return true;
+}
+
 static void discard(struct fourier_plan *plan) {
   for (int at = 0; at < plan->passes; at++) {
     free(plan->twiddles[at]);
@@ -157,6 +170,8 @@ static void discard(struct fourier_plan *plan) {
   free(plan->chirp_im);
   free(plan->spectrum_re);
   free(plan->spectrum_im);
+  free(plan->half_re);
+  free(plan->half_im);
   free(plan);
 }
 
@@ -173,7 +188,7 @@ static struct fourier_plan *made(int type, size_t n) {
     size_t rows = n >= shortest_in_two ? short_side(n) : 1;
     complete = plan_passes(plan) && (rows == 1 || plan_two_directions(plan, rows));
   }
-  if (complete) return plan;
+  if (complete && plan_halves(plan)) return plan;
   discard(plan);
   return NULL;
 }

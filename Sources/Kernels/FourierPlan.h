@@ -33,6 +33,9 @@ struct fourier_plan {
   /// exp(-pi i j² / n) for j < n, and the transform of its conjugate, circular over `padded->n`.
   void *chirp_re, *chirp_im, *spectrum_re, *spectrum_im;
 
+  /// exp(-pi i k / n) for k < n: real rows of twice the length.
+  void *half_re, *half_im;
+
   // Of the cache.
   struct fourier_plan *next;
   size_t users, last_use;

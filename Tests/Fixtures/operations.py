@@ -16,7 +16,8 @@ import golden
 
 CASES = ["elementwise", "reductions", "products", "movement", "pooling", "normalisation",
          "attention", "losses", "sampling", "sorting", "scans", "recurrent", "algebra", "fourier",
-         "special", "linear_attention", "selective_scan", "windows", "fields", "points"]
+         "special", "linear_attention", "selective_scan", "windows", "fields", "points", "placement",
+         "sparse"]
 
 
 def main(names):

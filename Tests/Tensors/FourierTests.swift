@@ -49,6 +49,32 @@ extension TensorTests {
       expectNear(fftConvolution(x, kernel: kernel, extent: .circular), irfft(product, length: 300))
     }
 
+    /// What one row holds, NaN or a number beyond all others, changes no bit of another.
+    @Test(arguments: lengths, [DType.float32, .float64]) func rowsKnowNothingOfEachOther(
+      _ n: Int, _ type: DType
+    ) {
+      let rows = 19, spoilt: Set = [0, 7, 18], x = random([rows, n], type)
+      let mask = Tensor((0..<rows).map { spoilt.contains($0) }).reshaped([rows, 1])
+      func expectSame(_ input: Tensor, _ function: (Tensor) -> Tensor) {
+        let clean = function(input)
+        for value in [Double.nan, .infinity, 1e30] {
+          let columns = mask.reshaped([rows] + [Int](repeating: 1, count: input.ndim - 1))
+          let result = function(which(columns, .full(input.shape, value, dtype: type), input))
+          for row in 0..<rows where !spoilt.contains(row) {
+            #expect(result[.at(row)].doubles == clean[.at(row)].doubles, "row \(row) beside \(value)")
+          }
+        }
+      }
+      expectSame(x) { rfft($0) }
+      expectSame(rfft(x)) { irfft($0, length: n) }
+      expectSame(x) { dct($0) }
+      let kernel = random([1, n], type)
+      expectSame(x) { fftConvolution($0.expandedDimensions(axis: 1), kernel: kernel) }
+      expectSame(x) { input in
+        gradient(at: input) { square(fftConvolution($0.expandedDimensions(axis: 1), kernel: kernel)).sum() }
+      }
+    }
+
     @Test func hadamardTwice() {
       let x = random([3, 128], .float64)
       expectNear(hadamard(hadamard(x)), x * 128)

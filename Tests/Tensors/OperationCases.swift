@@ -7,6 +7,7 @@ extension Operation {
   static let all: [Operation] =
     functions + arithmetic + reductions + products + movement + indexing + normalisation
     + ordering + windows + sampling + recurrences + linearAttentions + linearAlgebra + fourier + fields
+    + placement + rearrangement + sparse
 
   /// Golden files whose operations live in the room Networks, and are checked there.
   static let elsewhere: Set<String> = [

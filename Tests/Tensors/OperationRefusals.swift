@@ -10,7 +10,7 @@ struct Refusal: Sendable {
 extension Operation {
   /// A mistake for each operation of the list.
   static let refusals: [String: Refusal] = Dictionary(
-    uniqueKeysWithValues: (ofOneTensor + ofTwoTensors + ofAxes + ofWindows + singleRefusals).map {
+    uniqueKeysWithValues: (ofOneTensor + ofTwoTensors + ofAxes + ofWindows + ofPlaces + singleRefusals).map {
       ($0, Refusal(says: $1, make: $2))
     })
 
@@ -112,6 +112,38 @@ extension Operation {
     ("adaptiveAveragePool", "adaptiveAveragePool", { _ = adaptiveAveragePool(image, to: [2]) }),
     ("globalMaxPool", "globalMaxPool", { _ = globalMaxPool(x) }),
     ("globalAveragePool", "globalAveragePool", { _ = globalAveragePool(x) }),
+  ]
+
+  /// Places that do not exist, and lists that do not fit.
+  private static let ofPlaces: [Entry] = [
+    ("put", "put", { _ = x.put(Tensor([Int32(2)]), values: .zeros([1, 3])) }),
+    ("putAlong", "putAlong", { _ = x.putAlong(Tensor([Int32(0)]), values: .zeros([1]), axis: 1) }),
+    (
+      "putReduced", "put",
+      { _ = Tensor([true]).put(Tensor([Int32(0)]), values: Tensor([true]), reducing: .sum) }
+    ),
+    ("maxPoolIndices", "maxPool", { _ = maxPoolWithIndices(image, kernel: [5, 5]) }),
+    (
+      "maxUnpool", "maxUnpool",
+      { _ = maxUnpool(image, indices: .zeros([1, 4, 4, 1], dtype: .int32), kernel: [2, 2]) }
+    ),
+    ("shift", "shifted", { _ = x.shifted(1, axis: 7) }),
+    ("rot90", "rotated90", { _ = x.rotated90(axes: (1, -1)) }),
+    ("bincount", "bincount", { _ = x.bincount(count: 3) }),
+    ("kronecker", "kronecker", { _ = kronecker(x, .zeros([3])) }),
+    ("kroneckerMatmul", "kroneckerMatmul", { _ = kroneckerMatmul(x, x, x) }),
+    ("rotationMatrices", "rotationMatrices", { _ = rotationMatrices(ofQuaternions: x) }),
+    ("sparseMatmul", "sparseMatmul", { _ = matmul(SparseMatrix(x), x) }),
+    ("sparseDense", "SparseMatrix", { _ = SparseMatrix(.zeros([3])).dense() }),
+    ("sparseFromDense", "SparseMatrix", { _ = SparseMatrix(Tensor([true], [1, 1])) }),
+    (
+      "sparseNormalisedRows", "SparseMatrix",
+      { _ = SparseMatrix(x).withValues(.ones([1])).normalisedRows() }
+    ),
+    (
+      "sparseNormalisedSymmetrically", "SparseMatrix",
+      { _ = SparseMatrix(x).normalisedSymmetrically() }
+    ),
   ]
 
   private static let singleRefusals: [Entry] = [

@@ -28,7 +28,7 @@ enum Speed: Sendable {
     ("lif_snn_step", "leakyIntegrateAndFire sparseLinear sum"), ("gru_step", "gru"), ("lstm_step", "lstm"),
     ("selective_scan_fwd_bwd", "selectiveScan"),
     ("kan_step", "bsplineBasis silu"), ("field_step", "sin cos concatenate relu"),
-    ("hash_grid_step", "hashGridEncoding"),
+    ("hash_grid_step", "hashGridEncoding"), ("sparse_matmul_fwd_bwd", "sparseMatmul"),
   ]
 
   private static let reasons: [(reason: String, names: String)] = [
@@ -52,7 +52,7 @@ enum Speed: Sendable {
     ),
     (
       "a view, or one copy at the rate of memory",
-      "reshape transpose broadcast flip roll tril triu slidingWindows pad stack slice padMode oneHot"
+      "reshape transpose broadcast flip rot90 roll shift tril triu slidingWindows pad stack slice padMode oneHot"
     ),
     ("the kernel of softmax or of layer normalisation, or their formula", "logSoftmax softmaxWhere rmsNorm"),
     ("the products of attention without its fusion, which keeps the weights", "attentionBias"),
@@ -71,7 +71,7 @@ enum Speed: Sendable {
     (
       "gathers and products that take, multiply and matmul answer for",
       """
-      takeAlong resize einsum complexEinsum segmentSum segmentMean segmentMax segmentSoftmax squaredDistances \
+      takeAlong bincount kronecker kroneckerMatmul rotationMatrices resize einsum complexEinsum segmentSum segmentMean segmentMax segmentSoftmax squaredDistances \
       cosineSimilarities nearestNeighbours gaussianFilter sphericalHarmonics
       """
     ),
@@ -89,6 +89,15 @@ enum Speed: Sendable {
       qr eigh cholesky inverse determinant logDeterminant solve triangularSolve leastSquares pseudoInverse \
       matrixExponential
       """
+    ),
+    (
+      "one copy and the walk of scatterAdd over the indices, or gathers of it",
+      "put putAlong putReduced maxUnpool"
+    ),
+    ("the places that the kernel of maxPool2d finds in any case", "maxPoolIndices"),
+    (
+      "made or scaled once for a graph, in time linear in its edges; the products are what a step repeats",
+      "sparseDense sparseFromDense sparseNormalisedRows sparseNormalisedSymmetrically"
     ),
     ("the transform of rfft, or log n passes of additions", "fft ifft dct idct hadamard"),
   ]

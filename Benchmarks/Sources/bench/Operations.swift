@@ -71,6 +71,14 @@ let operations: [Workload] = [
     let inputs = [random.normal([8, 64, 2048]), random.normal([64, 2048])]
     return forwardBackward(inputs) { fftConvolution($0[0], kernel: $0[1]) }
   },
+  Workload(name: "sparse_matmul_fwd_bwd") {
+    // A graph of 20,000 nodes with ten edges for each, from node to node in a pattern of both sides.
+    let nodes = 20_000, edges = 200_000
+    let a = SparseMatrix(
+      rows: patternOfLabels([edges], below: nodes, 1), columns: patternOfLabels([edges], below: nodes, 2),
+      values: pattern([edges], 3), shape: (nodes, nodes))
+    return forwardBackward([a.values, pattern([nodes, 64], 4)]) { matmul(a.withValues($0[0]), $0[1]) }
+  },
   Workload(name: "svd_128") {
     var random = generator()
     let x = random.normal([8, 128, 128])

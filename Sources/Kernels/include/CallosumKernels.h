@@ -305,11 +305,19 @@ typedef struct {
   double scale, weight;
 } callosum_fourier_job;
 
-/// Circular convolution over n (at least 256) places of u [batch, channels, length] with w
+/// Circular convolution over n (even, at least 512) places of u [batch, channels, length] with w
 /// [channels, kernel], both filled up with 0, of which y [batch, channels, outputs] is the beginning.
 typedef struct {
   size_t batch, channels, length, kernel, outputs, n;
 } callosum_fourier_convolution_job;
+
+/// A sparse matrix on its way over tables [batch, table_rows, width]: the entries of row r are index[j]
+/// and value[order[j]] (without `order` value[j]) for j in starts[r]..<starts[r + 1].
+typedef struct {
+  size_t rows, width, batch, table_rows;
+  const int32_t *starts, *index, *order;
+  const float *value;
+} callosum_sparse;
 
 /// B-splines of a degree of at most 7 over `intervals` equal parts that begin at `low`, with
 /// 1 / width = `scale`; the knots go on beyond both ends, so there are intervals + degree functions.

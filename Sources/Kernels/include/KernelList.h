@@ -72,15 +72,16 @@ KERNEL(accumulate_into, (int type, int rank, const size_t *shape, const void *x,
 // y[o, i, :] = x[o, index[i], :], x is [outer, rows, inner], y is [outer, count, inner].
 KERNEL(take, (int size, size_t outer, size_t rows, size_t inner, const void *x, const int32_t *index, size_t count, void *y),
        (size, outer, rows, inner, x, index, count, y))
-// y[o, index[i], :] += x[o, i, :], in the order of i.
-KERNEL(take_accumulate, (int type, size_t outer, size_t rows, size_t inner, const void *x, const int32_t *index, size_t count, void *y),
-       (type, outer, rows, inner, x, index, count, y))
+// x[o, i, :] put at y[o, index[i], :] in the order of i: in place of what is there, added to it, or
+// where it is larger or smaller (`placement`; Operations.h).
+KERNEL(put, (int placement, int type, size_t outer, size_t rows, size_t inner, const void *x, const int32_t *index, size_t count, void *y),
+       (placement, type, outer, rows, inner, x, index, count, y))
 // y[o, i, j] = x[o, index[o, i, j], j], x is [outer, rows, inner], index and y [outer, count, inner].
 KERNEL(take_along, (int size, size_t outer, size_t rows, size_t inner, const void *x, const int32_t *index, size_t count, void *y),
        (size, outer, rows, inner, x, index, count, y))
-// y[o, index[o, i, j], j] += x[o, i, j].
-KERNEL(take_along_accumulate, (int type, size_t outer, size_t rows, size_t inner, const void *x, const int32_t *index, size_t count, void *y),
-       (type, outer, rows, inner, x, index, count, y))
+// x[o, i, j] put at y[o, index[o, i, j], j] in the order of i, as `put` does.
+KERNEL(put_along, (int placement, int type, size_t outer, size_t rows, size_t inner, const void *x, const int32_t *index, size_t count, void *y),
+       (placement, type, outer, rows, inner, x, index, count, y))
 
 // MARK: Sorting (vector/Sorting.h), over the rows of [rows, columns]; NaN comes last, equals keep
 // their order
@@ -164,20 +165,23 @@ KERNEL(hash_grid_rows, (const callosum_grid_levels *grid, size_t level, const in
 KERNEL(small_product, (size_t batch, size_t m, size_t n, size_t k, const float *a, ptrdiff_t a_batch, ptrdiff_t a_row, ptrdiff_t a_column, const float *b, ptrdiff_t b_batch, ptrdiff_t b_row, ptrdiff_t b_column, float *c),
        (batch, m, n, k, a, a_batch, a_row, a_column, b, b_batch, b_row, b_column, c))
 
-// MARK: Products with lists (vector/SparseProduct.h) of the elements of a matrix [rows, columns] that
-// are not 0: those of row r are index[j], value[j] for j in starts[r]..<starts[r + 1].
-// Writes starts [rows + 1].
+// MARK: Sparse products (vector/SparseProduct.h), with lists of the elements of a matrix that are not 0:
+// those of row r are index[j], value[j] for j in starts[r]..<starts[r + 1].
+// Writes starts [rows + 1] of x [rows, columns].
 KERNEL(sparse_count, (size_t rows, size_t columns, const float *x, int32_t *starts), (rows, columns, x, starts))
 // Writes index and value, [starts[rows]].
 KERNEL(sparse_list, (size_t rows, size_t columns, const float *x, const int32_t *starts, int32_t *index, float *value),
        (rows, columns, x, starts, index, value))
 // The lists of the transpose of each block of rows, one after the other: out_starts is
-// [blocks columns + 1], that of column c of block b at b columns + c.
-KERNEL(sparse_transpose, (size_t rows, size_t columns, size_t block, const int32_t *starts, const int32_t *index, const float *value, int32_t *out_starts, int32_t *out_index, float *out_value),
-       (rows, columns, block, starts, index, value, out_starts, out_index, out_value))
-// y[r, :] (+)= sum over the entries of row r of value summands[index, :]; y is [rows, columns].
-KERNEL(sparse_rows, (size_t rows, size_t columns, const int32_t *starts, const int32_t *index, const float *value, const float *summands, bool adds, float *y),
-       (rows, columns, starts, index, value, summands, adds, y))
+// [blocks columns + 1], that of column c of block b at b columns + c; out_order says which entry of the
+// lists by row each one is.
+KERNEL(sparse_transpose, (size_t rows, size_t columns, size_t block, const int32_t *starts, const int32_t *index, int32_t *out_starts, int32_t *out_index, int32_t *out_order),
+       (rows, columns, block, starts, index, out_starts, out_index, out_order))
+// y[i, r, :] (+)= sum over the entries of row r of value x[i, index, :], and dots of each entry =
+// sum over i of own[i, r, :] . x[i, index, :]. y and own are [batch, rows, width], dots is in the
+// order of value; y, or own and dots, may be NULL.
+KERNEL(sparse_product, (const callosum_sparse *matrix, const float *x, bool adds, float *y, const float *own, float *dots),
+       (matrix, x, adds, y, own, dots))
 
 // MARK: Recurrent cells (vector/Recurrent.h), over the rows of all steps
 // states holds W x and both biases and becomes h' = tanh(states + U h), or ReLU.
@@ -267,7 +271,7 @@ KERNEL(grid_sample_backward, (const callosum_grid *grid, const float *x, const f
 
 // MARK: Fourier transforms (vector/Fourier.h)
 KERNEL(fourier, (const callosum_fourier_job *job, const void *x, void *y), (job, x, y))
-// Each channel of u by its own weights w. Two samples of the batch travel as real and imaginary part.
+// Each channel of u by its own weights w.
 KERNEL(fourier_convolution, (const callosum_fourier_convolution_job *job, const float *u, const float *w, float *y), (job, u, w, y))
 // gu or gw may be NULL when not wanted.
 KERNEL(fourier_convolution_backward, (const callosum_fourier_convolution_job *job, const float *u, const float *w, const float *gy, float *gu, float *gw),

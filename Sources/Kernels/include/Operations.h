@@ -33,6 +33,11 @@ enum callosum_bit_operation {
   callosum_bits_count
 };
 
+// What happens to a value at the place where another is put.
+enum callosum_placement {
+  callosum_place_last, callosum_place_sum, callosum_place_largest, callosum_place_smallest
+};
+
 enum callosum_scan { callosum_running_sum, callosum_running_product, callosum_running_log_sum_exp };
 
 // Derivatives that stand in for that of the step function, f(x) with slope s:

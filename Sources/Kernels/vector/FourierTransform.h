@@ -1,13 +1,8 @@
-// Fourier transforms of contiguous rows, for one type of numbers (see FourierPasses.h). Two real rows
-// travel as the real and the imaginary part of one transform: Z = A + i B, of which A[k] is
-// (Z[k] + conj Z[n-k]) / 2 and B[k] is (Z[k] - conj Z[n-k]) / 2i.
-
-struct NAME(fourier_run) {
-  const callosum_fourier_job *job;
-  const struct fourier_plan *plan;
-  const REAL *x;
-  REAL *y;
-};
+// Fourier transforms of contiguous rows, for one type of numbers (see FourierPasses.h). Every row is
+// transformed by itself, so that what one holds, such as NaN, never reaches another. A real row of even
+// length n travels as n / 2 complex numbers z[j] = x[2j] + i x[2j+1]; of their transform Z, with m = n / 2,
+// E[k] = (Z[k] + conj Z[m-k]) / 2 belongs to the even places, O[k] = (Z[k] - conj Z[m-k]) / 2i to the odd
+// ones, and X[k] = E[k] + exp(-2 pi i k / n) O[k]. One of odd length has imaginary parts of 0.
 
 /// The factor of frequency k of a real row.
 INLINE REAL NAME(weight)(const callosum_fourier_job *job, size_t k) {
@@ -40,65 +35,74 @@ static void NAME(complex_row)(const callosum_fourier_job *job, const struct four
   NAME(join)(job->n, planes.re, planes.im, (REAL)job->scale, y);
 }
 
-/// The frequencies of one row of two: with `sign` 1 from re and im, for the first row; with -1 from im
-/// and re, for the second.
-static void NAME(separate_real)(const callosum_fourier_job *job, REAL sign, const REAL *restrict re,
-                                const REAL *restrict im, REAL *restrict y) {
-  size_t n = job->n;
+/// X from Z: n / 2 + 1 pairs.
+static void NAME(split_even)(const callosum_fourier_job *job, const struct fourier_plan *plan,
+                             const REAL *restrict re, const REAL *restrict im, REAL *restrict y) {
+  size_t m = plan->n;
+  const REAL *restrict c = plan->half_re, *restrict s = plan->half_im;
   REAL end = NAME(weight)(job, 0), half = NAME(weight)(job, 1) / 2;
-  y[0] = re[0] * end, y[1] = 0;
-  for (size_t k = 1; k <= (n - 1) / 2; k++) {
-    y[2 * k] = (re[k] + re[n - k]) * half;
-    y[2 * k + 1] = (im[k] - im[n - k]) * (half * sign);
+  for (size_t k = 1; k < m; k++) {
+    REAL even_re = re[k] + re[m - k], even_im = im[k] - im[m - k];
+    REAL odd_re = im[k] + im[m - k], odd_im = re[m - k] - re[k];
+    y[2 * k] = (even_re + c[k] * odd_re - s[k] * odd_im) * half;
+    y[2 * k + 1] = (even_im + c[k] * odd_im + s[k] * odd_re) * half;
   }
-  if (n % 2 == 0) y[n] = re[n / 2] * end, y[n + 1] = 0;
+  y[0] = (re[0] + im[0]) * end, y[1] = 0;
+  y[2 * m] = (re[0] - im[0]) * end, y[2 * m + 1] = 0;
 }
 
-/// The way back for two rows: A + i B and its mirror.
-static void NAME(join_real)(const callosum_fourier_job *job, const REAL *restrict a,
-                            const REAL *restrict b, REAL *restrict re, REAL *restrict im) {
-  size_t n = job->n;
+/// The way back: Z[k] = X[k] + conj X[m-k] + i exp(2 pi i k / n) (X[k] - conj X[m-k]).
+static void NAME(join_even)(const callosum_fourier_job *job, const struct fourier_plan *plan,
+                            const REAL *restrict x, REAL *restrict re, REAL *restrict im) {
+  size_t m = plan->n;
+  const REAL *restrict c = plan->half_re, *restrict s = plan->half_im;
   REAL end = NAME(weight)(job, 0), half = NAME(weight)(job, 1) / 2;
-  re[0] = a[0] * end, im[0] = b ? b[0] * end : 0;
-  if (n % 2 == 0) re[n / 2] = a[n] * end, im[n / 2] = b ? b[n] * end : 0;
-  if (b) {
-    for (size_t k = 1; k <= (n - 1) / 2; k++) {
-      re[k] = (a[2 * k] - b[2 * k + 1]) * half;
-      im[k] = (a[2 * k + 1] + b[2 * k]) * half;
-      re[n - k] = (a[2 * k] + b[2 * k + 1]) * half;
-      im[n - k] = (b[2 * k] - a[2 * k + 1]) * half;
-    }
-  } else {
-    for (size_t k = 1; k <= (n - 1) / 2; k++) {
-      re[k] = re[n - k] = a[2 * k] * half;
-      im[k] = a[2 * k + 1] * half;
-      im[n - k] = -a[2 * k + 1] * half;
-    }
+  for (size_t k = 1; k < m; k++) {
+    REAL sum_re = x[2 * k] + x[2 * (m - k)], sum_im = x[2 * k + 1] - x[2 * (m - k) + 1];
+    REAL rest_re = x[2 * k] - x[2 * (m - k)], rest_im = x[2 * k + 1] + x[2 * (m - k) + 1];
+    re[k] = (sum_re - c[k] * rest_im + s[k] * rest_re) * half;
+    im[k] = (sum_im + c[k] * rest_re + s[k] * rest_im) * half;
   }
+  re[0] = (x[0] + x[2 * m]) * end, im[0] = (x[0] - x[2 * m]) * end;
 }
 
-static void NAME(real_rows_to_complex)(const callosum_fourier_job *job, const struct fourier_plan *plan,
-                                       struct NAME(planes) planes, const REAL *a, const REAL *b, REAL *ya,
-                                       REAL *yb) {
-  size_t bytes = job->n * sizeof(REAL);
-  memcpy(planes.re, a, bytes);
-  if (b)
-    memcpy(planes.im, b, bytes);
-  else
-    memset(planes.im, 0, bytes);
+static void NAME(even_row_to_complex)(const callosum_fourier_job *job, const struct fourier_plan *plan,
+                                      struct NAME(planes) planes, const REAL *x, REAL *y) {
+  NAME(separate)(plan->n, x, planes.re, planes.im);
   NAME(transform_row)(plan, &planes);
-  NAME(separate_real)(job, 1, planes.re, planes.im, ya);
-  if (b) NAME(separate_real)(job, -1, planes.im, planes.re, yb);
+  NAME(split_even)(job, plan, planes.re, planes.im, y);
 }
 
-static void NAME(complex_to_real_rows)(const callosum_fourier_job *job, const struct fourier_plan *plan,
-                                       struct NAME(planes) planes, const REAL *a, const REAL *b, REAL *ya,
-                                       REAL *yb) {
-  NAME(join_real)(job, a, b, planes.re, planes.im);
+static void NAME(complex_to_even_row)(const callosum_fourier_job *job, const struct fourier_plan *plan,
+                                      struct NAME(planes) planes, const REAL *x, REAL *y) {
+  NAME(join_even)(job, plan, x, planes.re, planes.im);
   NAME(swap_parts)(&planes);
   NAME(transform_row)(plan, &planes);
-  memcpy(ya, planes.im, job->n * sizeof(REAL));
-  if (b) memcpy(yb, planes.re, job->n * sizeof(REAL));
+  NAME(join)(plan->n, planes.im, planes.re, 1, y);
+}
+
+static void NAME(odd_row_to_complex)(const callosum_fourier_job *job, const struct fourier_plan *plan,
+                                     struct NAME(planes) planes, const REAL *x, REAL *y) {
+  memcpy(planes.re, x, job->n * sizeof(REAL));
+  memset(planes.im, 0, job->n * sizeof(REAL));
+  NAME(transform_row)(plan, &planes);
+  NAME(join)(job->n / 2 + 1, planes.re, planes.im, NAME(weight)(job, 1), y);
+  y[0] = planes.re[0] * NAME(weight)(job, 0), y[1] = 0;
+}
+
+static void NAME(complex_to_odd_row)(const callosum_fourier_job *job, const struct fourier_plan *plan,
+                                     struct NAME(planes) planes, const REAL *x, REAL *y) {
+  size_t n = job->n;
+  REAL half = NAME(weight)(job, 1) / 2;
+  planes.re[0] = x[0] * NAME(weight)(job, 0), planes.im[0] = 0;
+  for (size_t k = 1; k <= n / 2; k++) {
+    planes.re[k] = planes.re[n - k] = x[2 * k] * half;
+    planes.im[k] = x[2 * k + 1] * half;
+    planes.im[n - k] = -x[2 * k + 1] * half;
+  }
+  NAME(swap_parts)(&planes);
+  NAME(transform_row)(plan, &planes);
+  memcpy(y, planes.im, n * sizeof(REAL));
 }
 
 // MARK: WIDTH rows at a time, lane by lane
@@ -149,126 +153,146 @@ static void NAME(complex_lanes)(const callosum_fourier_job *job, const struct fo
   NAME(write_lanes)(y, 2 * n, rows, 2 * n, planes.re, planes.im, WIDTH);
 }
 
-/// Frequency k of the first rows, or with `second` of the second ones, from that of both.
-INLINE struct NAME(complex) NAME(part)(bool second, struct NAME(complex) z, struct NAME(complex) mirrored) {
-  return second ? (struct NAME(complex)){z.im + mirrored.im, mirrored.re - z.re}
-                : (struct NAME(complex)){z.re + mirrored.re, z.im - mirrored.im};
-}
-
-static void NAME(real_lanes_to_complex)(const callosum_fourier_job *job, const struct fourier_plan *plan,
+static void NAME(even_lanes_to_complex)(const callosum_fourier_job *job, const struct fourier_plan *plan,
                                         struct NAME(planes) planes, size_t rows, const REAL *x, REAL *y) {
-  size_t n = job->n, frequencies = n / 2 + 1, first = rows < WIDTH ? rows : WIDTH;
-  NAME(read_lanes)(x, n, first, n, planes.re, planes.re + WIDTH, 2 * WIDTH);
-  NAME(read_lanes)(x + (rows > WIDTH ? WIDTH * n : 0), n, rows > WIDTH ? rows - WIDTH : 1, n, planes.im,
-                   planes.im + WIDTH, 2 * WIDTH);
+  size_t m = plan->n;
+  const REAL *c = plan->half_re, *s = plan->half_im;
+  REAL end = NAME(weight)(job, 0), half = NAME(weight)(job, 1) / 2;
+  NAME(read_lanes)(x, 2 * m, rows, 2 * m, planes.re, planes.im, WIDTH);
   NAME(transform_columns)(plan, WIDTH, &planes);
-  for (int second = 0; second <= (rows > WIDTH); second++) {
-    for (size_t k = 0; k < frequencies; k++) {
-      size_t at = k * WIDTH, mirror = (k ? n - k : 0) * WIDTH;
-      struct NAME(complex) z = {NAME(get)(planes.re + at), NAME(get)(planes.im + at)};
-      struct NAME(complex) mirrored = {NAME(get)(planes.re + mirror), NAME(get)(planes.im + mirror)};
-      struct NAME(complex) part = NAME(part)(second, z, mirrored);
-      REAL half = NAME(weight)(job, k) / 2;
-      NAME(put)(planes.other_re + at, part.re * half);
-      NAME(put)(planes.other_im + at, part.im * half);
-    }
-    NAME(write_lanes)(y + (second ? WIDTH * 2 * frequencies : 0), 2 * frequencies,
-                      second ? rows - WIDTH : first, 2 * frequencies, planes.other_re, planes.other_im,
-                      WIDTH);
+  for (size_t k = 1; k < m; k++) {
+    size_t at = k * WIDTH, mirror = (m - k) * WIDTH;
+    VECTOR re = NAME(get)(planes.re + at), im = NAME(get)(planes.im + at);
+    VECTOR other_re = NAME(get)(planes.re + mirror), other_im = NAME(get)(planes.im + mirror);
+    VECTOR odd_re = im + other_im, odd_im = other_re - re;
+    NAME(put)(planes.other_re + at, (re + other_re + c[k] * odd_re - s[k] * odd_im) * half);
+    NAME(put)(planes.other_im + at, (im - other_im + c[k] * odd_im + s[k] * odd_re) * half);
   }
+  VECTOR re = NAME(get)(planes.re), im = NAME(get)(planes.im), zero = {0};
+  NAME(put)(planes.other_re, (re + im) * end);
+  NAME(put)(planes.other_im, zero);
+  NAME(put)(planes.other_re + m * WIDTH, (re - im) * end);
+  NAME(put)(planes.other_im + m * WIDTH, zero);
+  NAME(write_lanes)(y, 2 * m + 2, rows, 2 * m + 2, planes.other_re, planes.other_im, WIDTH);
 }
 
-static void NAME(complex_lanes_to_real)(const callosum_fourier_job *job, const struct fourier_plan *plan,
+static void NAME(complex_lanes_to_even)(const callosum_fourier_job *job, const struct fourier_plan *plan,
                                         struct NAME(planes) planes, size_t rows, const REAL *x, REAL *y) {
-  size_t n = job->n, frequencies = n / 2 + 1, first = rows < WIDTH ? rows : WIDTH;
-  for (int second = 0; second <= (rows > WIDTH); second++) {
-    NAME(read_lanes)(x + (second ? WIDTH * 2 * frequencies : 0), 2 * frequencies,
-                     second ? rows - WIDTH : first, 2 * frequencies, planes.other_re, planes.other_im,
-                     WIDTH);
-    for (size_t k = 0; k < frequencies; k++) {
-      size_t at = k * WIDTH, mirror = (k ? n - k : 0) * WIDTH;
-      bool end = k == 0 || 2 * k == n;
-      REAL half = NAME(weight)(job, k) / (end ? 1 : 2);
-      VECTOR re = NAME(get)(planes.other_re + at) * half, im = NAME(get)(planes.other_im + at) * half;
-      if (end) im = (VECTOR){0};
-      struct NAME(complex) z = {re, im}, mirrored = {re, -im};
-      if (second) {
-        // Times i, beside the first rows.
-        z = (struct NAME(complex)){NAME(get)(planes.re + at) - im, NAME(get)(planes.im + at) + re};
-        mirrored =
-            (struct NAME(complex)){NAME(get)(planes.re + mirror) + im, NAME(get)(planes.im + mirror) + re};
-      }
-      NAME(put)(planes.re + mirror, mirrored.re);
-      NAME(put)(planes.im + mirror, mirrored.im);
-      NAME(put)(planes.re + at, z.re);
-      NAME(put)(planes.im + at, z.im);
-    }
+  size_t m = plan->n;
+  const REAL *c = plan->half_re, *s = plan->half_im;
+  REAL end = NAME(weight)(job, 0), half = NAME(weight)(job, 1) / 2;
+  NAME(read_lanes)(x, 2 * m + 2, rows, 2 * m + 2, planes.other_re, planes.other_im, WIDTH);
+  for (size_t k = 1; k < m; k++) {
+    size_t at = k * WIDTH, mirror = (m - k) * WIDTH;
+    VECTOR re = NAME(get)(planes.other_re + at), im = NAME(get)(planes.other_im + at);
+    VECTOR mirror_re = NAME(get)(planes.other_re + mirror), mirror_im = NAME(get)(planes.other_im + mirror);
+    VECTOR rest_re = re - mirror_re, rest_im = im + mirror_im;
+    NAME(put)(planes.re + at, (re + mirror_re - c[k] * rest_im + s[k] * rest_re) * half);
+    NAME(put)(planes.im + at, (im - mirror_im + c[k] * rest_re + s[k] * rest_im) * half);
+  }
+  VECTOR first = NAME(get)(planes.other_re) * end, last = NAME(get)(planes.other_re + m * WIDTH) * end;
+  NAME(put)(planes.re, first + last);
+  NAME(put)(planes.im, first - last);
+  NAME(swap_parts)(&planes);
+  NAME(transform_columns)(plan, WIDTH, &planes);
+  NAME(write_lanes)(y, 2 * m, rows, 2 * m, planes.im, planes.re, WIDTH);
+}
+
+static void NAME(odd_lanes_to_complex)(const callosum_fourier_job *job, const struct fourier_plan *plan,
+                                       struct NAME(planes) planes, size_t rows, const REAL *x, REAL *y) {
+  size_t n = job->n, frequencies = n / 2 + 1;
+  NAME(read_lanes)(x, n, rows, n, planes.re, planes.re + WIDTH, 2 * WIDTH);
+  memset(planes.im, 0, n * WIDTH * sizeof(REAL));
+  NAME(transform_columns)(plan, WIDTH, &planes);
+  for (size_t k = 0; k < frequencies; k++) {
+    VECTOR re = NAME(get)(planes.re + k * WIDTH), im = NAME(get)(planes.im + k * WIDTH), zero = {0};
+    REAL weight = NAME(weight)(job, k);
+    NAME(put)(planes.re + k * WIDTH, re * weight);
+    NAME(put)(planes.im + k * WIDTH, k ? im * weight : zero);
+  }
+  NAME(write_lanes)(y, 2 * frequencies, rows, 2 * frequencies, planes.re, planes.im, WIDTH);
+}
+
+static void NAME(complex_lanes_to_odd)(const callosum_fourier_job *job, const struct fourier_plan *plan,
+                                       struct NAME(planes) planes, size_t rows, const REAL *x, REAL *y) {
+  size_t n = job->n, frequencies = n / 2 + 1;
+  REAL half = NAME(weight)(job, 1) / 2;
+  NAME(read_lanes)(x, 2 * frequencies, rows, 2 * frequencies, planes.re, planes.im, WIDTH);
+  NAME(put)(planes.re, NAME(get)(planes.re) * NAME(weight)(job, 0));
+  NAME(put)(planes.im, (VECTOR){0});
+  for (size_t k = 1; k < frequencies; k++) {
+    size_t at = k * WIDTH, mirror = (n - k) * WIDTH;
+    VECTOR re = NAME(get)(planes.re + at) * half, im = NAME(get)(planes.im + at) * half;
+    NAME(put)(planes.re + at, re);
+    NAME(put)(planes.im + at, im);
+    NAME(put)(planes.re + mirror, re);
+    NAME(put)(planes.im + mirror, -im);
   }
   NAME(swap_parts)(&planes);
   NAME(transform_columns)(plan, WIDTH, &planes);
-  NAME(swap_parts)(&planes);
-  NAME(write_lanes)(y, n, first, n, planes.re, planes.re + WIDTH, 2 * WIDTH);
-  if (rows > WIDTH)
-    NAME(write_lanes)(y + WIDTH * n, n, rows - WIDTH, n, planes.im, planes.im + WIDTH, 2 * WIDTH);
+  NAME(write_lanes)(y, n, rows, n, planes.im, planes.im + WIDTH, 2 * WIDTH);
 }
 
 // MARK: All rows
 
-/// How many transforms travel together.
-static size_t NAME(together)(const callosum_fourier_job *job, const struct fourier_plan *plan) {
-  size_t rows = job->kind == callosum_complex_to_complex ? 1 : 2;
-  return plan->rows || plan->padded ? rows : rows * WIDTH;
-}
+typedef void NAME(row_transform)(const callosum_fourier_job *, const struct fourier_plan *,
+                                 struct NAME(planes), const REAL *, REAL *);
+typedef void NAME(lane_transform)(const callosum_fourier_job *, const struct fourier_plan *,
+                                  struct NAME(planes), size_t, const REAL *, REAL *);
+
+struct NAME(fourier_run) {
+  const callosum_fourier_job *job;
+  const struct fourier_plan *plan;
+  const REAL *x;
+  REAL *y;
+  // Numbers of a row before and after; how one row is transformed, and WIDTH of them.
+  size_t from, to;
+  NAME(row_transform) * row;
+  NAME(lane_transform) * lanes;
+};
+
+/// Long rows go one by one, short ones WIDTH at a time.
+static bool NAME(goes_by_row)(const struct fourier_plan *plan) { return plan->rows || plan->padded; }
 
 static void NAME(fourier_range)(void *context, size_t begin, size_t end) {
   const struct NAME(fourier_run) *run = context;
-  const callosum_fourier_job *job = run->job;
-  const struct fourier_plan *plan = run->plan;
+  size_t bytes, step = NAME(goes_by_row)(run->plan) ? 1 : WIDTH;
   struct NAME(planes) planes;
-  size_t bytes, step = NAME(together)(job, plan);
-  size_t real = job->n, half = 2 * (job->n / 2 + 1), whole = 2 * job->n;
-  REAL *block = NAME(make_planes)(plan, &planes, &bytes);
-  bool by_row = plan->rows || plan->padded;
+  REAL *block = NAME(make_planes)(run->plan, &planes, &bytes);
   for (size_t unit = begin; unit < end; unit++) {
-    size_t row = unit * step, rows = job->count - row < step ? job->count - row : step;
-    switch (job->kind) {
-      case callosum_complex_to_complex: {
-        const REAL *x = run->x + row * whole;
-        REAL *y = run->y + row * whole;
-        if (by_row)
-          NAME(complex_row)(job, plan, planes, x, y);
-        else
-          NAME(complex_lanes)(job, plan, planes, rows, x, y);
-        break;
-      }
-      case callosum_real_to_complex: {
-        const REAL *x = run->x + row * real;
-        REAL *y = run->y + row * half;
-        if (by_row)
-          NAME(real_rows_to_complex)(job, plan, planes, x, rows > 1 ? x + real : NULL, y, y + half);
-        else
-          NAME(real_lanes_to_complex)(job, plan, planes, rows, x, y);
-        break;
-      }
-      default: {
-        const REAL *x = run->x + row * half;
-        REAL *y = run->y + row * real;
-        if (by_row)
-          NAME(complex_to_real_rows)(job, plan, planes, x, rows > 1 ? x + half : NULL, y, y + real);
-        else
-          NAME(complex_lanes_to_real)(job, plan, planes, rows, x, y);
-        break;
-      }
-    }
+    size_t row = unit * step, rows = run->job->count - row < step ? run->job->count - row : step;
+    const REAL *x = run->x + row * run->from;
+    REAL *y = run->y + row * run->to;
+    if (step == 1)
+      run->row(run->job, run->plan, planes, x, y);
+    else
+      run->lanes(run->job, run->plan, planes, rows, x, y);
   }
   callosum_free(block, bytes);
 }
 
 static void NAME(fourier_rows)(const callosum_fourier_job *job, const void *x, void *y) {
-  const struct fourier_plan *plan = callosum_fourier_plan(job->type, job->n);
-  if (!plan) callosum_out_of_memory("the plan of a Fourier transform", job->n * sizeof(REAL));
-  struct NAME(fourier_run) run = {job, plan, x, y};
-  size_t step = NAME(together)(job, plan);
-  callosum_parallel((job->count + step - 1) / step, 1 + 16384 / (job->n * step), NAME(fourier_range), &run);
+  size_t n = job->n, half = 2 * (n / 2 + 1);
+  bool even = n % 2 == 0, complex = job->kind == callosum_complex_to_complex;
+  const struct fourier_plan *plan = callosum_fourier_plan(job->type, complex || !even ? n : n / 2);
+  if (!plan) callosum_out_of_memory("the plan of a Fourier transform", n * sizeof(REAL));
+  struct NAME(fourier_run) run = {.job = job, .plan = plan, .x = x, .y = y};
+  switch (job->kind) {
+    case callosum_complex_to_complex:
+      run.from = run.to = 2 * n;
+      run.row = NAME(complex_row), run.lanes = NAME(complex_lanes);
+      break;
+    case callosum_real_to_complex:
+      run.from = n, run.to = half;
+      run.row = even ? NAME(even_row_to_complex) : NAME(odd_row_to_complex);
+      run.lanes = even ? NAME(even_lanes_to_complex) : NAME(odd_lanes_to_complex);
+      break;
+    default:
+      run.from = half, run.to = n;
+      run.row = even ? NAME(complex_to_even_row) : NAME(complex_to_odd_row);
+      run.lanes = even ? NAME(complex_lanes_to_even) : NAME(complex_lanes_to_odd);
+  }
+  size_t step = NAME(goes_by_row)(plan) ? 1 : WIDTH;
+  callosum_parallel((job->count + step - 1) / step, 1 + 16384 / (n * step), NAME(fourier_range), &run);
   callosum_fourier_release(plan);
 }

@@ -185,7 +185,7 @@ static void accumulate_into(int type, int rank, const size_t *shape, const void 
 // MARK: Rows by index
 
 struct take_job {
-  int type, size;
+  int size;
   size_t outer, rows, inner, count;
   const char *x;
   const int32_t *index;
@@ -203,54 +203,146 @@ static void take_rows(void *context, size_t begin, size_t end) {
 
 static void take(int size, size_t outer, size_t rows, size_t inner, const void *x,
                  const int32_t *index, size_t count, void *y) {
-  struct take_job job = {0, size, outer, rows, inner, count, x, index, y};
+  struct take_job job = {size, outer, rows, inner, count, x, index, y};
   callosum_parallel(outer * count, 16384 / (inner + 1) + 1, take_rows, &job);
 }
 
-// Columns [begin, end) of all rows, so that rows met twice are added in order by one thread.
-static void take_accumulate_columns(void *context, size_t begin, size_t end) {
-  const struct take_job *job = context;
-  size_t size = (size_t)job->size, inner = job->inner;
+#define EXTREME_LINE(T, exceeds)                 \
+  {                                              \
+    const T *from = x;                           \
+    T *to = y;                                   \
+    for (size_t i = 0; i < n; i++)               \
+      if (exceeds) to[i] = from[i];              \
+  }
+
+// n contiguous elements y combined with x. Not a number wins over all numbers.
+INLINE void put_line(int placement, int type, size_t n, const void *x, void *y) {
+  switch (placement) {
+    case callosum_place_last: memcpy(y, x, n * type_size[type]); break;
+    case callosum_place_sum: add_line(type, n, x, 1, y, 1); break;
+    case callosum_place_largest:
+      switch (type) {
+        case callosum_float: EXTREME_LINE(float, from[i] > to[i] || isnan(from[i])) break;
+        case callosum_double: EXTREME_LINE(double, from[i] > to[i] || isnan(from[i])) break;
+        default: EXTREME_LINE(int32_t, from[i] > to[i])
+      }
+      break;
+    default:
+      switch (type) {
+        case callosum_float: EXTREME_LINE(float, from[i] < to[i] || isnan(from[i])) break;
+        case callosum_double: EXTREME_LINE(double, from[i] < to[i] || isnan(from[i])) break;
+        default: EXTREME_LINE(int32_t, from[i] < to[i])
+      }
+  }
+}
+#undef EXTREME_LINE
+
+struct put_job {
+  int placement, type;
+  size_t outer, rows, inner, count;
+  const char *x;
+  const int32_t *index;
+  char *y;
+};
+
+// Columns [begin, end) of all rows, so that rows met twice are combined in order by one thread.
+static void put_columns(void *context, size_t begin, size_t end) {
+  const struct put_job *job = context;
+  size_t size = type_size[job->type], inner = job->inner;
   for (size_t outer = 0; outer < job->outer; outer++)
     for (size_t i = 0; i < job->count; i++) {
       size_t row = outer * job->rows + (size_t)job->index[i];
-      add_line(job->type, end - begin, job->x + ((outer * job->count + i) * inner + begin) * size,
-               1, job->y + (row * inner + begin) * size, 1);
+      put_line(job->placement, job->type, end - begin,
+               job->x + ((outer * job->count + i) * inner + begin) * size,
+               job->y + (row * inner + begin) * size);
     }
 }
 
-static void take_accumulate(int type, size_t outer, size_t rows, size_t inner, const void *x,
-                            const int32_t *index, size_t count, void *y) {
-  struct take_job job = {type, (int)type_size[type], outer, rows, inner, count, x, index, y};
-  callosum_parallel(inner, 32768 / (outer * count + 1) + 16, take_accumulate_columns, &job);
+static void put(int placement, int type, size_t outer, size_t rows, size_t inner, const void *x,
+                const int32_t *index, size_t count, void *y) {
+  struct put_job job = {placement, type, outer, rows, inner, count, x, index, y};
+  callosum_parallel(inner, 32768 / (outer * count + 1) + 16, put_columns, &job);
 }
 
+// MARK: Elements by index
+
+struct along_job {
+  int placement, type, size;
+  size_t outer, rows, inner, count;
+  const void *x;
+  const int32_t *index;
+  void *y;
+};
+
 #define ALONG(T, statement)                                                  \
-  for (size_t o = 0; o < outer; o++)                                         \
-    for (size_t i = 0; i < count; i++)                                       \
-      for (size_t j = 0; j < inner; j++) {                                   \
-        size_t here = (o * count + i) * inner + j;                           \
-        size_t there = (o * rows + (size_t)index[here]) * inner + j;         \
-        const T *from = x;                                                   \
-        T *to = y;                                                           \
+  for (size_t o = first_outer; o < last_outer; o++)                          \
+    for (size_t i = 0; i < job->count; i++)                                  \
+      for (size_t j = first_inner; j < last_inner; j++) {                    \
+        size_t here = (o * job->count + i) * job->inner + j;                 \
+        size_t there = (o * job->rows + (size_t)job->index[here]) * job->inner + j; \
+        const T *from = job->x;                                              \
+        T *to = job->y;                                                      \
         statement;                                                           \
       }
+// A range of the outer axis or, where there is but one, of the inner one.
+#define ALONG_RANGE                                                          \
+  bool by_outer = job->outer > 1;                                            \
+  size_t first_outer = by_outer ? begin : 0, last_outer = by_outer ? end : job->outer; \
+  size_t first_inner = by_outer ? 0 : begin, last_inner = by_outer ? job->inner : end;
 
-static void take_along(int size, size_t outer, size_t rows, size_t inner, const void *x,
-                       const int32_t *index, size_t count, void *y) {
-  switch (size) {
+static void take_along_range(void *context, size_t begin, size_t end) {
+  const struct along_job *job = context;
+  ALONG_RANGE
+  switch (job->size) {
     case 4: ALONG(uint32_t, to[here] = from[there]) break;
     case 8: ALONG(uint64_t, to[here] = from[there]) break;
     default: ALONG(uint8_t, to[here] = from[there])
   }
 }
 
-static void take_along_accumulate(int type, size_t outer, size_t rows, size_t inner, const void *x,
-                                  const int32_t *index, size_t count, void *y) {
-  switch (type) {
-    case callosum_float: ALONG(float, to[there] += from[here]) break;
-    case callosum_double: ALONG(double, to[there] += from[here]) break;
-    default: ALONG(uint32_t, to[there] += from[here])
+static void put_along_range(void *context, size_t begin, size_t end) {
+  const struct along_job *job = context;
+  ALONG_RANGE
+  switch (job->placement) {
+    case callosum_place_last:
+      switch (job->size) {
+        case 4: ALONG(uint32_t, to[there] = from[here]) break;
+        case 8: ALONG(uint64_t, to[there] = from[here]) break;
+        default: ALONG(uint8_t, to[there] = from[here])
+      }
+      break;
+    case callosum_place_sum:
+      switch (job->type) {
+        case callosum_float: ALONG(float, to[there] += from[here]) break;
+        case callosum_double: ALONG(double, to[there] += from[here]) break;
+        default: ALONG(uint32_t, to[there] += from[here])
+      }
+      break;
+    default:
+      switch (job->type) {
+        case callosum_float: ALONG(float, put_line(job->placement, callosum_float, 1, from + here, to + there)) break;
+        case callosum_double: ALONG(double, put_line(job->placement, callosum_double, 1, from + here, to + there)) break;
+        default: ALONG(int32_t, put_line(job->placement, callosum_int, 1, from + here, to + there))
+      }
   }
 }
+#undef ALONG_RANGE
 #undef ALONG
+
+static void share_along(const struct along_job *job, void (*body)(void *, size_t, size_t)) {
+  bool by_outer = job->outer > 1;
+  size_t units = by_outer ? job->outer : job->inner, other = by_outer ? job->inner : 1;
+  callosum_parallel(units, 16384 / (other * job->count + 1) + 1, body, (void *)job);
+}
+
+static void take_along(int size, size_t outer, size_t rows, size_t inner, const void *x,
+                       const int32_t *index, size_t count, void *y) {
+  struct along_job job = {0, 0, size, outer, rows, inner, count, x, index, y};
+  share_along(&job, take_along_range);
+}
+
+static void put_along(int placement, int type, size_t outer, size_t rows, size_t inner,
+                      const void *x, const int32_t *index, size_t count, void *y) {
+  struct along_job job = {placement, type, (int)type_size[type], outer, rows, inner, count, x, index, y};
+  share_along(&job, put_along_range);
+}

@@ -106,8 +106,8 @@ public func fftConvolution(
       rfft(inputs[0].paddedAtEnd(to: n)), rfft(inputs[1].paddedAtEnd(to: n)))
     return irfft(spectrum, length: n).sliced(axis: -1, to: outputs)
   }
-  // The kernel is made for transforms that are worth cutting in two.
-  if n < 256 || x.size == 0 { return byTransforms([x, kernel]) }
+  // The kernel is made for halves of rows that are worth cutting in two.
+  if n < 512 || n % 2 == 1 || x.size == 0 { return byTransforms([x, kernel]) }
   return fused("fftConvolution", [x, kernel], reference: byTransforms) { inputs in
     let x = inputs[0].packed, w = inputs[1].packed
     let y = Tensor(uninitialized: Array(x.shape.dropLast()) + [outputs], .float32)
@@ -131,11 +131,11 @@ public func fftConvolution(
   }
 }
 
-/// The smallest length from `least` on, and from 256, that is a power of 2 or 3 or 5 times one.
+/// The smallest length from `least` on, and from 16, that is a power of 2 or 3 or 5 times one.
 private func quickLength(_ least: Int) -> Int {
   [1, 3, 5].map { factor in
     var length = factor
-    while length < Swift.max(least, 256) { length *= 2 }
+    while length < Swift.max(least, 16) { length *= 2 }
     return length
   }.min() ?? least
 }

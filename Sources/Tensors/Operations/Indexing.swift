@@ -80,7 +80,7 @@ extension Tensor {
   // MARK: Gathers
 
   /// This tensor as [outer, rows, inner] around `axis`.
-  private func around(_ axis: Int) -> (outer: Int, rows: Int, inner: Int) {
+  func around(_ axis: Int) -> (outer: Int, rows: Int, inner: Int) {
     (
       Array(shape[..<axis]).elementCount, shape[axis],
       Array(shape[(axis + 1)...]).elementCount
@@ -129,8 +129,9 @@ extension Tensor {
     let result = Tensor.zeros(target, dtype: dtype)
     let source = packed
     let (outer, rows, inner) = result.around(axis)
-    callosum_take_accumulate(
-      dtype.kernel, outer, rows, inner, source.pointer, index.pointer(as: Int32.self),
+    callosum_put(
+      Int32(callosum_place_sum.rawValue), dtype.kernel, outer, rows, inner, source.pointer,
+      index.pointer(as: Int32.self),
       index.size, result.pointer)
     return result.recorded("scatterAdded", from: self) { $0.take(indices, axis: axis) }
   }
@@ -165,13 +166,14 @@ extension Tensor {
     let result = Tensor.zeros(target, dtype: dtype)
     let source = packed
     let (outer, rows, inner) = result.around(axis)
-    callosum_take_along_accumulate(
-      dtype.kernel, outer, rows, inner, source.pointer, index.pointer(as: Int32.self),
+    callosum_put_along(
+      Int32(callosum_place_sum.rawValue), dtype.kernel, outer, rows, inner, source.pointer,
+      index.pointer(as: Int32.self),
       shape[axis], result.pointer)
     return result.recorded("scatterAddedAlong", from: self) { $0.takeAlong(indices, axis: axis) }
   }
 
-  private func requireAlong(_ indices: Tensor, _ axis: Int, _ shape: [Int], _ name: StaticString) {
+  func requireAlong(_ indices: Tensor, _ axis: Int, _ shape: [Int], _ name: StaticString) {
     var expected = shape
     if indices.ndim == shape.count { expected[axis] = indices.shape[axis] }
     require(

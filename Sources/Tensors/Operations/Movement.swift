@@ -133,6 +133,33 @@ extension Tensor {
       [sliced(axis: axis, from: cut), sliced(axis: axis, to: cut)], axis: axis)
   }
 
+  /// Shifted by `shift` places along `axis` (towards the end, or with a negative number towards the front);
+  /// what leaves is lost, and the free places hold `value`.
+  public func shifted(_ shift: Int, axis: Int, filledWith value: Double = 0) -> Tensor {
+    let axis = resolved(axis, rank: ndim, "shifted"), count = shape[axis]
+    let distance = Swift.min(abs(shift), count)
+    if distance == 0 { return self }
+    var free = shape
+    free[axis] = distance
+    let filling = Tensor.full(free, value, dtype: dtype)
+    return shift > 0
+      ? concatenated([filling, sliced(axis: axis, to: count - distance)], axis: axis)
+      : concatenated([sliced(axis: axis, from: distance), filling], axis: axis)
+  }
+
+  /// Turned by `times` right angles in the plane of two axes, from the first towards the second, as NumPy's
+  /// `rot90` does. A view.
+  public func rotated90(times: Int = 1, axes: (Int, Int) = (0, 1)) -> Tensor {
+    let (a, b) = (resolved(axes.0, rank: ndim, "rotated90"), resolved(axes.1, rank: ndim, "rotated90"))
+    require(a != b, "rotated90", "needs two axes, got \(axes)")
+    switch times & 3 {
+    case 0: return self
+    case 1: return flipped(axes: [b]).swappedAxes(a, b)
+    case 2: return flipped(axes: [a, b])
+    default: return swappedAxes(a, b).flipped(axes: [b])
+    }
+  }
+
   /// Padded with `value`: `widths` gives for each axis how much before and after.
   public func padded(_ widths: [(before: Int, after: Int)], value: Double = 0) -> Tensor {
     require(

@@ -15,9 +15,49 @@ import CallosumKernels
 public func maxPool(
   _ x: Tensor, kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil, dilation: [Int]? = nil
 ) -> Tensor {
+  maxPoolWithIndices(x, kernel: kernel, stride: stride, padding: padding, dilation: dilation).values
+}
+
+/// `maxPool` and where it found the values: the place of each in its channel's plane (or signal, or
+/// volume), counted in row-major order, int32, without derivative. `maxUnpool` puts them back.
+public func maxPoolWithIndices(
+  _ x: Tensor, kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil, dilation: [Int]? = nil
+) -> (values: Tensor, indices: Tensor) {
   let dilation = dilation ?? kernel.map { _ in 1 }
   let plan = PoolingPlan("maxPool", x, kernel, stride ?? kernel, padding, dilation)
-  return pooledByMaximum("maxPool", x, plan)
+  let (values, winners) = pooledByMaximum("maxPool", x, plan)
+  return (values, winners.withoutDerivative("maxPool", from: x))
+}
+
+/// Values put back where `maxPoolWithIndices` found them, zeros elsewhere. Where windows overlap, the
+/// last one that found a place fills it and gets its gradient.
+///
+/// - Parameters:
+///   - x: [batch, spatial..., channels], like the result of the pooling.
+///   - indices: of the same shape.
+///   - kernel, stride, padding: of the pooling, which tell the size of the result.
+///   - size: the spatial axes of the result, where those leave a choice; nil for the smallest.
+public func maxUnpool(
+  _ x: Tensor, indices: Tensor, kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil,
+  to size: [Int]? = nil
+) -> Tensor {
+  let stride = stride ?? kernel, padding = padding ?? kernel.map { _ in 0 }
+  require(
+    x.ndim == kernel.count + 2
+      && [stride.count, padding.count, size?.count ?? kernel.count] == [
+        kernel.count, kernel.count, kernel.count,
+      ] && indices.shape == x.shape, "maxUnpool",
+    "\(x.shape) with indices \(indices.shape) does not fit kernel \(kernel), stride \(stride), padding "
+      + "\(padding); needs [batch, spatial..., channels]")
+  let smallest = kernel.indices.map {
+    max((x.shape[$0 + 1] - 1) * stride[$0] - 2 * padding[$0] + kernel[$0], 0)
+  }
+  let spatial = size ?? smallest
+  let (batch, channels) = (x.dim(0), x.dim(-1)), windows = Array(x.shape[1..<(x.ndim - 1)]).elementCount
+  let places = indices.reshaped([batch, windows, channels])
+  return Tensor.zeros([batch, spatial.elementCount, channels], dtype: x.dtype)
+    .putAlong(places, values: x.reshaped([batch, windows, channels]), axis: 1)
+    .reshaped([batch] + spatial + [channels])
 }
 
 /// The mean of each window; padding is zeros, which the divisor counts or not. See `maxPool`.
@@ -90,7 +130,7 @@ public func averagePool3d(
 /// into the given number: bin i of n reaches from floor(i size / n) to ceil((i + 1) size / n), so bins
 /// may overlap by one element.
 public func adaptiveMaxPool(_ x: Tensor, to sizes: [Int]) -> Tensor {
-  pooledByMaximum("adaptiveMaxPool", x, PoolingPlan("adaptiveMaxPool", x, bins: sizes))
+  pooledByMaximum("adaptiveMaxPool", x, PoolingPlan("adaptiveMaxPool", x, bins: sizes)).values
 }
 
 /// The mean of each bin; see `adaptiveMaxPool`.
@@ -102,7 +142,7 @@ public func adaptiveAveragePool(_ x: Tensor, to sizes: [Int]) -> Tensor {
 public func globalMaxPool(_ x: Tensor) -> Tensor {
   let ones = [Int](repeating: 1, count: max(x.ndim - 2, 0))
   let plan = PoolingPlan("globalMaxPool", x, bins: ones)
-  return pooledByMaximum("globalMaxPool", x, plan).reshaped([x.dim(0), x.dim(-1)])
+  return pooledByMaximum("globalMaxPool", x, plan).values.reshaped([x.dim(0), x.dim(-1)])
 }
 
 /// The mean of each channel: [batch, spatial..., channels] -> [batch, channels].
@@ -113,36 +153,55 @@ public func globalAveragePool(_ x: Tensor) -> Tensor {
 
 // MARK: How
 
-private func pooledByMaximum(_ name: StaticString, _ x: Tensor, _ plan: PoolingPlan) -> Tensor {
-  fused(
-    name, [x],
-    reference: { inputs in
-      let windows = plan.windows(inputs[0], outside: -.infinity)
-      // The first largest value, by index, as the kernel chooses.
-      let winner = stopGradient(windows).argMax(axis: 2, keepDims: true)
-      return windows.takeAlong(winner, axis: 2).reshaped(plan.yShape)
-    },
-    fast: { inputs in
-      let x = inputs[0].packed
-      let y = Tensor(uninitialized: plan.yShape, .float32)
-      let winner = Tensor(uninitialized: plan.yShape, .int32)
-      plan.run {
-        callosum_max_pool(
-          $0, x.pointer(as: Float.self), y.pointer(as: Float.self), winner.pointer(as: Int32.self))
-      }
-      return (
-        y,
-        { g, _ in
-          let g = g.packed
-          let gx = Tensor(uninitialized: plan.xShape, .float32)
-          plan.run {
-            callosum_max_pool_backward(
-              $0, g.pointer(as: Float.self), winner.pointer(as: Int32.self), gx.pointer(as: Float.self))
-          }
-          return [gx]
-        }
-      )
-    })
+/// The largest value of each window and its place in the plane, which tells how gradients go back.
+private func pooledByMaximum(
+  _ name: StaticString, _ x: Tensor, _ plan: PoolingPlan
+) -> (values: Tensor, winners: Tensor) {
+  let usesKernel = x.dtype == .float32 && !ThreadState.current.prefersReference
+  let (y, winners) = usesKernel ? plan.maxima(x) : plan.maximaByReference(x)
+  return (y.recorded(name, from: x) { plan.placed($0, at: winners) }, winners)
+}
+
+extension PoolingPlan {
+  fileprivate func maxima(_ x: Tensor) -> (Tensor, Tensor) {
+    let x = x.packed
+    let y = Tensor(uninitialized: yShape, .float32), winners = Tensor(uninitialized: yShape, .int32)
+    run {
+      callosum_max_pool(
+        $0, x.pointer(as: Float.self), y.pointer(as: Float.self), winners.pointer(as: Int32.self))
+    }
+    return (y, winners)
+  }
+
+  fileprivate func maximaByReference(_ x: Tensor) -> (Tensor, Tensor) {
+    let windows = windows(x.unmarked, outside: -.infinity)
+    // The first largest value, by index, as the kernel chooses.
+    let winner = windows.argMax(axis: 2, keepDims: true)
+    let found = places.reshaped([1, places.dim(0), places.dim(1), 1]).broadcast(to: windows.shape)
+    return (
+      windows.takeAlong(winner, axis: 2).reshaped(yShape), found.takeAlong(winner, axis: 2).reshaped(yShape)
+    )
+  }
+
+  /// Gradients of the windows, added up at their places in the planes.
+  fileprivate func placed(_ g: Tensor, at winners: Tensor) -> Tensor {
+    let (batch, channels) = (xShape[0], xShape[xShape.count - 1])
+    let pixels = Array(xShape[1..<(xShape.count - 1)]).elementCount
+    let line = [batch, Array(yShape[1..<(yShape.count - 1)]).elementCount, channels]
+    guard g.dtype == .float32, !ThreadState.current.prefersReference else {
+      return g.reshaped(line).scatterAddedAlong(winners.reshaped(line), axis: 1, count: pixels)
+        .reshaped(xShape)
+    }
+    let source = g.packed, gx = Tensor(uninitialized: xShape, .float32)
+    if yShape.elementCount == 0 { return .zeros(xShape) }
+    run {
+      callosum_max_pool_backward(
+        $0, source.pointer(as: Float.self), winners.pointer(as: Int32.self), gx.pointer(as: Float.self))
+    }
+    return gx.recorded("maxPoolGradient", from: g) {
+      $0.reshaped([batch, pixels, channels]).takeAlong(winners.reshaped(line), axis: 1).reshaped(yShape)
+    }
+  }
 }
 
 private func pooledByMean(_ name: StaticString, _ x: Tensor, _ plan: PoolingPlan) -> Tensor {
@@ -246,11 +305,10 @@ private struct PoolingPlan {
 
   // MARK: In ordinary operations
 
-  /// [batch, windows, elements of the largest window, channels], with a value where a window has less.
-  func windows(_ x: Tensor, outside value: Double) -> Tensor {
-    let (batch, channels) = (xShape[0], xShape[xShape.count - 1])
-    let count = xShape[1..<(xShape.count - 1)].reduce(1, *)
-    // The place after the last stands for all that lies outside.
+  /// The place in the plane of each element of each window, [windows, elements of the largest window];
+  /// the place after the last stands for all that lies outside.
+  var places: Tensor {
+    let outside = Int32(Array(xShape[1..<(xShape.count - 1)]).elementCount)
     var places: [[Int?]] = [[0]]
     for (axis, ofAxis) in spans.enumerated() {
       let longest = ofAxis.map(\.count).max() ?? 0
@@ -265,9 +323,15 @@ private struct PoolingPlan {
       }
     }
     let taps = places.first?.count ?? 0
-    let index = Tensor(places.joined().map { Int32($0 ?? count) }).reshaped([places.count, taps])
+    return Tensor(places.joined().map { $0.map { Int32($0) } ?? outside }).reshaped([places.count, taps])
+  }
+
+  /// [batch, windows, elements of the largest window, channels], with a value where a window has less.
+  func windows(_ x: Tensor, outside value: Double) -> Tensor {
+    let (batch, channels) = (xShape[0], xShape[xShape.count - 1])
+    let count = Array(xShape[1..<(xShape.count - 1)]).elementCount
     return x.reshaped([batch, count, channels]).padded([(0, 0), (0, 1), (0, 0)], value: value)
-      .take(index, axis: 1)
+      .take(places, axis: 1)
   }
 
   /// 1 / divisor of each window, [windows, 1].

@@ -4,17 +4,12 @@ import CallosumKernels
 // length, that of derivatives too, because the derivative of a scan is a scan from the other end.
 
 extension Tensor {
-  /// This shape as [outer, count, inner] around `axis`.
-  private func around(_ axis: Int) -> [Int] {
-    [Array(shape[..<axis]).elementCount, shape[axis], Array(shape[(axis + 1)...]).elementCount]
-  }
-
   /// The running result by kernel, not recorded.
   private func running(_ operation: callosum_scan, _ axis: Int, reverse: Bool = false) -> Tensor {
-    let x = packed, sizes = around(axis)
+    let x = packed, (outer, rows, inner) = around(axis)
     let y = Tensor(uninitialized: shape, dtype)
     callosum_running(
-      Int32(operation.rawValue), dtype.kernel, reverse, sizes[0], sizes[1], sizes[2], x.pointer,
+      Int32(operation.rawValue), dtype.kernel, reverse, outer, rows, inner, x.pointer,
       y.pointer)
     return y
   }
@@ -40,8 +35,8 @@ extension Tensor {
       "cumulativeProduct", from: self,
       byResult: { g, y in
         // With r_t = g_t + x_(t+1) r_(t+1), the gradient is the product before t times r_t.
-        let later = linearRecurrence(x.shifted(axis, by: -step), g, axis: axis, reverse: !reverse)
-        return y.shifted(axis, by: step, filledWith: 1) * later
+        let later = linearRecurrence(x.shifted(-step, axis: axis), g, axis: axis, reverse: !reverse)
+        return y.shifted(step, axis: axis, filledWith: 1) * later
       })
   }
 
@@ -60,7 +55,7 @@ extension Tensor {
         // y_t = log(exp(y_(t-1)) + exp(x_t)) has the derivatives exp(y_(t-1) - y_t) and
         // exp(x_t - y_t), none above 1. Where y is -infinity nothing was summed yet: both are 0.
         let finite = which(y .== -.infinity, y.constant(0), y)
-        let next = finite.shifted(axis, by: reverse ? 1 : -1, filledWith: .infinity)
+        let next = finite.shifted(reverse ? 1 : -1, axis: axis, filledWith: .infinity)
         return exp(x - finite) * linearRecurrence(exp(y - next), g, axis: axis, reverse: !reverse)
       })
   }
@@ -72,27 +67,16 @@ extension Tensor {
   public func cumulativeMaxAndPlace(axis: Int) -> (values: Tensor, places: Tensor) {
     let axis = resolved(axis, rank: ndim, "cumulativeMax")
     require(dtype != .bool, "cumulativeMax", "needs numbers, got \(dtype)")
-    let x = packed, sizes = around(axis)
+    let x = packed, (outer, rows, inner) = around(axis)
     let places = Tensor(uninitialized: shape, .int32)
     callosum_running_arg_max(
-      dtype.kernel, sizes[0], sizes[1], sizes[2], x.pointer, places.pointer(as: Int32.self))
+      dtype.kernel, outer, rows, inner, x.pointer, places.pointer(as: Int32.self))
     return (takeAlong(places, axis: axis), places.withoutDerivative("cumulativeMax", from: self))
   }
 
   /// A running result without the element itself; the first place gets what nothing comes to.
   private func exclusive(_ axis: Int, _ reverse: Bool, _ nothing: Double) -> Tensor {
-    shifted(axis, by: reverse ? -1 : 1, filledWith: nothing)
-  }
-
-  /// Moved by one place along `axis` (1: later, -1: earlier), the free place filled.
-  fileprivate func shifted(_ axis: Int, by step: Int, filledWith value: Double = 0) -> Tensor {
-    if shape[axis] == 0 { return self }
-    var edge = shape
-    edge[axis] = 1
-    let filling = Tensor.full(edge, value, dtype: dtype)
-    return step > 0
-      ? concatenated([filling, sliced(axis: axis, to: shape[axis] - 1)], axis: axis)
-      : concatenated([sliced(axis: axis, from: 1), filling], axis: axis)
+    shifted(reverse ? -1 : 1, axis: axis, filledWith: nothing)
   }
 }
 
@@ -141,7 +125,7 @@ public func linearRecurrence(
       // The same in operations that have derivatives: the gradient is a scan from the other end.
       if count == 0 { return [.zeros(like: a), .zeros(like: b), .zeros(like: initial)] }
       let gb = linearRecurrence(
-        a.shifted(axis, by: reverse ? 1 : -1), g, axis: axis, reverse: !reverse)
+        a.shifted(reverse ? 1 : -1, axis: axis), g, axis: axis, reverse: !reverse)
       let first = initial.expandedDimensions(axis: axis)
       let before =
         reverse

@@ -110,6 +110,16 @@ extension Tensor {
       .withoutDerivative("histogram", from: self)
   }
 
+  /// How often each of 0 ..< count occurs in these indices (int32); or with `weights`, of the same shape,
+  /// the sum of the weights of each, which gradients reach.
+  public func bincount(count: Int, weights: Tensor? = nil) -> Tensor {
+    require(
+      dtype == .int32 && (weights?.shape ?? shape) == shape, "bincount",
+      "needs int32 indices and weights alike, got \(dtype) \(shape) and \(weights?.shape ?? shape)")
+    return (weights ?? .ones(shape, dtype: .int32)).reshaped([size])
+      .scatterAdded(at: reshaped([size]), count: count)
+  }
+
   /// Rows of 0 with a 1 at each index: [...] (int32) -> [..., count].
   public func oneHot(count: Int, dtype: DType = .float32) -> Tensor {
     require(self.dtype == .int32, "oneHot", "needs int32 indices, got \(self.dtype)")

@@ -265,3 +265,39 @@ def scatter_add(g):
     g.case("repeated", lambda x, i, s: x.index_add(0, i, s), {
         "x": torch.zeros(4), "indices": torch.tensor([1, 1, 3, 1], dtype=torch.int32),
         "source": (g.normal(1), 4)}, {"axis": 0}, {"source": "expanded:0"})
+
+
+@operation("shift")
+def shift(g):
+    def case(label, shape, places, axis, value=0.0, layout="contiguous"):
+        def function(x):
+            count, distance = x.shape[axis], min(abs(places), x.shape[axis])
+            free = torch.full_like(x.narrow(axis, 0, distance), value)
+            rest = x.narrow(axis, distance if places < 0 else 0, count - distance)
+            return torch.cat([free, rest] if places > 0 else [rest, free], axis)
+
+        g.case(label, function, {"x": g.normal(*shape)}, {"shift": places, "axis": axis, "value": value},
+               {"x": layout})
+
+    case("later", (7,), 2, 0)
+    case("earlier", (7,), -3, 0)
+    case("not at all", (4, 3), 0, 1)
+    case("rows", (5, 4), 1, 0, 1.5)
+    case("middle", (2, 6, 3), -2, 1, -1.0)
+    case("all out", (3, 4), 9, 1)
+    case("transposed", (4, 5), 2, -1, layout="transposed")
+    case("sliced", (4, 5), -1, 0, layout="sliced")
+    case("empty", (0, 3), 1, 1)
+    case("large", (41, 33), 17, 1)
+
+
+@operation("rot90")
+def rot90(g):
+    for label, shape, times, axes, layout in [
+            ("once", (3, 4), 1, (0, 1), "contiguous"), ("twice", (3, 4), 2, (0, 1), "contiguous"),
+            ("three times", (3, 4), 3, (0, 1), "contiguous"), ("back", (3, 4), -1, (0, 1), "contiguous"),
+            ("five times", (2, 5), 5, (1, 0), "contiguous"), ("images", (2, 4, 5, 3), 1, (1, 2), "contiguous"),
+            ("last axes", (2, 3, 4), -2, (-1, -2), "transposed"), ("sliced", (4, 3), 3, (1, 0), "sliced"),
+            ("four times", (3, 4), 4, (0, 1), "contiguous"), ("empty", (0, 3), 1, (0, 1), "contiguous")]:
+        g.case(label, lambda x: torch.rot90(x, times, axes), {"x": g.normal(*shape)},
+               {"times": times, "axes": list(axes)}, {"x": layout})

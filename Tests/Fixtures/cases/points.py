@@ -75,3 +75,27 @@ def spherical_harmonics(g):
         x = x / x.norm(dim=-1, keepdim=True)
         g.case(f"degree {degree}, {list(shape)}", lambda x: real_harmonics(x, degree), {"x": x},
                {"degree": degree}, {"x": layout})
+
+
+@operation("rotationMatrices")
+def rotation_matrices(g):
+    from scipy.spatial.transform import Rotation
+
+    def function(q):
+        q = q / q.norm(dim=-1, keepdim=True)
+        w, x, y, z = q.unbind(-1)
+        # The columns are what happens to the axes: v + 2 u x (u x v + w v).
+        u, axes = torch.stack([x, y, z], -1), torch.eye(3, dtype=q.dtype).expand(*q.shape[:-1], 3, 3)
+        u = u.unsqueeze(-2).expand_as(axes)
+        inner = torch.linalg.cross(u, axes) + w[..., None, None] * axes
+        matrices = (axes + 2 * torch.linalg.cross(u, inner)).mT
+        if q.numel():
+            known = Rotation.from_quat(q.detach().reshape(-1, 4).numpy(), scalar_first=True).as_matrix()
+            assert np.allclose(known.reshape(matrices.shape), matrices.detach().numpy(), atol=1e-14)
+        return matrices
+
+    for label, shape, layout in [("one", (4,), "contiguous"), ("many", (7, 4), "contiguous"),
+                                 ("batches", (2, 3, 4), "contiguous"), ("none", (0, 4), "contiguous"),
+                                 ("transposed", (5, 4), "transposed"), ("sliced", (3, 4), "sliced"),
+                                 ("large", (61, 4), "contiguous")]:
+        g.case(label, function, {"q": g.normal(*shape)}, layouts={"q": layout})

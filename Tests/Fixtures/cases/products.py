@@ -155,3 +155,23 @@ def conv1d(g):
     case("transposed", (2, 9, 5), (3, 3, 5), layouts={"x": "transposed", "weight": "transposed"})
     case("sliced", (2, 9, 5), (3, 3, 5), padding=1, layouts={"x": "sliced"})
     case("large", (2, 129, 8), (9, 5, 8), padding=2)
+
+
+MATRICES = [("plain", (3, 4), (2, 5), (7,)), ("one vector", (2, 3), (4, 1), ()), ("tall", (6, 2), (5, 3), (2, 3)),
+            ("wide", (2, 6), (3, 5), (4,)), ("numbers", (1, 1), (1, 1), (3,)), ("none", (2, 3), (4, 2), (0,)),
+            ("large", (9, 17), (13, 7), (11,))]
+
+
+@operation("kronecker")
+def kronecker(g):
+    for label, a, b, _ in MATRICES:
+        g.case(label, torch.kron, {"a": g.normal(*a), "b": g.normal(*b)},
+               layouts={"a": "transposed" if label == "wide" else "contiguous"})
+
+
+@operation("kroneckerMatmul")
+def kronecker_matmul(g):
+    for label, a, b, batch in MATRICES:
+        g.case(label, lambda a, b, x: x @ torch.kron(a, b).T,
+               {"a": g.normal(*a), "b": g.normal(*b), "x": g.normal(*batch, a[1] * b[1])},
+               layouts={"x": "transposed" if label == "tall" else "contiguous"})

@@ -190,3 +190,11 @@ def masked(g):
                                          ("scalar", (), 1.1, "contiguous"), ("large", (70, 90), 0.3, "contiguous")]:
         g.case(label, lambda x, condition: torch.masked_select(x, condition),
                {"x": g.normal(*shape), "condition": g.booleans(*shape, chance=chance)}, layouts={"x": layout})
+
+@operation("bincount")
+def bincount(g):
+    for label, shape, count in [("vector", (50,), 7), ("matrix", (7, 30), 10), ("one", (9,), 1), ("empty", (0,), 4),
+                                ("more than indices", (3,), 11), ("large", (50, 50), 33)]:
+        g.case(label, lambda x, w: torch.bincount(x.flatten(), minlength=count)
+               if w is None else torch.zeros(count, dtype=w.dtype).index_add(0, x.flatten(), w.flatten()),
+               {"x": g.integers(0, count, *shape), "weights": g.normal(*shape)}, {"count": count})
