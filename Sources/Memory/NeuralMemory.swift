@@ -15,6 +15,23 @@ import Foundation
 /// Tokens are taken in chunks of `chunk`: gradients are those at the weights with which the chunk began,
 /// everything else is token by token. ``NeuralMemoryStep`` says how a chunk becomes matrix products.
 ///
+/// As the paper writes it, nothing holds such a memory steady. A surprise adds up to theta / (1 - eta) in the
+/// end, so eta near 1 carries weights on; and the curvature of the loss grows with a deep memory's own weights,
+/// so no constant bound of theta is small enough. Users of titans-pytorch see the same (its issues 22, 29 and
+/// 53). Relative steps (`step`) give theta as a share of the largest step that is safe:
+///
+///     theta = largestRate sigmoid(.) (1 - eta) / c,   c = sum over l of |a_l|² product over m > l of |f'_m W_m|²
+///
+/// where a_l is what enters layer l, f'_m the slopes of the activations before layer m, and |.| the Frobenius
+/// norm. 1 - eta makes momentum a running mean of surprises: with a constant eta and largestRate
+/// 1 / (2 chunk) a linear memory then is steady for every eta below 1, with a factor of two to spare. c is no
+/// less than the largest eigenvalue of J Jᵀ, J the derivative of M(k) by all weights (normalised least mean
+/// squares; Gauss-Newton), so that a chunk of equal tokens corrects at most all of its error; it is 1 in a
+/// linear memory. Both are exact for a quadratic loss; in deep memories they hold to first order in the step.
+/// One and two layers stay steady in all that is tried (NeuralMemoryTests); three do not: where their weights
+/// have faded, what is recalled can shoot up to thousands of lengths of a value before c holds it. An eta made
+/// to swing in time with a memory could still pump it.
+///
 /// Parameters: `projection.weight` [3 size, width] (rows: queries, keys, values),
 /// `convolution.weight` [3 size, kernel, 1], `rates.weight` [1 to 3, width] with a bias (rows: theta, eta,
 /// alpha), `start.L.value` [inputs, outputs] (the weights before the first token, learned) and, where
@@ -25,6 +42,10 @@ import Foundation
 /// The paper leaves open: the activation between layers (GELU, as lucidrains' titans-pytorch has it), the
 /// width of the hidden layers, the order of convolution and SiLU (as in Mamba) and where the rates start.
 public final class NeuralMemory: Memory {
+  public enum Step: String, Codable, Sendable {
+    case absolute, relative
+  }
+
   public struct Settings: Configuration {
     /// Matrices of the memory; 1 is a linear memory.
     public var depth = 2
@@ -40,12 +61,14 @@ public final class NeuralMemory: Memory {
     public var momentum = true
     /// Whether weights fade: alpha, otherwise 0.
     public var forgetting = true
-    /// The bound of theta; 0 for 1 / (2 chunk) in a linear memory without momentum and for
-    /// 1 / (32 max(chunk, 2)) in others. The gradients of a chunk add up: where all its keys are equal, as for
+    /// What theta counts in: by itself, as in the paper, or in safe steps.
+    public var step = Step.absolute
+    /// The bound of theta; 0 for 1 / (2 chunk) with relative steps and in a linear memory without momentum,
+    /// and for 1 / (32 max(chunk, 2)) in others. The gradients of a chunk add up: where all its keys are equal, as for
     /// a token that fills gaps, larger rates overshoot. Momentum multiplies them by up to 1 / (1 - eta), and
     /// the curvature of deeper memories grows with their values: 1 / (2 chunk) drives both to infinity. The
     /// smaller bound was found by trial with values of length 5 and eta of 0.9; nothing guarantees it for
-    /// larger ones.
+    /// larger ones; relative steps do.
     public var largestRate = 0.0
     /// A soft bound of each token's gradient by each matrix (Euclidean norm), g / sqrt(1 + |g|² / bound²);
     /// 0 for none, as in the paper. titans-pytorch has a bound too. It keeps a memory with too large a theta
@@ -59,7 +82,8 @@ public final class NeuralMemory: Memory {
 
     var rateBound: Double {
       if largestRate > 0 { return largestRate }
-      return depth == 1 && !momentum ? 0.5 / Double(chunk) : 1 / (32 * Double(max(chunk, 2)))
+      let isSafe = step == .relative || (depth == 1 && !momentum)
+      return isSafe ? 0.5 / Double(chunk) : 1 / (32 * Double(max(chunk, 2)))
     }
 
     public func validate() throws {
@@ -94,7 +118,7 @@ public final class NeuralMemory: Memory {
     var linear = Settings(), deep = Settings()
     (linear.depth, linear.chunk, linear.kernel, linear.momentum) = (1, 1, 1, false)
     (deep.depth, deep.expansion, deep.chunk, deep.size, deep.kernel) = (3, 2, 3, 3, 2)
-    (deep.forgetting, deep.rateStart, deep.largestSurprise) = (false, 0.3, 0.5)
+    (deep.forgetting, deep.rateStart, deep.largestSurprise, deep.step) = (false, 0.3, 0.5, .relative)
     return [
       Trial(linear, in: Slot(width: 5, outputWidth: 4, tokens: 3)),
       Trial(deep, in: Slot(width: 6, tokens: 7)),
@@ -165,7 +189,8 @@ public final class NeuralMemory: Memory {
     return NeuralMemoryStep(
       weights: weights, momentum: settings.momentum ? layers("momentum") : nil,
       origin: settings.chunk > 1 ? layers("origin") : weights, place: Self.place(in: state) - 1,
-      chunk: settings.chunk, largestSurprise: settings.largestSurprise)
+      chunk: settings.chunk, isRelative: settings.step == .relative,
+      largestSurprise: settings.largestSurprise)
   }
 
   /// The place of the next token in its chunk, from 1; rows of a batch go in step.
@@ -244,8 +269,11 @@ struct NeuralMemoryGates {
 
   init(_ logits: Tensor, _ settings: NeuralMemory.Settings) {
     var columns = logits.split(parts: logits.dim(-1), axis: -1)[...]
-    rate = sigmoid(columns.removeFirst()) * settings.rateBound
-    momentum = settings.momentum ? sigmoid(columns.removeFirst()) : nil
+    let share = sigmoid(columns.removeFirst()) * settings.rateBound
+    let eta = settings.momentum ? columns.removeFirst() : nil
+    momentum = eta.map { sigmoid($0) }
+    // 1 - eta keeps its digits where eta is close to 1.
+    rate = settings.step == .relative ? eta.map { share * sigmoid(-$0) } ?? share : share
     kept = settings.forgetting ? sigmoid(-columns.removeFirst()) : nil
   }
 

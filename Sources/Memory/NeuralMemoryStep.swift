@@ -19,6 +19,8 @@ struct NeuralMemoryStep {
   /// Tokens of the present chunk that are done, 0..<chunk.
   var place: Int
   let chunk: Int
+  /// Whether gradients are divided by the curvature.
+  let isRelative: Bool
   /// See ``NeuralMemory/Settings``; 0 for no bound.
   let largestSurprise: Double
 
@@ -97,18 +99,21 @@ struct NeuralMemoryStep {
       if layer < depth - 1 { entering.append(gelu(before[layer])) }
     }
     var errors = [(before[depth - 1] - values) * 2]
+    let slopes = before.dropLast().map(geluSlope)
     for layer in stride(from: depth - 1, to: 0, by: -1) {
       let back = matmul(errors[0], origin[layer].swappedAxes(1, 2))
-      errors.insert(back * geluSlope(before[layer - 1]), at: 0)
+      errors.insert(back * slopes[layer - 1], at: 0)
     }
     if largestSurprise > 0 {
       for layer in 0..<depth {
         // The norm of an outer product is the product of norms.
-        let norm =
-          square(entering[layer]).sum(axis: 2, keepDims: true)
-          * square(errors[layer]).sum(axis: 2, keepDims: true)
+        let norm = squaredLength(entering[layer]) * squaredLength(errors[layer])
         errors[layer] = errors[layer] * rsqrt(norm * (1 / (largestSurprise * largestSurprise)) + 1)
       }
+    }
+    if isRelative {
+      let safe = 1 / (curvature(entering, slopes) + 1e-12)
+      errors = errors.map { $0 * safe }
     }
 
     let tokens = own.memory.sliced(axis: 2, to: length)
@@ -140,7 +145,26 @@ struct NeuralMemoryStep {
     }
     return answer
   }
+
+  /// c of each token, [batch, tokens, 1]: at least the largest eigenvalue of J Jᵀ. A layer's part of J Jᵀ is
+  /// |a_l|² B Bᵀ, B what carries the layer's outputs to M's: a product of matrices, which is no larger than
+  /// the product of their norms. `slopes` of the activations after each layer but the last.
+  private func curvature(_ entering: [Tensor], _ slopes: [Tensor]) -> Tensor {
+    var sum = squaredLength(entering[slopes.count])
+    var carried: Tensor?
+    for layer in slopes.indices.reversed() {
+      // |f' W|², the rows of W weighted by the slopes before it.
+      let norm = matmul(square(slopes[layer]), squaredLength(origin[layer + 1]))
+      let product = carried.map { $0 * norm } ?? norm
+      sum = sum + squaredLength(entering[layer]) * product
+      carried = product
+    }
+    return sum
+  }
 }
+
+/// [..., count, width] -> [..., count, 1]
+private func squaredLength(_ x: Tensor) -> Tensor { square(x).sum(axis: -1, keepDims: true) }
 
 /// The derivative of GELU, in operations that have derivatives themselves.
 private func geluSlope(_ x: Tensor) -> Tensor {

@@ -13,13 +13,15 @@ extension Claim {
   /// sequences; the MLP's hidden width makes parameters equal. Judged at 128 and, without further training,
   /// at 512 tokens.
   ///
-  /// All memories bound theta by 1/256. With 1/(2 chunk) = 1/16 two-layer memories ended as NaN in the first
-  /// runs: their curvature grows with the values, and momentum carries their weights on when nothing is to be
-  /// learned any more. A bound of each token's gradient by 10, which the next runs had, kept numbers finite but
-  /// not memories steady (in longer training, gradients of up to 1e5 by the network around). 1/256 is the
-  /// largest of 1/16, 1/64 and 1/256 with which nothing diverged, from seeds that are not judged, whatever was
-  /// recalled. From the judged seeds 0 and 2 the two-layer memory still diverged, which counts as recall 0:
-  /// no bound of theta alone holds where eta comes close to 1.
+  /// All memories take relative steps (``NeuralMemory``) with the part's own bound of theta. In earlier runs
+  /// theta was bounded by constants: with 1/16 two-layer memories ended as NaN, with 1/256 they still did from
+  /// the judged seeds 0 and 2, as eta came close to 1, and no arm stored anything. Relative steps were chosen
+  /// on memories alone, without a network around them (seeds 0 and 7, random pairs), and in training from
+  /// seeds 100 to 102: a running mean as momentum is enough for a linear memory, two-layer ones with it still
+  /// ended as NaN from 100 and 101, and with the curvature as well nothing did. Learning rates of 0.005, 0.01
+  /// and 0.02 were tried from those seeds, for some arms and seeds each, and 0.01 taken for all arms: a linear
+  /// memory recalled 91 % from seed 102, 13 % from 100 and 1 % from 101, the gate 9 % from 102 and 2 % from 100.
+  /// With 0.02 the linear memory recalled 48 % from 100, but the gate 2 % from 100 and 1 % from 101.
   static let titans = Claim(
     id: "titans", family: .memory,
     sentence: "A neural memory that learns while it reads, as a gate on sliding attention, recalls what the "
@@ -40,10 +42,10 @@ extension Claim {
       Condition(.measured("recall", of: "gate") - .measured("recall", of: "attention"), .leads(by: 0.2))),
     matching: .parameters(within: 0.05),
     seeds: [0, 1, 2],
-    explanation: "Our scale and an error of ours: the bound of theta left momentum and depth out, and with "
-      + "one that is small enough for most two-layer memories no arm begins to store in 800 steps (with 1/16 a "
-      + "linear one recalled 94 % from one seed). The memory itself is right: outputs, last weights and "
-      + "gradients agree with the reference and with the formula written out.",
+    explanation: "Our scale: in 800 steps training only begins to leave the plateau of guessing, and when it "
+      + "does depends on the seed (a linear memory recalled 58 % from seed 1, at most 5 % from the others). An "
+      + "error was looked for: memories that diverged in earlier runs now take relative steps and none does, "
+      + "and outputs, last weights and gradients agree with the reference and with the formula written out.",
     picture: { _ in try titansPicture() }
   ) { run in
     let network = try RecallNetwork(run)
@@ -51,7 +53,7 @@ extension Claim {
       long = try AssociativeRecall(length: 512, seed: run.seed)
     let steps = run.budget == .quick ? 800 : 8000, batch = 16
     let settings = FitSettings(
-      steps: steps, learningRate: 5e-3, schedule: .cosine(warmup: steps / 20))
+      steps: steps, learningRate: 1e-2, schedule: .cosine(warmup: steps / 20))
     try fit(network.parameters(), settings, in: run) { step in
       let batch = task.batch(.training, Array(step * batch..<(step + 1) * batch))
       return task.objective.loss(network(batch.inputs), batch)
@@ -88,7 +90,7 @@ private final class RecallNetwork: Module {
     head = Linear(width, vocabulary, using: &random)
     let slot = Slot(width: width, tokens: 128)
     var memory = NeuralMemory.Settings()
-    (memory.expansion, memory.chunk, memory.largestRate) = (1, 8, 1.0 / 256)
+    (memory.expansion, memory.chunk, memory.step) = (1, 8, .relative)
     switch run.arm {
     case "attention": mixer = SlidingAttention(width, heads: 4, window: 16, using: &random)
     case "gate":
