@@ -142,65 +142,102 @@ static void reduce(int operation, int type, size_t outer, size_t count, size_t i
   callosum_free(partial, outer * parts * inner * size);
 }
 
-// Where the largest or smallest of x[0 ..< n] stands first, entries that are no number passed over;
-// n if there is no other.
-static size_t first_extreme(const float *x, size_t n, bool largest) {
-  vf lanes = splat(largest ? -INFINITY : INFINITY);
-  size_t i = 0;
-  for (; i + LANES <= n; i += LANES) {
-    vf v = load(x + i);
-    lanes = select_(largest ? v > lanes : v < lanes, v, lanes);
+// Where the largest or smallest of x[0 ..< n] stands first, entries that are no number passed over; n if
+// there is no other. `missing` says whether there are any.
+static size_t first_extreme(const float *x, size_t n, bool largest, bool *missing) {
+  const float sign = largest ? 1 : -1;
+  const int32_t none = INT32_MAX;
+  // Of each lane the largest so far and where it stood.
+  vf best = splat(-INFINITY);
+  vi place = (vi){0} + none, here, unordered = {0};
+  for (int l = 0; l < LANES; l++) here[l] = l;
+  for (size_t i = 0; i < n; i += LANES, here += LANES) {
+    vf v = load_some(x + i, n - i) * sign;
+    if (n - i < LANES) v = select_(first_lanes(n - i), v, splat(-INFINITY));
+    vi better = v > best;
+    best = select_(better, v, best);
+    place = (better & here) | (~better & place);
+    unordered |= v != v;
   }
-  float extreme = largest ? max_lanes(lanes) : -max_lanes(-lanes);
-  for (; i < n; i++)
-    if (largest ? x[i] > extreme : x[i] < extreme) extreme = x[i];
-  for (i = 0; i + LANES <= n && !any_(load(x + i) == extreme);) i += LANES;
-  while (i < n && x[i] != extreme) i++;
+  *missing = any_(unordered);
+  vi leads = best == __builtin_reduce_max(best);
+  int32_t found = __builtin_reduce_min((leads & place) | (~leads & none));
+  if (found != none) return found;
+  // No number is above minus infinity.
+  size_t i = 0;
+  while (i < n && x[i] * sign != -INFINITY) i++;
   return i;
 }
 
-// Whether any of x[0 ..< n] is no number.
-static bool any_missing(const float *x, size_t n) {
-  vi missing = {0};
-  size_t i = 0;
-  for (; i + LANES <= n; i += LANES) missing |= load(x + i) != load(x + i);
-  bool found = any_(missing);
-  for (; i < n; i++) found |= x[i] != x[i];
-  return found;
+// Where the first largest or smallest of a row stands; what is no number comes before everything.
+static int32_t arg_row(const float *x, size_t n, bool largest) {
+  bool missing;
+  size_t found = first_extreme(x, n, largest, &missing);
+  if (missing)
+    for (found = 0; x[found] == x[found];) found++;
+  return (int32_t)(found < n ? found : 0);
+}
+
+// The same of each of `columns` <= LANES columns that lie `stride` apart.
+static void arg_columns(const float *x, size_t n, size_t stride, size_t columns, bool largest,
+                        int32_t *y) {
+  vf best = load_some(x, columns);
+  vi place = {0};
+  for (size_t i = 1; i < n; i++) {
+    vf v = load_some(x + i * stride, columns);
+    vi better = (best == best) & ((largest ? v > best : v < best) | (v != v));
+    best = select_(better, v, best);
+    place = (better & (vi){0} + (int32_t)i) | (~better & place);
+  }
+  for (size_t j = 0; j < columns; j++) y[j] = place[j];
 }
 
 #define ARG_REDUCE(T)                                                        \
-  for (size_t o = 0; o < outer; o++)                                         \
-    for (size_t j = 0; j < inner; j++) {                                     \
-      const T *column = (const T *)x + o * count * inner + j;                \
-      size_t found = 0;                                                      \
-      for (size_t i = 1; i < count; i++) {                                   \
-        T candidate = column[i * inner], holder = column[found * inner];     \
-        bool better = largest ? candidate > holder : candidate < holder;     \
-        if (holder == holder && (better || candidate != candidate)) found = i; \
-      }                                                                      \
-      y[o * inner + j] = (int32_t)found;                                     \
+  for (size_t j = 0; j < inner; j++) {                                       \
+    const T *column = (const T *)job->x + outer * job->count * inner + j;    \
+    size_t found = 0;                                                        \
+    for (size_t i = 1; i < job->count; i++) {                                \
+      T candidate = column[i * inner], holder = column[found * inner];       \
+      bool better = job->largest ? candidate > holder : candidate < holder;  \
+      if (holder == holder && (better || candidate != candidate)) found = i; \
+    }                                                                        \
+    y[j] = (int32_t)found;                                                   \
+  }
+
+struct arg_job {
+  bool largest;
+  int type;
+  size_t count, inner;
+  const void *x;
+  int32_t *y;
+};
+
+// One unit is one outer row.
+static void arg_units(void *context, size_t begin, size_t end) {
+  const struct arg_job *job = context;
+  size_t inner = job->inner;
+  for (size_t outer = begin; outer < end; outer++) {
+    int32_t *y = job->y + outer * inner;
+    switch (job->type) {
+      case callosum_float: {
+        const float *x = (const float *)job->x + outer * job->count * inner;
+        if (inner == 1) *y = arg_row(x, job->count, job->largest);
+        else
+          for (size_t j = 0; j < inner; j += LANES)
+            arg_columns(x + j, job->count, inner, inner - j < LANES ? inner - j : LANES,
+                        job->largest, y + j);
+        break;
+      }
+      case callosum_double: ARG_REDUCE(double) break;
+      case callosum_int: ARG_REDUCE(int32_t) break;
+      default: ARG_REDUCE(uint8_t)
     }
+  }
+}
+#undef ARG_REDUCE
 
 static void arg_reduce(bool largest, int type, size_t outer, size_t count, size_t inner,
                        const void *x, int32_t *y) {
-  switch (type) {
-    case callosum_float:
-      if (inner == 1) {
-        const float *row = x;
-        for (size_t o = 0; o < outer; o++, row += count) {
-          size_t found = any_missing(row, count) ? count : first_extreme(row, count, largest);
-          // What is no number comes before everything.
-          if (found == count)
-            for (found = 0; row[found] == row[found];) found++;
-          y[o] = (int32_t)found;
-        }
-        break;
-      }
-      ARG_REDUCE(float)
-      break;
-    case callosum_double: ARG_REDUCE(double) break;
-    case callosum_int: ARG_REDUCE(int32_t) break;
-    default: ARG_REDUCE(uint8_t)
-  }
+  struct arg_job job = {largest, type, count, inner, x, y};
+  callosum_parallel(outer, 32768 / (count * inner + 1) + 1, arg_units, &job);
 }

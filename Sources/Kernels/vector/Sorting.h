@@ -149,7 +149,8 @@ static void top_one(void *context, size_t begin, size_t end) {
   const struct sort_job *job = context;
   for (size_t row = begin; row < end; row++) {
     const float *x = (const float *)job->x + row * job->columns;
-    size_t found = first_extreme(x, job->columns, job->descending);
+    bool missing;
+    size_t found = first_extreme(x, job->columns, job->descending, &missing);
     job->index[row] = found < job->columns ? (int32_t)found : 0;
   }
 }
