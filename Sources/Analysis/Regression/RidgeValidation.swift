@@ -76,8 +76,7 @@ public struct NestedRidge: Sendable {
   ///   - x: [points, features].
   ///   - y: [points, targets].
   ///   - folds: the fold of each point, at least 3 of them; points that belong together (of one recording,
-  ///     one
-  ///     stretch of time) should share one.
+  ///     one stretch of time) should share one.
   /// - Throws: `Mistake` for fewer than 3 folds, numbers that are not finite, or penalties below 0.
   public init(
     _ x: Tensor, _ y: Tensor, choosingFrom candidates: [Double], folds: [Int], intercept: Bool = true
