@@ -9,21 +9,13 @@ import Testing
 /// The paper's equations in PyTorch, and the learned schedule and the code of the time of yhgon/NoProp, commit
 /// 928332455c01d2be0c1a3fc88b48701de6e508ef, in float64 (Tests/Fixtures/parts/noprop.py).
 @Suite struct NoPropReferenceTests {
-  private let tensors: [String: Tensor]
+  private let golden: GoldenTensors
 
-  init() throws {
-    let file = Golden.folder.appendingPathComponent("parts/noprop.safetensors").path
-    tensors = try Safetensors.load(file).tensors
-  }
+  init() throws { golden = try Golden.tensors("parts/noprop") }
 
-  private func stored(_ name: String) throws -> Tensor { try #require(tensors[name], "\(name)") }
-
-  /// Relative to the largest number.
-  private func check(_ actual: Tensor, _ name: String) throws {
-    let expected = try stored(name)
-    #expect(actual.shape == expected.shape, "\(name)")
-    let scale = max(abs(expected).max().item, 1e-3)
-    #expect(abs(actual - expected).max().item < 1e-11 * scale, "\(name)")
+  private func check(_ actual: Tensor, _ name: String) {
+    let allowed = Tolerance(relative: 0, ofLargest: 1e-11, absolute: 1e-14)
+    #expect(golden.problem(actual, name, within: allowed) == nil)
   }
 
   private func network(_ variant: NoProp.Variant) throws -> NoProp {
@@ -33,15 +25,15 @@ import Testing
     (settings.timeWidth, settings.scheduleWidth, settings.pathNoise) = (6, 5, 0.1)
     let network = try NoProp(
       settings, in: Slot(width: 5, outputWidth: 3, tokens: 1), using: &random)
-    for one in network.parameters() { one.value = try stored("\(variant.rawValue).w.\(one.name)") }
+    for one in network.parameters() { one.value = golden["\(variant.rawValue).w.\(one.name)"] }
     return network
   }
 
   @Test(arguments: NoProp.Variant.allCases) func lossesAndGradients(_ variant: NoProp.Variant) throws {
     let network = try network(variant), name = variant.rawValue
-    let x = try stored("x"), labels = try stored("labels")
-    let last = try stored("\(name).last"), noise = try stored("\(name).noise")
-    let times = variant == .discrete ? nil : try stored("\(name).times")
+    let x = golden["x"], labels = golden["labels"]
+    let last = golden["\(name).last"], noise = golden["\(name).noise"]
+    let times = variant == .discrete ? nil : golden["\(name).times"]
     func losses() -> Tensor {
       switch (variant, times) {
       case (.continuous, let times?):
@@ -51,27 +43,27 @@ import Testing
       default: network.discreteLosses(x, labels, last: last, noise: noise)
       }
     }
-    try check(losses(), "\(name).losses")
+    check(losses(), "\(name).losses")
     let parameters = network.parameters()
-    #expect(parameters.count == tensors.keys.filter { $0.hasPrefix("\(name).w.") }.count)
+    #expect(parameters.count == golden.tensors.keys.filter { $0.hasPrefix("\(name).w.") }.count)
     let (_, gradients) = valueAndGradient(by: parameters) { losses().sum() }
     for (parameter, gradient) in zip(parameters, gradients) {
-      try check(gradient, "\(name).g.\(parameter.name)")
+      check(gradient, "\(name).g.\(parameter.name)")
     }
   }
 
   @Test(arguments: NoProp.Variant.allCases) func courses(_ variant: NoProp.Variant) throws {
     let network = try network(variant), name = variant.rawValue
-    var draws = try stored("\(name).steps").split(parts: 5).map { $0.squeezed(axis: 0) }[...]
-    let course = network.course(try stored("x")) { draws.popFirst() ?? .zeros([0]) }
-    try check(stacked(course), "\(name).course")
+    var draws = golden["\(name).steps"].split(parts: 5).map { $0.squeezed(axis: 0) }[...]
+    let course = network.course(golden["x"]) { draws.popFirst() ?? .zeros([0]) }
+    check(stacked(course), "\(name).course")
   }
 
   @Test func theLearnedSchedule() throws {
     let schedule = try #require(try network(.continuous).noise)
-    let (level, gain) = schedule(try stored("continuous.times"))
-    try check(level.signal, "continuous.signal")
-    try check(1 - level.rest, "continuous.signal")
-    try check(gain, "continuous.gain")
+    let (level, gain) = schedule(golden["continuous.times"])
+    check(level.signal, "continuous.signal")
+    check(1 - level.rest, "continuous.signal")
+    check(gain, "continuous.gain")
   }
 }

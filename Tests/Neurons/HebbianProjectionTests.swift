@@ -8,19 +8,12 @@ import Testing
 
 /// The authors' HLOP-SNN, commit 530b89aa19ca1b8e31bd43cf3af8db14a229da64, in float64.
 private struct Reference {
-  let tensors: [String: Tensor]
+  let golden: GoldenTensors
 
-  init() throws {
-    let file = Golden.folder.appendingPathComponent("parts/hlop.safetensors").path
-    tensors = try Safetensors.load(file).tensors
-  }
+  init() throws { golden = try Golden.tensors("parts/hlop") }
 
-  func callAsFunction(_ name: String) throws -> Tensor { try #require(tensors[name], "\(name)") }
-
-  func check(_ actual: Tensor, _ name: String) throws {
-    let expected = try self(name)
-    #expect(actual.shape == expected.shape, "\(name)")
-    #expect(abs(actual - expected).max().item < 1e-10, "\(name)")
+  func check(_ actual: Tensor, _ name: String) {
+    #expect(golden.problem(actual, name, within: Tolerance(relative: 0, absolute: 1e-10)) == nil)
   }
 }
 
@@ -34,29 +27,29 @@ private struct Reference {
     if name == "spiking" { (settings.levels, settings.range) = (8, 2) }
     let subspace = HebbianSubspace(width: 7, settings)
     (subspace.rows, subspace.velocity) = (.zeros([0, 7], dtype: .float64), .zeros([0, 7], dtype: .float64))
-    subspace.append(try reference("\(name).start"))
-    let batches = try reference("\(name).x").split(parts: 4).map { $0.squeezed(axis: 0) }
+    subspace.append(reference.golden["\(name).start"])
+    let batches = reference.golden["\(name).x"].split(parts: 4).map { $0.squeezed(axis: 0) }
     for batch in 0..<2 {
       subspace.update(batches[batch])
-      try reference.check(subspace.rows, "\(name).after.\(batch)")
+      reference.check(subspace.rows, "\(name).after.\(batch)")
     }
     subspace.merge()
-    subspace.append(try reference("\(name).grown").sliced(axis: 0, from: 3))
+    subspace.append(reference.golden["\(name).grown"].sliced(axis: 0, from: 3))
     for batch in 2..<4 {
       subspace.update(batches[batch])
-      try reference.check(subspace.rows, "\(name).after.\(batch)")
+      reference.check(subspace.rows, "\(name).after.\(batch)")
     }
-    try reference.check(subspace.projection(batches[0], rows: 3), "\(name).projection")
+    reference.check(subspace.projection(batches[0], rows: 3), "\(name).projection")
 
-    let parts = try ["weight", "bias"].map { try reference("\(name).linear.\($0)") }
+    let parts = ["weight", "bias"].map { reference.golden["\(name).linear.\($0)"] }
     let (outputs, pullback) = valueAndPullback(at: [batches[1]] + parts) {
       [projectedLinear($0[0], weight: $0[1], bias: $0[2], remainder: subspace.remainder($0[0]))]
     }
-    try reference.check(outputs[0], "\(name).linear.y")
+    reference.check(outputs[0], "\(name).linear.y")
     for (name, gradient) in zip(
       ["gx", "gweight", "gbias"].map { "\(name).linear.\($0)" },
-      pullback([try reference("\(name).linear.g")])
-    ) { try reference.check(gradient, name) }
+      pullback([reference.golden["\(name).linear.g"]])
+    ) { reference.check(gradient, name) }
   }
 
   /// On convergence the rows are orthonormal and span the largest principal components, not centred; rows of
@@ -115,26 +108,26 @@ private struct Reference {
     let network = try SpikingPerceptron(settings, inputs: 9, classes: 3, using: &random)
     network.beginTask(rows: [3, 4], using: &random)
     for place in network.parameters() + network.buffers() { place.value = place.value.asType(.float64) }
-    for (layer, name) in zip(network.trunk, ["fc1", "fc2"]) { layer.weight = try reference("net.\(name)") }
+    for (layer, name) in zip(network.trunk, ["fc1", "fc2"]) { layer.weight = reference.golden["net.\(name)"] }
     for (place, layer) in network.trunk.enumerated() {
-      layer.subspace.rows = try reference("net.start.\(place)")
+      layer.subspace.rows = reference.golden["net.start.\(place)"]
     }
-    network.heads[0].weight = try reference("net.head")
-    let batches = try reference("net.x").split(parts: 2).map { $0.squeezed(axis: 0) }
+    network.heads[0].weight = reference.golden["net.head"]
+    let batches = reference.golden["net.x"].split(parts: 2).map { $0.squeezed(axis: 0) }
     _ = network(batches[0], task: 0) { subspace, samples in subspace.update(samples) }
     for (place, layer) in network.trunk.enumerated() {
-      try reference.check(layer.subspace.rows, "net.after.\(place)")
+      reference.check(layer.subspace.rows, "net.after.\(place)")
     }
     network.endTask()
-    let g = try reference("net.g")
+    let g = reference.golden["net.g"]
     let learned = network.learned(in: 0)
     let (_, gradients) = valueAndGradient(by: learned) {
       (network(batches[1], task: 0, projecting: true) * g).sum()
     }
-    try reference.check(network(batches[1], task: 0), "net.y")
+    reference.check(network(batches[1], task: 0), "net.y")
     #expect(learned.map(\.name) == ["trunk.0.weight", "trunk.1.weight", "heads.0.weight"])
     for (name, gradient) in zip(["net.gfc1", "net.gfc2", "net.ghead"], gradients) {
-      try reference.check(gradient, name)
+      reference.check(gradient, name)
     }
   }
 

@@ -9,19 +9,12 @@ import Testing
 /// The authors' networks that learn online through traces and from rates, HLOP-SNN, commit
 /// 530b89aa19ca1b8e31bd43cf3af8db14a229da64, in float64, with 9 inputs in place of 784 and a shared head.
 @Suite struct SpikingTeachingTests {
-  private let tensors: [String: Tensor]
+  private let golden: GoldenTensors
 
-  init() throws {
-    let file = Golden.folder.appendingPathComponent("parts/hlop-teaching.safetensors").path
-    tensors = try Safetensors.load(file).tensors
-  }
+  init() throws { golden = try Golden.tensors("parts/hlop-teaching") }
 
-  private func stored(_ name: String) throws -> Tensor { try #require(tensors[name], "\(name)") }
-
-  private func check(_ actual: Tensor, _ name: String) throws {
-    let expected = try stored(name)
-    #expect(actual.shape == expected.shape, "\(name)")
-    #expect(abs(actual - expected).max().item < 1e-10, "\(name)")
+  private func check(_ actual: Tensor, _ name: String) {
+    #expect(golden.problem(actual, name, within: Tolerance(relative: 0, absolute: 1e-10)) == nil)
   }
 
   private func subspaces(_ network: SpikingPerceptron) -> [HebbianSubspace] {
@@ -47,32 +40,32 @@ import Testing
     network.beginTask(rows: [3, 4, 2], using: &random)
     for place in network.parameters() + network.buffers() { place.value = place.value.asType(.float64) }
     for (layer, weight) in zip(network.trunk, ["fc1", "fc2"]) {
-      layer.weight = try stored("\(name).\(weight)")
+      layer.weight = golden["\(name).\(weight)"]
       layer.threshold = .full([], settings.threshold, dtype: .float64)
     }
-    network.heads[0].weight = try stored("\(name).head")
+    network.heads[0].weight = golden["\(name).head"]
     for (place, subspace) in subspaces(network).enumerated() {
-      subspace.rows = try stored("\(name).start.\(place)")
+      subspace.rows = golden["\(name).start.\(place)"]
     }
-    let batches = try stored("\(name).x").split(parts: 2).map { $0.squeezed(axis: 0) }
-    let labels = try stored("\(name).labels")
+    let batches = golden["\(name).x"].split(parts: 2).map { $0.squeezed(axis: 0) }
+    let labels = golden["\(name).labels"]
 
     func learn(_ task: Int, _ rows: String) throws {
       let output =
         teaching == .traces
         ? network.outputs(batches[task], task: task).outputs : network(batches[task], task: task)
-      try check(output, "\(name).y.\(task)")
+      check(output, "\(name).y.\(task)")
       let names = ["fc1", "vth1", "fc2", "vth2", "head"]
       let parameters = network.parameters().filter { teaching == .rates || !$0.name.hasSuffix("threshold") }
       let (loss, gradients) = valueAndGradient(by: parameters) {
         network.loss(batches[task], labels, task: task, projecting: task > 0) { $0.update($1) }
       }
-      try check(loss.reshaped(1), "\(name).loss.\(task)")
+      check(loss.reshaped(1), "\(name).loss.\(task)")
       let kept = teaching == .rates ? names : ["fc1", "fc2", "head"]
       #expect(gradients.count == kept.count)
-      for (gradient, one) in zip(gradients, kept) { try check(gradient, "\(name).g\(task).\(one)") }
+      for (gradient, one) in zip(gradients, kept) { check(gradient, "\(name).g\(task).\(one)") }
       for (place, subspace) in subspaces(network).enumerated() {
-        try check(subspace.rows, "\(name).\(rows).\(place)")
+        check(subspace.rows, "\(name).\(rows).\(place)")
       }
     }
     try learn(0, "after")
@@ -80,7 +73,7 @@ import Testing
     network.beginTask(rows: [2, 2, 1], using: &random)
     #expect(network.heads.count == 1)
     for (place, subspace) in subspaces(network).enumerated() {
-      subspace.rows = try stored("\(name).grown.\(place)")
+      subspace.rows = golden["\(name).grown.\(place)"]
       subspace.velocity = subspace.velocity.asType(.float64)
     }
     try learn(1, "later")
@@ -88,9 +81,9 @@ import Testing
 
   /// The authors' convolution, with the gradient's input projected, of spikes and of traces in their place.
   @Test(arguments: ["spikes", "traces"]) func convolutionsAgree(_ name: String) throws {
-    let rows = try stored("conv.rows")
-    let inputs = try ["x", "weight", "bias"].map { try stored("conv.\($0)") }
-    let trace = name == "traces" ? try stored("conv.trace") : nil
+    let rows = golden["conv.rows"]
+    let inputs = ["x", "weight", "bias"].map { golden["conv.\($0)"] }
+    let trace = name == "traces" ? golden["conv.trace"] : nil
     let (outputs, pullback) = valueAndPullback(at: inputs) {
       [
         projectedConvolution(
@@ -98,9 +91,9 @@ import Testing
         ) { $0 - matmul(matmul($0, rows.transposed()), rows) }
       ]
     }
-    try check(outputs[0], "conv.\(name).y")
-    for (gradient, one) in zip(pullback([try stored("conv.g")]), ["gx", "gweight", "gbias"]) {
-      try check(gradient, "conv.\(name).\(one)")
+    check(outputs[0], "conv.\(name).y")
+    for (gradient, one) in zip(pullback([golden["conv.g"]]), ["gx", "gweight", "gbias"]) {
+      check(gradient, "conv.\(name).\(one)")
     }
   }
 

@@ -77,6 +77,10 @@ public struct GoldenTensors: Sendable {
     guard let tensor = tensors[name] else { fatalError("the golden file has no tensor \(name)") }
     return tensor
   }
+  /// What is wrong with a tensor that should be the one of this name; nil if nothing is.
+  public func problem(_ actual: Tensor, _ name: String, within allowed: Tolerance) -> String? {
+    Comparison(actual, self[name], within: allowed).problem.map { "\(name): \($0)" }
+  }
   /// Those whose names begin so, by the rest of their names.
   public func group(_ prefix: String) -> [String: Tensor] {
     let members = tensors.filter { $0.key.hasPrefix(prefix) }
