@@ -22,15 +22,16 @@ struct Doctor: ParsableCommand {
     if machine.instructionSet == "baseline" {
       warnings.append("the processor has no vector instructions that the kernels know; all will be slow")
     }
-    if machine.threads < machine.cores {
+    let isBusy = BusyMachine.coresAtWork().map { $0 > 0.5 } ?? false
+    if let advice = BusyMachine.advice(threads: machine.threads) {
+      warnings.append(advice)
+    } else if machine.threads < machine.cores && !isBusy {
       warnings.append(
         "\(machine.threads) of \(machine.cores) cores are used; unset OMP_NUM_THREADS to use all")
     }
     let expected = Double(machine.threads) * (machine.instructionSet == "AVX-512" ? 60 : 20)
     if speed < expected {
-      warnings.append(
-        "matrix products run slower than expected; is something else running? Then OMP_NUM_THREADS=1 may be faster"
-      )
+      warnings.append("matrix products run slower than expected; is something else running?")
     }
     // What comparisons run on; the others are there for who asks for them.
     for set in [DataSet.fashionMNIST] where set.folder == nil {

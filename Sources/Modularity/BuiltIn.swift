@@ -124,6 +124,7 @@ final class InputView: Module {
     var vectors: Embedding?
     switch input {
     case .tokens(let vocabulary, let length):
+      try expect(settings == Settings(), "patches and pieces are for images, but the task gives tokens")
       (tokens, grid) = (length, nil)
       vectors = asked.map { Embedding(vocabulary, $0, using: &generator) }
       width = asked ?? vocabulary

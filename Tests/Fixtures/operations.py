@@ -1,6 +1,6 @@
 """Writes operations/<operation>.safetensors: the golden files of the tensor operations.
 
-    pip install torch==2.13.0 numpy==2.4.6      (the CPU build of torch will do)
+    pip install torch==2.13.0 numpy==2.4.6 scipy==1.17.1      (the CPU build of torch will do)
     python operations.py [OPERATION ...]        without names: all of them
 
 Everything is seeded per operation, so a second run writes the same bytes.

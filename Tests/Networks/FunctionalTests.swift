@@ -258,8 +258,9 @@ struct SetCase: Sendable, CustomStringConvertible {
     // A layer's result is 64 KiB; without checkpoints the hidden layer before and after GELU is kept too.
     let result = 64 * 1024
     #expect(all >= 8 * 9 * result - result && some <= 9 * result, "\(all) \(some)")
-    // The last result is kept as it is.
-    #expect(half <= some / 2 + result && least <= some / 4 + result, "\(some) \(half) \(least)")
+    // The last result is kept as it is, and bytes with the range of each row of 64.
+    #expect(half <= some / 2 + result, "\(some) \(half)")
+    #expect(least <= some / 4 + some / 32 + result, "\(some) \(least)")
     for i in exact.indices {
       expect(same[i], exact[i])
       let scale = square(exact[i]).sum().item.squareRoot()

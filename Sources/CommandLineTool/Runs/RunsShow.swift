@@ -94,9 +94,10 @@ struct RunsExport: ParsableCommand {
       """)
 
   @Argument(help: "Numbers of runs.") var runs: [Int64] = []
-  @Option(help: "Where to write; else to standard output.") var to: String?
+  @Option(name: [.long, .customLong("to")], help: "Where to write; else to standard output.")
+  var output: String?
   @OptionGroup var place: StoreOption
-  @OptionGroup var output: JSONOption
+  @OptionGroup var json: JSONOption
 
   func run() throws {
     let store = try place.holdingRuns()
@@ -105,10 +106,10 @@ struct RunsExport: ParsableCommand {
       ? store.runs() : runs.flatMap { [try store.run($0)] + (try store.runs(RunFilter(.partOf($0)))) }
     let documents = try chosen.map { try RunDocument($0, in: store) }
     let text =
-      output.json
+      json.json
       ? try JSONValue.array(documents.map { try $0.json() }).text() + "\n"
       : RunDocument.csvHeading + documents.map(\.csv).joined()
-    if let to { return try AtomicFile.write(text, to: to) }
+    if let output { return try AtomicFile.write(text, to: output) }
     print(text, terminator: "")
   }
 }
