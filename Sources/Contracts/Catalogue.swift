@@ -60,7 +60,7 @@ public struct Part: Sendable {
   }
 
   /// The part with its inputs and outputs by name.
-  /// - Throws: ``Mistake`` for settings that are unknown or do not suit the slot.
+  /// - Throws: `Mistake` for settings that are unknown or do not suit the slot.
   public func door(
     _ settings: JSONValue? = nil, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> Door {
@@ -68,7 +68,7 @@ public struct Part: Sendable {
   }
 
   /// The part as a layer on tokens [batch, tokens, width].
-  /// - Throws: ``Mistake`` if it is no layer, or the settings are unknown or do not suit the slot.
+  /// - Throws: `Mistake` if it is no layer, or the settings are unknown or do not suit the slot.
   public func unit(
     _ settings: JSONValue? = nil, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> any StatefulLayer {
@@ -79,7 +79,7 @@ public struct Part: Sendable {
   }
 
   /// The part as a learning rule.
-  /// - Throws: ``Mistake`` if it is none or the settings are unknown.
+  /// - Throws: `Mistake` if it is none or the settings are unknown.
   public func rule(
     _ settings: JSONValue? = nil, using generator: inout RandomGenerator
   ) throws -> any LearningRule {
@@ -90,7 +90,7 @@ public struct Part: Sendable {
   }
 
   /// The part as a token mixer.
-  /// - Throws: ``Mistake`` if it is none, or as ``unit(_:in:using:)`` does.
+  /// - Throws: `Mistake` if it is none, or as ``unit(_:in:using:)`` does.
   public func tokenMixer(
     _ settings: JSONValue? = nil, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> any Layer {
@@ -113,7 +113,7 @@ public struct Catalogue: Sendable {
     }
   }
 
-  /// - Throws: ``Mistake`` with the nearest id if there is no such part.
+  /// - Throws: `Mistake` with the nearest id if there is no such part.
   public func part(_ id: String) throws -> Part {
     guard let part = parts.first(where: { $0.card.id == id }) else {
       throw unknownName("part", id, in: parts.map(\.card.id))

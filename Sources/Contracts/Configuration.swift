@@ -17,7 +17,7 @@ extension Configuration {
   public func validate() throws {}
 
   /// The defaults, changed by the keys of a JSON object.
-  /// - Throws: ``Mistake`` for an unknown key (with the nearest known one) or an unfit value.
+  /// - Throws: `Mistake` for an unknown key (with the nearest known one) or an unfit value.
   public static func decoded(from json: JSONValue?, for owner: String) throws -> Self {
     guard let json else { return Self() }
     guard case .object(let given) = json else {

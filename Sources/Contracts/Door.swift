@@ -43,7 +43,7 @@ public struct Door {
     inputs.map(\.name).filter { name in outputs.contains { $0.name == name } }
   }
 
-  /// - Throws: ``Mistake`` for a tensor that is missing, unknown or does not fit.
+  /// - Throws: `Mistake` for a tensor that is missing, unknown or does not fit.
   public func callAsFunction(
     _ tensors: [String: Tensor], using generator: inout RandomGenerator
   ) throws -> [String: Tensor] {

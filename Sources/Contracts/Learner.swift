@@ -17,6 +17,6 @@ public protocol Learner: AnyObject {
   /// What optimisers and rules remember between steps, by name.
   var state: [String: Tensor] { get }
   /// Takes up what another process remembered.
-  /// - Throws: ``WeightsError`` if something is missing, unknown or of another shape.
+  /// - Throws: `WeightsError` if something is missing, unknown or of another shape.
   func restore(_ state: [String: Tensor]) throws
 }

@@ -1,7 +1,7 @@
 import CallosumNetworks
 import CallosumTensors
 
-/// A part that keeps what it is told and gives it back when asked. What is kept is a ``State``: reset
+/// A part that keeps what it is told and gives it back when asked. What is kept is a `State`: reset
 /// means to begin with `initialState` again, and one memory serves many readers.
 ///
 /// As a layer on tokens [batch, tokens, width] it reads and writes as its paper says.

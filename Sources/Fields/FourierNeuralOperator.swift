@@ -84,7 +84,7 @@ public final class FourierNeuralOperator: Mechanism, Layer {
   private let padding: Int
   private let coordinates: Bool
 
-  /// - Throws: ``Mistake`` if the settings make no sense or the slot has no grid.
+  /// - Throws: `Mistake` if the settings make no sense or the slot has no grid.
   public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
     try settings.validate()
     let grid = try slot.requireGrid(Self.card.id)

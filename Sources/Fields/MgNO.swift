@@ -91,7 +91,7 @@ public final class MgNO: Mechanism, Layer {
   public let layers: [Block]
   public let output: Linear
 
-  /// - Throws: ``Mistake`` if the settings do not suit the grid of the slot.
+  /// - Throws: `Mistake` if the settings do not suit the grid of the slot.
   public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
     try settings.validate()
     let grid = try slot.requireGrid(Self.card.id)

@@ -5,7 +5,7 @@ import CallosumTensors
 /// A continuous modern Hopfield network as a layer (Ramsauer et al. 2020): state patterns retrieve from
 /// stored patterns; see ``HopfieldAssociation`` for the formula and ``HopfieldEnergy`` for the theory.
 ///
-/// As a layer on tokens every token is a state pattern and a stored one. As a ``Memory`` what is written is
+/// As a layer on tokens every token is a state pattern and a stored one. As a `Memory` what is written is
 /// kept as it is, any number of patterns, and a read retrieves from all of it.
 public final class ModernHopfield: Memory {
   public typealias Settings = HopfieldAssociation.Settings

@@ -13,7 +13,7 @@ import Foundation
 ///     M_t = (1 - alpha_t) M_(t-1) + S_t,   y_t = M_t(q_t)
 ///
 /// Tokens are taken in chunks of `chunk`: gradients are those at the weights with which the chunk began,
-/// everything else is token by token. ``NeuralMemoryStep`` says how a chunk becomes matrix products.
+/// everything else is token by token. `NeuralMemoryStep` says how a chunk becomes matrix products.
 ///
 /// As the paper writes it, nothing holds such a memory steady. A surprise adds up to theta / (1 - eta) in the
 /// end, so eta near 1 carries weights on; and the curvature of the loss grows with a deep memory's own weights,

@@ -129,7 +129,7 @@ public final class StagedMetaFormer: Mechanism, Layer {
 
   /// With the mixers that the settings name. The slot is the image: its width are the channels, its
   /// output width the classes.
-  /// - Throws: ``Mistake`` if the settings do not suit the image.
+  /// - Throws: `Mistake` if the settings do not suit the image.
   public convenience init(
     _ settings: Settings, in slot: Slot, using generator: inout RandomGenerator
   ) throws {
@@ -141,7 +141,7 @@ public final class StagedMetaFormer: Mechanism, Layer {
   }
 
   /// With what `channel`, where it is given, and `mixer` make for each block of a stage.
-  /// - Throws: ``Mistake`` if the settings do not suit the image, or what they throw.
+  /// - Throws: `Mistake` if the settings do not suit the image, or what they throw.
   public init(
     _ settings: Settings, in slot: Slot, using generator: inout RandomGenerator,
     channel: ((_ stage: Int, Slot, inout RandomGenerator) throws -> any Layer)? = nil,

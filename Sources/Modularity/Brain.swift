@@ -38,7 +38,7 @@ public final class Brain: Layer {
   }
 
   /// A brain for inputs of a kind, whose answer has so many numbers at each of these positions (see
-  /// ``LearningTask``); without positions, the answer is the activity [batch, tokens, width] as it is.
+  /// `LearningTask`); without positions, the answer is the activity [batch, tokens, width] as it is.
   /// - Throws: ``BrainError``.
   public init(
     _ plan: BrainPlan, input: TaskInput, positions: [Int]? = nil, width: Int? = nil, parts: Catalogue,

@@ -10,7 +10,7 @@ public struct BrainFile {
   private let path: String
   private let lines: [String: Int]
 
-  /// - Throws: ``Mistake`` that names the file, the line and the nearest word that is known.
+  /// - Throws: `Mistake` that names the file, the line and the nearest word that is known.
   public init(path: String) throws {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw Mistake("\(path) cannot be read; check that it exists and that you may read it")
@@ -62,7 +62,7 @@ public struct BrainFile {
 
 extension BrainPlan {
   /// The plan in a YAML text.
-  /// - Throws: ``Mistake`` with the line and the nearest word that is known.
+  /// - Throws: `Mistake` with the line and the nearest word that is known.
   public init(yaml: String) throws { self = try BrainFile(yaml: yaml).plan }
 
   /// The plan as YAML; words that say what is so anyway are left out.

@@ -142,7 +142,7 @@ public final class BrainLearner: Learner {
   }
 
   /// Takes up what another session remembered.
-  /// - Throws: ``WeightsError`` if something is missing or of another shape.
+  /// - Throws: `WeightsError` if something is missing or of another shape.
   public func restore(_ state: [String: Tensor]) throws {
     for teaching in teachings {
       let prefix = "\(teaching.name): "

@@ -92,7 +92,7 @@ public final class NCAPSwimmer: UnitMechanism, WeightSetLayer {
     return excuses
   }
 
-  /// - Throws: ``Mistake`` unless the slot's width is its output's and those of what it is told.
+  /// - Throws: `Mistake` unless the slot's width is its output's and those of what it is told.
   public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
     self.settings = settings
     joints = slot.outputWidth

@@ -44,7 +44,7 @@ public final class Router: Module, Mechanism {
   private let k: Int
 
   /// `inputs` is what each target takes.
-  /// - Throws: ``Mistake`` if there are fewer targets than a token should go to.
+  /// - Throws: `Mistake` if there are fewer targets than a token should go to.
   public init(
     _ settings: Settings, sourceWidth: Int, inputs: [Int], weights: TractWeights = .fanInUniform,
     gain: Double = 1, using generator: inout RandomGenerator

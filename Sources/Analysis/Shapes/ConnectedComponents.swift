@@ -45,7 +45,8 @@ struct DisjointSets {
 /// of their first nodes; and how many there are.
 ///
 /// - Parameters:
-///   - from, to: the ends of each edge, int32 [edges]; direction does not matter.
+///   - from: one end of each edge, int32 [edges]; direction does not matter.
+///   - to: the other end.
 ///   - nodes: how many nodes there are.
 public func connectedComponents(from: Tensor, to: Tensor, nodes: Int) -> (labels: Tensor, count: Int) {
   let name: StaticString = "connectedComponents"

@@ -57,7 +57,7 @@ public func totalVariationDenoised(
   return u
 }
 
-/// TV of an image [height, width] or [height, width, channels], as ``totalVariationDenoised`` has it.
+/// TV of an image [height, width] or [height, width, channels], as `totalVariationDenoised` has it.
 public func totalVariation(_ image: Tensor, isotropic: Bool = true) -> Double {
   require(
     image.ndim == 2 || image.ndim == 3, "totalVariation",

@@ -29,7 +29,7 @@ public final class TinyCNN: Layer {
 
   /// - Parameters:
   ///   - imageShape: height, width and channels.
-  ///   - stages: channels of each stage.
+  ///   - channels: of each stage.
   ///   - hidden: units of the hidden layer; 0 for none.
   public init(
     imageShape: [Int], classes: Int, stages channels: [Int] = [16, 32, 64], hidden: Int = 128,

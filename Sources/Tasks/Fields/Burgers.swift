@@ -74,7 +74,7 @@ public struct BurgersTask: LearningTask {
   }
 
   /// The same fields seen on another number of points.
-  /// - Throws: ``Mistake`` unless it divides the fine grid.
+  /// - Throws: `Mistake` unless it divides the fine grid.
   public func at(points: Int) throws -> BurgersTask {
     let all = self.points * step
     try expect(points > 0 && all % points == 0, "points must divide the grid of \(all), is \(points)")

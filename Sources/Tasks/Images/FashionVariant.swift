@@ -40,7 +40,7 @@ public struct FashionVariant: ImageClassification {
   private let transforms: [Split: [ImageTransform.Prepared]]
   private let mean, deviation: Float
 
-  /// - Throws: ``DataSetError`` or ``IDXError`` where the data set is missing, ``Mistake`` for settings that
+  /// - Throws: ``DataSetError`` or ``IDXError`` where the data set is missing, `Mistake` for settings that
   ///   make no sense.
   public init(_ settings: Settings = Settings()) throws { try self.init(settings, data: try FashionMNIST()) }
 
@@ -155,7 +155,7 @@ public struct FashionPairs: LearningTask {
   private let pictures: FashionVariant
   private let places: [Split: [[Int]]]
 
-  /// - Throws: ``Mistake`` unless every split has pictures of two classes.
+  /// - Throws: `Mistake` unless every split has pictures of two classes.
   public init(_ pictures: FashionVariant, arrangement: Arrangement, question: Question) throws {
     (self.pictures, self.arrangement, self.question) = (pictures, arrangement, question)
     var places: [Split: [[Int]]] = [:]

@@ -42,7 +42,7 @@ public enum ImageTransform: Codable, Sendable, Equatable {
   case patches(side: Int)
 
   /// What shape pictures of this shape get.
-  /// - Throws: ``Mistake`` if they do not suit.
+  /// - Throws: `Mistake` if they do not suit.
   public func shape(_ rows: Int, _ columns: Int) throws -> (rows: Int, columns: Int) {
     switch self {
     case .permuted, .rotated: return (rows, columns)

@@ -12,7 +12,7 @@ public struct TokenExample: Sendable, Equatable {
 
 /// A task whose sequences are drawn anew from a random stream, each a function of seed, split and index.
 ///
-/// Which split a sequence belongs to is decided by its tokens (``Split/init(owning:)``): what belongs
+/// Which split a sequence belongs to is decided by its tokens (`Split.init(owning:)`): what belongs
 /// elsewhere is drawn again, so that no sequence, however short, is in two splits.
 public protocol DrawnSequences: LearningTask {
   var seed: UInt64 { get }

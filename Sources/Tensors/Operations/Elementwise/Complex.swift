@@ -90,7 +90,7 @@ public func complexExp(_ z: Tensor) -> Tensor {
   return complex(real: size * cos(angle), imaginary: size * sin(angle))
 }
 
-/// Sums of products of complex numbers by `formula` (as in ``einsum(_:_:)``, without the pair's axis), each
+/// Sums of products of complex numbers by `formula` (as in `einsum`, without the pair's axis), each
 /// operand [..., 2].
 public func complexEinsum(_ formula: String, _ a: Tensor, _ b: Tensor) -> Tensor {
   requireComplex(a, "complexEinsum")

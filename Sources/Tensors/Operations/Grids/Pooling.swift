@@ -35,7 +35,7 @@ public func maxPoolWithIndices(
 /// - Parameters:
 ///   - x: [batch, spatial..., channels], like the result of the pooling.
 ///   - indices: of the same shape.
-///   - kernel, stride, padding: of the pooling, which tell the size of the result.
+///   - kernel: of the pooling, like `stride` and `padding`, which tell the size of the result.
 ///   - size: the spatial axes of the result, where those leave a choice; nil for the smallest.
 public func maxUnpool(
   _ x: Tensor, indices: Tensor, kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil,
