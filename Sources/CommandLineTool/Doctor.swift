@@ -22,10 +22,10 @@ struct Doctor: ParsableCommand {
     if machine.instructionSet == "baseline" {
       warnings.append("the processor has no vector instructions that the kernels know; all will be slow")
     }
-    let isBusy = BusyMachine.coresAtWork().map { $0 > 0.5 } ?? false
-    if let advice = BusyMachine.advice(threads: machine.threads) {
+    let atWork = BusyMachine.coresAtWork() ?? 0
+    if let advice = BusyMachine.advice(threads: machine.threads, cores: machine.cores, atWork: atWork) {
       warnings.append(advice)
-    } else if machine.threads < machine.cores && !isBusy {
+    } else if machine.threads < machine.cores && atWork <= 0.5 {
       warnings.append(
         "\(machine.threads) of \(machine.cores) cores are used; unset OMP_NUM_THREADS to use all")
     }

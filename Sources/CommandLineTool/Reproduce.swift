@@ -38,7 +38,7 @@ struct Reproduce: ParsableCommand {
     for (claim, reproduction) in zip(chosen, reproductions) where !Interruption.requested {
       let report = try reproduce(claim, reproduction, processes, in: store)
       reports.append(report)
-      if !output.json { print(report.text(columns: Terminal.columns(of: STDOUT_FILENO)) + "\n") }
+      if !output.json { print(report.text(columns: Terminal.width) + "\n") }
     }
     if output.json {
       print(try ResultCoding.text(reports, pretty: true))

@@ -4,9 +4,14 @@ import Foundation
 
 // What the commands say in the same words.
 
+extension Terminal {
+  /// The width that is printed to; nil where that is no terminal.
+  static var width: Int? { columns(of: STDOUT_FILENO) }
+}
+
 extension Table {
   /// Prints it, folded to the width of a terminal.
-  func show() { print(text(columns: Terminal.columns(of: STDOUT_FILENO))) }
+  func show() { print(text(columns: Terminal.width)) }
 }
 
 extension Interruption {

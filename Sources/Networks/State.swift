@@ -43,8 +43,15 @@ public protocol StatefulLayer: Module {
 
 extension StatefulLayer {
   public func callAsFunction(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
+    called(x) { forward($0, state) }
+  }
+
+  /// A call by `forward`, whose input and output hooks see.
+  func called(
+    _ x: Tensor, _ forward: (Tensor) -> (output: Tensor, state: State)
+  ) -> (output: Tensor, state: State) {
     running {
-      let (output, next) = forward(signal("input", x), state)
+      let (output, next) = forward(signal("input", x))
       return (hookedOutput(output), next)
     }
   }

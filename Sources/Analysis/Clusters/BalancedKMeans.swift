@@ -13,19 +13,7 @@ extension KMeans {
   ) throws {
     let points = try WeightedPoints(points, nil, clusters: clusters)
     self = Self.best(of: restarts) {
-      var centroids = points.farApart(clusters, &generator)
-      var distances = squaredDistances(points.points, centroids)
-      var assignment = balancedAssignment(distances)
-      for _ in 0..<iterations {
-        centroids = points.means(assignment, keeping: centroids)
-        distances = squaredDistances(points.points, centroids)
-        let before = assignment
-        assignment = balancedAssignment(distances)
-        if assignment == before { break }
-      }
-      let values = distances.doubles
-      let inertia = assignment.enumerated().reduce(0) { $0 + values[$1.offset * clusters + $1.element] }
-      return KMeans(centroids, assignment, inertia)
+      Self.descended(points, from: points.farApart(clusters, &generator), iterations, by: balancedAssignment)
     }
   }
 }

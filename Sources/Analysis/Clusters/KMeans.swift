@@ -22,7 +22,7 @@ public struct KMeans: Sendable {
   ) throws {
     let points = try WeightedPoints(points, weights, clusters: clusters)
     self = Self.best(of: restarts) {
-      Self.descended(points, from: points.farApart(clusters, &generator), iterations)
+      Self.descended(points, from: points.farApart(clusters, &generator), iterations, by: Self.nearest)
     }
   }
 
@@ -36,7 +36,7 @@ public struct KMeans: Sendable {
     require(
       start.dim(1) == points.points.dim(1), "KMeans",
       "centroids \(start.shape) and points \(points.points.shape) differ in width")
-    self = Self.descended(points, from: start, iterations)
+    self = Self.descended(points, from: start, iterations, by: Self.nearest)
   }
 
   init(_ centroids: Tensor, _ assignment: [Int], _ inertia: Double) {
@@ -44,7 +44,9 @@ public struct KMeans: Sendable {
   }
 
   /// The nearest centroid of other points [points, width].
-  public func assign(_ points: Tensor) -> [Int] { Self.nearest(points.asType(.float64), centroids).indices }
+  public func assign(_ points: Tensor) -> [Int] {
+    Self.nearest(squaredDistances(points.asType(.float64), centroids))
+  }
 
   static func best(of restarts: Int, _ attempt: () -> KMeans) -> KMeans {
     var best = attempt()
@@ -55,21 +57,26 @@ public struct KMeans: Sendable {
     return best
   }
 
-  private static func descended(_ points: WeightedPoints, from start: Tensor, _ iterations: Int) -> KMeans {
-    var centroids = start
-    var (assignment, distances) = nearest(points.points, centroids)
+  /// Points by `assigning`, which reads squared distances [points, clusters], and centroids by their points,
+  /// in turn until no point moves.
+  static func descended(
+    _ points: WeightedPoints, from start: Tensor, _ iterations: Int, by assigning: (Tensor) -> [Int]
+  ) -> KMeans {
+    var centroids = start, distances = squaredDistances(points.points, centroids)
+    var assignment = assigning(distances)
     for _ in 0..<iterations {
       centroids = points.means(assignment, keeping: centroids)
+      distances = squaredDistances(points.points, centroids)
       let before = assignment
-      (assignment, distances) = nearest(points.points, centroids)
+      assignment = assigning(distances)
       if assignment == before { break }
     }
-    return KMeans(centroids, assignment, (distances * points.weights).sum().item)
+    let own = distances.takeAlong(Tensor(assignment.map(Int32.init), [assignment.count, 1]), axis: 1)
+    return KMeans(centroids, assignment, (own.squeezed(axis: 1) * points.weights).sum().item)
   }
 
-  private static func nearest(_ points: Tensor, _ centroids: Tensor) -> (indices: [Int], distances: Tensor) {
-    let distances = squaredDistances(points, centroids)
-    return (distances.argMin(axis: 1).doubles.map { Int($0) }, distances.min(axis: 1))
+  private static func nearest(_ distances: Tensor) -> [Int] {
+    distances.argMin(axis: 1).doubles.map { Int($0) }
   }
 }
 

@@ -25,11 +25,8 @@ public struct RidgeRegression: LinearModel, Sendable {
       "\(penalties.count) penalties are neither one nor one for each target of \(y.shape)")
     try Self.check(penalties)
     let all = penalties.count == 1 ? [Double](repeating: penalties[0], count: y.dim(1)) : penalties
-    self.init(Centred(x, y, intercept: intercept), all)
-  }
-
-  init(_ data: Centred, _ penalties: [Double]) {
-    self.init(data, RidgeSpectrum(data.x), penalties)
+    let data = Centred(x, y, intercept: intercept)
+    self.init(data, RidgeSpectrum(data.x), all)
   }
 
   init(_ data: Centred, _ spectrum: RidgeSpectrum, _ penalties: [Double]) {

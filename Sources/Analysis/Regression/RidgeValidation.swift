@@ -13,9 +13,13 @@ extension RidgeRegression {
   public init(
     _ x: Tensor, _ y: Tensor, choosingFrom candidates: [Double], folds: [Int]? = nil, intercept: Bool = true
   ) throws {
-    let errors = try Self.errors(x, y, penalties: candidates, folds: folds, intercept: intercept)
-    let best = errors.argMin(axis: 0).doubles.map { candidates[Int($0)] }
-    try self.init(x, y, penalties: best, intercept: intercept)
+    let (x, y) = try Centred.observed(x, y, "RidgeRegression")
+    try Self.check(candidates)
+    let data = Centred(x, y, intercept: intercept), spectrum = RidgeSpectrum(data.x)
+    let errors =
+      try folds.map { try Self.errors(x, y, candidates, folds: $0, intercept) }
+      ?? Self.leaveOneOut(data, spectrum, candidates, intercept)
+    self.init(data, spectrum, errors.argMin(axis: 0).doubles.map { candidates[Int($0)] })
   }
 
   /// The mean squared error of each target on points held out, for each penalty: [penalties, targets].
@@ -25,7 +29,14 @@ extension RidgeRegression {
   ) throws -> Tensor {
     let (x, y) = try Centred.observed(x, y, "RidgeRegression")
     try check(penalties)
-    guard let folds else { return leaveOneOut(x, y, penalties, intercept) }
+    if let folds { return try errors(x, y, penalties, folds: folds, intercept) }
+    let data = Centred(x, y, intercept: intercept)
+    return leaveOneOut(data, RidgeSpectrum(data.x), penalties, intercept)
+  }
+
+  private static func errors(
+    _ x: Tensor, _ y: Tensor, _ penalties: [Double], folds: [Int], _ intercept: Bool
+  ) throws -> Tensor {
     let splits = try Splits(folds, points: x.dim(0), "RidgeRegression")
     var sums = Tensor.zeros([penalties.count, y.dim(1)], dtype: .float64)
     for (known, heldOut) in splits.all {
@@ -43,16 +54,14 @@ extension RidgeRegression {
   }
 
   private static func leaveOneOut(
-    _ x: Tensor, _ y: Tensor, _ penalties: [Double], _ intercept: Bool
+    _ data: Centred, _ spectrum: RidgeSpectrum, _ penalties: [Double], _ intercept: Bool
   ) -> Tensor {
-    let data = Centred(x, y, intercept: intercept)
-    let spectrum = RidgeSpectrum(data.x)
     let targets = matmul(spectrum.u.swappedAxes(0, 1), data.y)
     return stacked(
       penalties.map { penalty in
         let kept = spectrum.squares.expandedDimensions(axis: 1) * spectrum.shrinkage([penalty])
         let leverage =
-          matmul(square(spectrum.u), kept) + (intercept ? 1 / Double(x.dim(0)) : 0)
+          matmul(square(spectrum.u), kept) + (intercept ? 1 / Double(data.x.dim(0)) : 0)
         let rest = data.y - matmul(spectrum.u, kept * targets)
         let isOpen = (1 - leverage) .> 1e-10
         let errors = rest / which(isOpen, 1 - leverage, Tensor(1, .float64))

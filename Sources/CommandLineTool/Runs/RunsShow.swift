@@ -34,7 +34,7 @@ struct RunsShow: ParsableCommand {
       print()
       try Comparison(run: id, in: store).table.show()
     } else if !document.parts.isEmpty {
-      print("\n" + (try RunTable([id], in: store)).text(columns: Terminal.columns(of: STDOUT_FILENO)))
+      print("\n" + (try RunTable([id], in: store)).text(columns: Terminal.width))
     }
     if let report { print("\nReport: \(report)") }
   }
@@ -67,7 +67,7 @@ struct RunsCompare: ParsableCommand {
   func run() throws {
     let table = try RunTable(runs, in: try place.holdingRuns())
     if output.json { return try output.print(table.json) }
-    print(table.text(columns: Terminal.columns(of: STDOUT_FILENO)))
+    print(table.text(columns: Terminal.width))
   }
 }
 

@@ -43,10 +43,7 @@ public class RecurrentLayer: StatefulLayer {
   public final func callAsFunction(_ x: Tensor, _ state: State, lengths: Tensor) -> (
     output: Tensor, state: State
   ) {
-    running {
-      let (output, next) = forward(signal("input", x), state, lengths: lengths)
-      return (hookedOutput(output), next)
-    }
+    called(x) { forward($0, state, lengths: lengths) }
   }
 
   private func forward(_ x: Tensor, _ state: State, lengths: Tensor?) -> (output: Tensor, state: State) {

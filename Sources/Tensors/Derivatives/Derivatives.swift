@@ -68,12 +68,15 @@ public func withDerivative(
   return result.recorded(
     name, from: inputs,
     byResult: { gradient, result in
-      let gradients = rule(gradient, inputs, result)
-      require(
-        gradients.count == inputs.count, name,
-        "its derivative returned \(gradients.count) gradients for \(inputs.count) inputs")
-      return gradients
+      checked(rule(gradient, inputs, result), for: inputs, name)
     })
+}
+
+private func checked(_ gradients: [Tensor?], for inputs: [Tensor], _ name: StaticString) -> [Tensor?] {
+  require(
+    gradients.count == inputs.count, name,
+    "its derivative returned \(gradients.count) gradients for \(inputs.count) inputs")
+  return gradients
 }
 
 /// The results of `function`, with one `rule` in place of their derivatives: from the gradients of the
@@ -86,11 +89,7 @@ public func withDerivative(
 ) -> [Tensor] {
   let results = function(inputs.map(\.unmarked)).map { $0.requireConstant(name, elsewhere) }
   return Tensor.recorded(name, results: results, from: inputs) { gradients, results in
-    let found = rule(gradients, inputs, results)
-    require(
-      found.count == inputs.count, name,
-      "its derivative returned \(found.count) gradients for \(inputs.count) inputs")
-    return found
+    checked(rule(gradients, inputs, results), for: inputs, name)
   }
 }
 

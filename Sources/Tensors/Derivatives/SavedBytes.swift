@@ -46,7 +46,7 @@ public func savedBytes(
     let after = callosum_bytes_freed()
     shares["\(name)", default: (0, 0)].count += 1
     shares["\(name)", default: (0, 0)].bytes += after - before
-    before = callosum_bytes_freed()
+    before = after
   }
   shares["input"] = nil
   return SavedBytes(

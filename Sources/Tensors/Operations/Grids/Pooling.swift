@@ -15,7 +15,7 @@ import CallosumKernels
 public func maxPool(
   _ x: Tensor, kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil, dilation: [Int]? = nil
 ) -> Tensor {
-  maxPoolWithIndices(x, kernel: kernel, stride: stride, padding: padding, dilation: dilation).values
+  maximaOfWindows(x, kernel, stride, padding, dilation).values
 }
 
 /// `maxPool` and where it found the values: the place of each in its channel's plane (or signal, or
@@ -23,9 +23,7 @@ public func maxPool(
 public func maxPoolWithIndices(
   _ x: Tensor, kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil, dilation: [Int]? = nil
 ) -> (values: Tensor, indices: Tensor) {
-  let dilation = dilation ?? kernel.map { _ in 1 }
-  let plan = PoolingPlan("maxPool", x, kernel, stride ?? kernel, padding, dilation)
-  let (values, winners) = pooledByMaximum("maxPool", x, plan)
+  let (values, winners) = maximaOfWindows(x, kernel, stride, padding, dilation)
   return (values, winners.withoutDerivative("maxPool", from: x))
 }
 
@@ -152,6 +150,14 @@ public func globalAveragePool(_ x: Tensor) -> Tensor {
 }
 
 // MARK: How
+
+private func maximaOfWindows(
+  _ x: Tensor, _ kernel: [Int], _ stride: [Int]?, _ padding: [Int]?, _ dilation: [Int]?
+) -> (values: Tensor, winners: Tensor) {
+  let dilation = dilation ?? kernel.map { _ in 1 }
+  return pooledByMaximum(
+    "maxPool", x, PoolingPlan("maxPool", x, kernel, stride ?? kernel, padding, dilation))
+}
 
 /// The largest value of each window and its place in the plane, which tells how gradients go back.
 private func pooledByMaximum(

@@ -103,18 +103,22 @@ public struct SparseMatrix: Sendable {
   /// Every row divided by its sum: what a walk does that follows an edge at random. A row whose sum is
   /// not above 0 becomes zeros.
   public func normalisedRows() -> SparseMatrix {
-    let sums = rowSums(), isOpen = sums.unmarked .> 0
-    let share = which(isOpen, 1 / which(isOpen, sums, sums.constant(1)), sums.constant(0))
-    return withValues(values * share.take(rowIndices))
+    let places = rowIndices
+    return withValues(values * shares(at: places) { 1 / $0 }.take(places))
   }
 
   /// D^-1/2 A D^-1/2 with the row sums in D, for square matrices, as graph convolutions use it (Kipf and
   /// Welling 2017, after `addingDiagonal`). A node whose sum is not above 0 gets zeros.
   public func normalisedSymmetrically() -> SparseMatrix {
     require(rows == columns, "SparseMatrix", "a matrix of \(rows) by \(columns) has no symmetric form")
-    let sums = rowSums(), isOpen = sums.unmarked .> 0
-    let share = which(isOpen, rsqrt(which(isOpen, sums, sums.constant(1))), sums.constant(0))
-    return withValues(values * share.take(rowIndices) * share.take(columnIndices))
+    let places = rowIndices, share = shares(at: places) { rsqrt($0) }
+    return withValues(values * share.take(places) * share.take(columnIndices))
+  }
+
+  /// What `inverse` makes of the row sums that are above 0, and 0 for the others, [rows].
+  private func shares(at rowIndices: Tensor, _ inverse: (Tensor) -> Tensor) -> Tensor {
+    let sums = values.segmentSum(rowIndices, count: rows), isOpen = sums.unmarked .> 0
+    return which(isOpen, inverse(which(isOpen, sums, sums.constant(1))), sums.constant(0))
   }
 
   /// All elements, [rows, columns].

@@ -127,12 +127,7 @@ extension Tensor {
     let index = checkedIndices(indices, below: count, "scatterAdded")
     let target = Array(shape[..<axis]) + [count] + Array(shape[(axis + indices.ndim)...])
     let result = Tensor.zeros(target, dtype: dtype)
-    let source = packed
-    let (outer, rows, inner) = result.around(axis)
-    callosum_put(
-      Int32(callosum_place_sum.rawValue), dtype.kernel, outer, rows, inner, source.pointer,
-      index.pointer(as: Int32.self),
-      index.size, result.pointer)
+    result.fill(self, at: index, axis, isAlong: false, callosum_place_sum)
     return result.recorded("scatterAdded", from: self) { $0.take(indices, axis: axis) }
   }
 
@@ -164,12 +159,7 @@ extension Tensor {
     var target = shape
     target[axis] = count
     let result = Tensor.zeros(target, dtype: dtype)
-    let source = packed
-    let (outer, rows, inner) = result.around(axis)
-    callosum_put_along(
-      Int32(callosum_place_sum.rawValue), dtype.kernel, outer, rows, inner, source.pointer,
-      index.pointer(as: Int32.self),
-      shape[axis], result.pointer)
+    result.fill(self, at: index, axis, isAlong: true, callosum_place_sum)
     return result.recorded("scatterAddedAlong", from: self) { $0.takeAlong(indices, axis: axis) }
   }
 

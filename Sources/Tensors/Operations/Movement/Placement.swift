@@ -53,6 +53,23 @@ extension Tensor {
   }
 }
 
+extension Tensor {
+  /// Puts values into the memory of this tensor, which is its own and contiguous, at checked indices. Not
+  /// recorded.
+  func fill(
+    _ values: Tensor, at index: Tensor, _ axis: Int, isAlong: Bool, _ placement: callosum_placement
+  ) {
+    let (outer, rows, inner) = around(axis), source = values.packed, rule = Int32(placement.rawValue)
+    let places = index.pointer(as: Int32.self)
+    if isAlong {
+      callosum_put_along(
+        rule, dtype.kernel, outer, rows, inner, source.pointer, places, values.shape[axis], pointer)
+    } else {
+      callosum_put(rule, dtype.kernel, outer, rows, inner, source.pointer, places, index.size, pointer)
+    }
+  }
+}
+
 /// Where values are put: whole slices by one index each, or elements along an axis.
 private struct Places {
   let name: StaticString
@@ -116,17 +133,10 @@ private struct Places {
 
   /// A copy of x with the values in it. Not recorded.
   private func written(_ values: Tensor, over x: Tensor, _ placement: callosum_placement) -> Tensor {
-    let result = Tensor(uninitialized: x.shape, x.dtype), source = values.packed
+    let result = Tensor(uninitialized: x.shape, x.dtype)
     callosum_copy(
       Int32(x.dtype.size), Int32(x.ndim), x.shape, x.pointer, x.strides, result.pointer)
-    let (outer, rows, inner) = x.around(axis), type = x.dtype.kernel, rule = Int32(placement.rawValue)
-    let index = index.pointer(as: Int32.self)
-    if isAlong {
-      callosum_put_along(
-        rule, type, outer, rows, inner, source.pointer, index, indices.shape[axis], result.pointer)
-    } else {
-      callosum_put(rule, type, outer, rows, inner, source.pointer, index, indices.size, result.pointer)
-    }
+    result.fill(values, at: index, axis, isAlong: isAlong, placement)
     return result
   }
 
