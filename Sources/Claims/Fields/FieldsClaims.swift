@@ -1,6 +1,0 @@
-import CallosumContracts
-
-/// The claims of this family, a line each.
-let fieldClaims: [Claim] = [
-  .mgno
-]

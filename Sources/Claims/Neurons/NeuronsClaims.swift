@@ -1,7 +1,0 @@
-import CallosumContracts
-
-/// The claims of this family, a line each.
-let neuronClaims: [Claim] = [
-  .elmNeuron,
-  .hebbianProjection,
-]
