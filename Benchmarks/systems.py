@@ -124,7 +124,7 @@ def gelu_slope(x):
     return 0.5 * (1 + torch.erf(x * 0.5**0.5)) + x * torch.exp(-0.5 * x * x) * (2 * math.pi) ** -0.5
 
 
-class NeuralMemory(nn.Module):
+class Titans(nn.Module):
     """A memory of two layers as in titans-pytorch: the gradient of every token at the weights of its
     chunk's start, then momentum and forgetting token by token."""
 
@@ -458,7 +458,7 @@ SYSTEMS = {
         lambda: images(224, 3, 1000, 1, [64, 128, 320, 512], [2, 2, 6, 2], scale=1e-5)),
     "delta_net_step": system(lambda: layer(DeltaNet(256, 4), 1, 2048, 256)),
     "modern_hopfield_step": system(lambda: layer(Hopfield(64, 4), 32, 64, 64)),
-    "titans_step": system(lambda: layer(NeuralMemory(32), 16, 128, 32)),
+    "titans_step": system(lambda: layer(Titans(32), 16, 128, 32)),
     "calibrated_hallucination_step": system(lambda: [training(
         Biographer(), labels(64, 17, below=28, stream=1), labels(64, 17, below=28, stream=2),
         cross_entropy)]),

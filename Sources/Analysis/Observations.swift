@@ -3,22 +3,22 @@ import CallosumTensors
 extension Tensor {
   /// These numbers in float64, as every method here reads its data. A derivative that would pass through
   /// stops the program: nothing here has one.
-  /// - Throws: `Mistake` if a number is not finite.
+  /// - Throws: `InvalidInput` if a number is not finite.
   func observed(_ name: StaticString, _ what: String) throws -> Tensor {
     let numbers = requireConstant(name, what).asType(.float64)
-    try expect(isFinite(numbers).all().item != 0, "\(name): \(what) hold numbers that are not finite")
+    try require(isFinite(numbers).all().item != 0, "\(name): \(what) hold numbers that are not finite")
     return numbers
   }
 
   /// The same of a table [points, width].
   func observedTable(_ name: StaticString, _ what: String) throws -> Tensor {
-    require(ndim == 2, name, "needs \(what) [points, width], got shape \(shape)")
+    precondition(ndim == 2, name, "needs \(what) [points, width], got shape \(shape)")
     return try observed(name, what)
   }
 
   /// The same of signals [..., time].
   func observedSignal(_ name: StaticString) throws -> Tensor {
-    require(ndim > 0, name, "needs signals [..., time], got a single number")
+    precondition(ndim > 0, name, "needs signals [..., time], got a single number")
     return try observed(name, "signals")
   }
 

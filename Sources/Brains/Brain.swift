@@ -15,12 +15,14 @@ public final class Brain: Layer {
   public let wiring: Wiring
   /// What the regions compute, by name; what shows the input is there only if it learns.
   public let regions: [String: any Module]
-  /// The tracts that have something to learn or to remember, by name.
+  /// What the tracts pass through, by name.
   public let tracts: [String: any Module]
   /// The learning rule of each region that has parameters, by name.
   let rules: [String: any LearningRule]
   /// The regions that let derivatives pass to what feeds them.
   let passing: Set<String>
+  /// What each tract makes of activity, and what it keeps at the start.
+  private let carriers: [(_ source: Tensor, _ target: Tensor?, State) -> (arrivals: [Tensor], state: State)]
   private let views: [Int: InputView]
   private let positions: [Int]?
   /// Notes what regions take and put out, while they learn.
@@ -45,9 +47,10 @@ public final class Brain: Layer {
     using generator: inout RandomGenerator
   ) throws {
     let random = RandomGenerator(seed: generator.next())
-    for (index, tract) in plan.tracts.enumerated() {
-      try located(.tract(index), "tract '\(tract.name)'") { try tract.requireKnownWay(parts) }
+    let kinds = try plan.tracts.enumerated().map { index, tract in
+      try located(.tract(index), "tract '\(tract.name)'") { try tract.part(of: parts) }
     }
+    let traits = kinds.map { $0.tractTraits ?? TractTraits() }
     var views: [Int: InputView] = [:]
     for (index, region) in plan.regions.enumerated() where region.builtIn == .input {
       var own = random.stream("regions.\(region.name)")
@@ -56,7 +59,7 @@ public final class Brain: Layer {
       }
     }
     let fields = views.mapValues { Wiring.Field(tokens: $0.tokens, width: $0.width, grid: $0.grid) }
-    let wiring = try Wiring(plan, views: fields, answer: width)
+    let wiring = try Wiring(plan, traits: traits, views: fields, answer: width)
 
     var regions: [String: any Module] = [:]
     var rules: [String: any LearningRule] = [:]
@@ -66,7 +69,7 @@ public final class Brain: Layer {
       let (arrival, activity) = (wiring.arrivals[index], wiring.activities[index])
       try located(.region(index), "region '\(region.name)' \(arrival) -> \(activity)") {
         if let view = views[index] {
-          try expect(
+          try require(
             region.rule == nil && !region.norm && !region.residual,
             "an input has no rule, norm or residual")
           if view.embedding != nil { regions[region.name] = view }
@@ -77,11 +80,11 @@ public final class Brain: Layer {
         }
         guard let module = regions[region.name] else { return }
         let rule = try region.rule?.rule(of: parts, using: &own)
-        try expect(
+        try require(
           rule == nil || module.parameterCount > 0,
           "it has nothing to learn, so it needs no rule; where tracts bring the weights, a region"
             + " 'linear' fed by direct tracts has weights of its own")
-        try expect(
+        try require(
           !region.residual || rule == nil || rule?.needs == .gradients,
           "a rule that does without gradients learns from what the part puts out, which residual changes")
         rules[region.name] = rule
@@ -92,20 +95,22 @@ public final class Brain: Layer {
       if regions[region.name] == nil { passing.insert(region.name) }
     }
     var tracts: [String: any Module] = [:]
+    var carriers: [(Tensor, Tensor?, State) -> (arrivals: [Tensor], state: State)] = []
     for (index, tract) in plan.tracts.enumerated() {
       var own = random.stream("tracts.\(tract.name)")
-      let ends = wiring.ends[index]
-      tracts[tract.name] = try located(.tract(index), "tract '\(tract.name)'") {
-        try tract.module(
-          from: wiring.activities[ends.from], into: ends.to.map { wiring.arrivals[$0] },
-          targetWidth: wiring.activities[ends.to[0]].width, parts: parts, using: &own)
+      let ends = wiring.tractEnds(index)
+      let built = try located(.tract(index), "tract '\(tract.name)'") {
+        try tract.built(kinds[index], between: ends, using: &own)
       }
+      tracts[tract.name] = built.module
+      carriers.append(built.carry)
     }
     self.wiring = wiring
     self.views = views
     self.positions = positions
     self.regions = regions
     self.tracts = tracts
+    self.carriers = carriers
     self.rules = rules
     self.passing = passing
     try checkAnswer(width)
@@ -144,7 +149,7 @@ public final class Brain: Layer {
       return (answer(activity), state)
     }
     let length = shown.values.map { $0.dim(1) }.max() ?? 0
-    require(length > 0, "Brain", "there are no tokens to show")
+    precondition(length > 0, "Brain", "there are no tokens to show")
     var answers: [Tensor] = []
     for token in 0..<length {
       // An input of one token is there all the time.
@@ -206,18 +211,12 @@ public final class Brain: Layer {
   /// What a tract makes of the activity of its source, for each of its targets.
   private func carry(_ index: Int, _ source: Tensor, _ before: State, _ state: inout State) -> [Tensor] {
     let tract = plan.tracts[index], ends = wiring.ends[index]
-    switch tracts[tract.name] {
-    case let projection as Projection:
-      return [projection(pooled(source, into: wiring.arrivals[ends.to[0]]))]
-    case let gate as Gate: return [gate(source, target: before[past(ends.to[0], 1)])]
-    case let router as Router: return router(source)
-    case let part as any StatefulLayer:
-      let name = "tracts.\(tract.name)"
-      let (y, after) = part(source, own(name, before))
-      for key in after.names { state["\(name).\(key)"] = after[key] }
-      return [y]
-    default: return [source]
-    }
+    let name = "tracts.\(tract.name)", traits = wiring.traits[index]
+    let target = traits.readsTarget ? before[past(ends.to[0], 1)] : nil
+    let carried = traits.isLinear ? pooled(source, into: wiring.arrivals[ends.to[0]]) : source
+    let (arrivals, after) = carriers[index](carried, target, own(name, before))
+    for key in after.names { state["\(name).\(key)"] = after[key] }
+    return arrivals
   }
 
   /// The mean over tokens for a region that has one.
@@ -298,7 +297,7 @@ private func located<Result>(
 ) throws -> Result {
   do {
     return try body()
-  } catch let mistake as Mistake {
+  } catch let mistake as InvalidInput {
     throw BrainError(place: place, description: "\(name): \(mistake.description)")
   }
 }

@@ -1,4 +1,5 @@
 import CallosumContracts
+import CallosumNetworks
 import CallosumTensors
 import Foundation
 import Yams
@@ -10,13 +11,13 @@ public struct BrainFile {
   private let path: String
   private let lines: [String: Int]
 
-  /// - Throws: `Mistake` that names the file, the line and the nearest word that is known.
+  /// - Throws: `InvalidInput` that names the file, the line and the nearest word that is known.
   public init(path: String) throws {
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw Mistake("\(path) cannot be read; check that it exists and that you may read it")
+      throw InvalidInput("\(path) cannot be read; check that it exists and that you may read it")
     }
     guard let text = String(data: data, encoding: .utf8) else {
-      throw Mistake("\(path) is not text in UTF-8")
+      throw InvalidInput("\(path) is not text in UTF-8")
     }
     try self.init(yaml: text, path: path)
   }
@@ -30,17 +31,17 @@ public struct BrainFile {
     do {
       root = try Yams.compose(yaml: text)
     } catch let error as YamlError {
-      throw Mistake(reader.text(error))
+      throw InvalidInput(reader.text(error))
     }
     guard let root, root.mapping != nil else {
-      throw Mistake("\(path) must hold the words of a brain: \(Reader.words(BrainPlan.CodingKeys.self))")
+      throw InvalidInput("\(path) must hold the words of a brain: \(Reader.words(BrainPlan.CodingKeys.self))")
     }
     let json = try reader.value(root, at: [])
     lines = reader.lines
     do {
       plan = try JSONDecoder().decode(BrainPlan.self, from: JSONEncoder().encode(json))
     } catch let error as DecodingError {
-      throw Mistake(reader.text(error))
+      throw InvalidInput(reader.text(error))
     }
   }
 
@@ -55,14 +56,14 @@ public struct BrainFile {
         case .region(let index): "regions.\(index)"
         case .tract(let index): "tracts.\(index)"
         }
-      throw Mistake("\(path), line \(lines[key] ?? 1): \(error.description)")
+      throw InvalidInput("\(path), line \(lines[key] ?? 1): \(error.description)")
     }
   }
 }
 
 extension BrainPlan {
   /// The plan in a YAML text.
-  /// - Throws: `Mistake` with the line and the nearest word that is known.
+  /// - Throws: `InvalidInput` with the line and the nearest word that is known.
   public init(yaml: String) throws { self = try BrainFile(yaml: yaml).plan }
 
   /// The plan as YAML; words that say what is so anyway are left out.
@@ -142,11 +143,13 @@ private struct Reader {
       var table: [String: JSONValue] = [:]
       for (key, child) in mapping {
         let line = key.mark?.line ?? line
-        guard let word = key.string else { throw Mistake("\(path), line \(line): a word must be a text") }
-        if let known, !known.contains(word) {
-          throw Mistake("\(path), line \(line): \(unknownName("word", word, in: known))")
+        guard let word = key.string else {
+          throw InvalidInput("\(path), line \(line): a word must be a text")
         }
-        if table[word] != nil { throw Mistake("\(path), line \(line): '\(word)' is said twice") }
+        if let known, !known.contains(word) {
+          throw InvalidInput("\(path), line \(line): \(unknownName("word", word, in: known))")
+        }
+        if table[word] != nil { throw InvalidInput("\(path), line \(line): '\(word)' is said twice") }
         table[word] = try value(child, at: place + [word])
       }
       return .object(table)
@@ -160,12 +163,12 @@ private struct Reader {
       if let value = node.bool { return .bool(value) }
       if let value = node.int { return .integer(value) }
       if let value = node.float {
-        if !value.isFinite { throw Mistake("\(path), line \(line): \(scalar.string) is no number") }
+        if !value.isFinite { throw InvalidInput("\(path), line \(line): \(scalar.string) is no number") }
         return Int(exactly: value).map(JSONValue.integer) ?? .number(value)
       }
       return .string(scalar.string)
     case .alias(let alias):
-      throw Mistake("\(path), line \(line): unknown alias '\(alias.anchor)'")
+      throw InvalidInput("\(path), line \(line): unknown alias '\(alias.anchor)'")
     }
   }
 

@@ -40,7 +40,7 @@ public final class BrainLearner: Learner {
         let optimiser = try (chosen ?? (isLocal ? "sgd" : plan.optimiser ?? "adamW")).optimiser(parameters)
         return Teaching(
           name: name, region: region, rule: rule, optimiser: optimiser, rate: optimiser.learningRate)
-      } catch let mistake as Mistake {
+      } catch let mistake as InvalidInput {
         throw BrainError(place: place, description: "\(name): \(mistake)")
       }
     }
@@ -161,11 +161,11 @@ struct AdamSettings: Configuration {
   var weightDecay = 0.0
 
   func validate() throws {
-    try expect(learningRate > 0 && learningRate.isFinite, "learningRate must be above 0, is \(learningRate)")
+    try require(learningRate > 0 && learningRate.isFinite, "learningRate must be above 0, is \(learningRate)")
     for (name, value) in [("beta1", beta1), ("beta2", beta2)] {
-      try expect(value >= 0 && value < 1, "\(name) must be in 0..<1, is \(value)")
+      try require(value >= 0 && value < 1, "\(name) must be in 0..<1, is \(value)")
     }
-    try expect(weightDecay >= 0 && weightDecay.isFinite, "weightDecay must be at least 0, is \(weightDecay)")
+    try require(weightDecay >= 0 && weightDecay.isFinite, "weightDecay must be at least 0, is \(weightDecay)")
   }
 }
 
@@ -176,9 +176,9 @@ struct SGDSettings: Configuration {
   var weightDecay = 0.0
 
   func validate() throws {
-    try expect(learningRate > 0 && learningRate.isFinite, "learningRate must be above 0, is \(learningRate)")
-    try expect(momentum >= 0 && momentum < 1, "momentum must be in 0..<1, is \(momentum)")
-    try expect(weightDecay >= 0 && weightDecay.isFinite, "weightDecay must be at least 0, is \(weightDecay)")
+    try require(learningRate > 0 && learningRate.isFinite, "learningRate must be above 0, is \(learningRate)")
+    try require(momentum >= 0 && momentum < 1, "momentum must be in 0..<1, is \(momentum)")
+    try require(weightDecay >= 0 && weightDecay.isFinite, "weightDecay must be at least 0, is \(weightDecay)")
   }
 }
 

@@ -1,4 +1,5 @@
 import CallosumContracts
+import CallosumNetworks
 
 /// What a brain is made of: regions, the tracts between them, and how it meets its input. A plain value,
 /// written in Swift with ``BrainPlan/init(_:task:presentation:steps:output:readout:optimiser:_:)`` or in

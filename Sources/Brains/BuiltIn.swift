@@ -18,7 +18,7 @@ public enum BuiltIn: String, Sendable, CaseIterable {
     _ settings: JSONValue, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> any Layer {
     switch self {
-    case .input: throw Mistake("input shows the task's input and cannot stand elsewhere")
+    case .input: throw InvalidInput("input shows the task's input and cannot stand elsewhere")
     case .units:
       try slot.requireEqualWidths(rawValue)
       return Units(try .decoded(from: settings, for: rawValue), in: slot)
@@ -60,7 +60,7 @@ struct MLPSettings: Configuration {
   var hidden = 0
 
   func validate() throws {
-    try expect((0...1_000_000).contains(hidden), "hidden must be from 0 to 1000000, is \(hidden)")
+    try require((0...1_000_000).contains(hidden), "hidden must be from 0 to 1000000, is \(hidden)")
   }
 }
 
@@ -115,7 +115,7 @@ final class InputView: Module {
   private let settings: Settings
   private let input: TaskInput
 
-  /// - Throws: ``Mistake`` if the settings do not suit the input.
+  /// - Throws: ``InvalidInput`` if the settings do not suit the input.
   init(
     _ json: JSONValue, input: TaskInput, width asked: Int?, using generator: inout RandomGenerator
   ) throws {
@@ -124,7 +124,7 @@ final class InputView: Module {
     var vectors: Embedding?
     switch input {
     case .tokens(let vocabulary, let length):
-      try expect(settings == Settings(), "patches and pieces are for images, but the task gives tokens")
+      try require(settings == Settings(), "patches and pieces are for images, but the task gives tokens")
       (tokens, grid) = (length, nil)
       vectors = asked.map { Embedding(vocabulary, $0, using: &generator) }
       width = asked ?? vocabulary
@@ -132,13 +132,13 @@ final class InputView: Module {
       func piece(_ name: String, _ range: [Int], of size: Int) throws -> [Int] {
         if range.isEmpty { return [0, size] }
         guard range.count == 2, range[0] >= 0, range[0] < range[1], range[1] <= size else {
-          throw Mistake("\(name) must be [from, upTo] within 0 and \(size), is \(range)")
+          throw InvalidInput("\(name) must be [from, upTo] within 0 and \(size), is \(range)")
         }
         return range
       }
       func patch(_ name: String, _ asked: Int, of range: [Int]) throws -> Int {
         let size = range[1] - range[0]
-        try expect(
+        try require(
           asked >= 0 && (asked == 0 || size % asked == 0),
           "\(name) \(asked) does not divide the \(size) that are seen")
         return asked == 0 ? size : asked
@@ -153,7 +153,7 @@ final class InputView: Module {
       grid = Slot.Grid(rows: down, columns: across)
       width = settings.patchRows * settings.patchColumns * shape[2]
     case .values(let shape):
-      try expect(
+      try require(
         (1...2).contains(shape.count),
         "input takes [n], [length, n] or [height, width, channels], but the task gives \(shape)")
       tokens = shape.count == 2 ? shape[0] : 1
@@ -161,10 +161,10 @@ final class InputView: Module {
     }
     if case .values(let shape) = input {
       if shape.count < 3 {
-        try expect(
+        try require(
           settings == Settings(), "patches and pieces are for images, but the task gives \(shape)")
       }
-      try expect(
+      try require(
         asked == nil || asked == width,
         "input shows \(width) numbers per token, not \(asked ?? 0); leave the width out, and let the"
           + " tracts from it change it")
@@ -176,7 +176,7 @@ final class InputView: Module {
   /// [batch, tokens, width] of a batch of the task's inputs.
   func callAsFunction(_ x: Tensor) -> Tensor {
     running {
-      require(
+      precondition(
         x.ndim == input.shape.count + 1, "input",
         "the task gives [batch] + \(input.shape), this is \(x.shape)")
       switch input {

@@ -53,47 +53,26 @@ extension Choice {
 }
 
 extension Tract {
-  /// - Throws: ``Mistake`` if nobody knows what it passes through.
-  func requireKnownWay(_ parts: Catalogue) throws {
-    let names = parts.parts.map(\.card.id) + Way.allCases.map(\.rawValue)
-    try expect(through.name != "delay", "a delay is a word of its own, such as delay: 3")
-    guard names.contains(through.name) else {
-      throw unknownName("way for a tract", through.name, in: names)
+  /// The part that it passes through: one of the catalogue, or of those that every brain has.
+  /// - Throws: ``InvalidInput`` if nobody knows it.
+  func part(of parts: Catalogue) throws -> Part {
+    try require(through.name != "delay", "a delay is a word of its own, such as delay: 3")
+    let known = Catalogue.brains + parts.parts
+    guard let part = known.first(where: { $0.card.id == through.name }) else {
+      throw unknownName("way for a tract", through.name, in: known.map(\.card.id))
     }
+    return part
   }
 
-  /// What it passes through; nil where activity passes as it is.
-  /// - Parameter targetWidth: Numbers per token that the (first) target puts out.
-  func module(
-    from source: Wiring.Field, into targets: [Wiring.Field], targetWidth: Int, parts: Catalogue,
-    using generator: inout RandomGenerator
-  ) throws -> (any Module)? {
-    let weights = self.weights ?? .fanInUniform, gain = self.gain ?? 1
-    try expect(gain.isFinite, "gain must be a number, is \(gain)")
-    if keepsWidth {
-      try expect(
-        self.weights == nil && self.gain == nil,
-        "\(through.name) has no weights to start with; only projection, gate and router have")
-    }
-    switch way {
-    case .projection:
-      try expect(through.settings.isEmpty, "projection has no settings")
-      return Projection(source.width, targets[0].width, weights: weights, gain: gain, using: &generator)
-    case .direct:
-      try expect(through.settings.isEmpty, "direct has no settings")
-      return nil
-    case .gate:
-      return Gate(
-        try .decoded(from: through.json, for: "gate"), sourceWidth: source.width, targetWidth: targetWidth,
-        inputs: targets[0].width, weights: weights, gain: gain, using: &generator)
-    case .router:
-      return try Router(
-        .decoded(from: through.json, for: "router"), sourceWidth: source.width,
-        inputs: targets.map(\.width), weights: weights, gain: gain, using: &generator)
-    case nil:
-      return try parts.part(through.name).unit(
-        through.json, in: Slot(width: source.width, tokens: source.tokens, grid: source.grid),
-        using: &generator)
-    }
+  /// What it passes through, built.
+  func built(_ part: Part, between ends: TractEnds, using generator: inout RandomGenerator) throws
+    -> BuiltTract
+  {
+    try require(ends.gain.isFinite, "gain must be a number, is \(ends.gain)")
+    let hasWeights = part.tractTraits?.hasWeights ?? false
+    try require(
+      hasWeights || (weights == nil && gain == nil),
+      "\(through.name) has no weights to start with; only projection, gate and router have")
+    return try part.tract(through.json, between: ends, using: &generator)
   }
 }

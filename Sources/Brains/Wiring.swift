@@ -11,6 +11,8 @@ public struct Wiring: Sendable {
   }
 
   public let plan: BrainPlan
+  /// For each tract what it does with what it carries.
+  public let traits: [TractTraits]
   /// Regions in the order in which they run within a step.
   public let order: [Int]
   /// For each tract the regions that it connects.
@@ -22,16 +24,18 @@ public struct Wiring: Sendable {
   public let arrivals, activities: [Field]
 
   /// - Parameters:
+  ///   - traits: Of what each tract passes through.
   ///   - views: What the regions of the part `input` show, by position.
   ///   - answer: The width that the task wants of the output region, if there is a task.
   /// - Throws: ``BrainError`` that names region or tract, and both shapes where two do not fit.
-  init(_ plan: BrainPlan, views: [Int: Field], answer: Int?) throws {
+  init(_ plan: BrainPlan, traits: [TractTraits], views: [Int: Field], answer: Int?) throws {
     self.plan = plan
+    self.traits = traits
     try Wiring.checkNames(plan)
-    ends = try Wiring.ends(plan)
-    lags = try Wiring.lags(plan, ends)
+    ends = try Wiring.ends(plan, traits)
+    lags = try Wiring.lags(plan, traits, ends)
     order = Wiring.order(plan.regions.count, zip(ends, lags).filter { $1 == 0 }.map(\.0))
-    (arrivals, activities) = try Wiring.fields(plan, views, answer, order, ends, lags)
+    (arrivals, activities) = try Wiring.fields(plan, traits, views, answer, order, ends, lags)
     try checkTracts()
   }
 
@@ -41,11 +45,23 @@ public struct Wiring: Sendable {
   /// How many steps back the activity of each region is asked for.
   var memories: [Int] {
     var memories = [Int](repeating: 0, count: plan.regions.count)
-    for (tract, (ends, lag)) in zip(plan.tracts, zip(ends, lags)) {
+    for (traits, (ends, lag)) in zip(traits, zip(ends, lags)) {
       memories[ends.from] = max(memories[ends.from], lag)
-      if tract.way == .gate { for target in ends.to { memories[target] = max(memories[target], 1) } }
+      if traits.readsTarget { for target in ends.to { memories[target] = max(memories[target], 1) } }
     }
     return memories
+  }
+
+  /// The regions at the ends of a tract as its part sees them.
+  func tractEnds(_ index: Int) -> TractEnds {
+    let ends = ends[index], tract = plan.tracts[index], source = activities[ends.from]
+    return TractEnds(
+      source: Slot(width: source.width, tokens: source.tokens, grid: source.grid),
+      targets: ends.to.map { target in
+        Slot(
+          width: arrivals[target].width, outputWidth: activities[target].width,
+          tokens: arrivals[target].tokens, grid: arrivals[target].grid)
+      }, weights: tract.weights ?? .fanInUniform, gain: tract.gain ?? 1)
   }
 
   // MARK: Names and order
@@ -86,7 +102,7 @@ public struct Wiring: Sendable {
     }
   }
 
-  private static func ends(_ plan: BrainPlan) throws -> [(from: Int, to: [Int])] {
+  private static func ends(_ plan: BrainPlan, _ traits: [TractTraits]) throws -> [(from: Int, to: [Int])] {
     let names = plan.regions.map(\.name)
     return try plan.tracts.enumerated().map { index, tract in
       func problem(_ text: String) -> BrainError {
@@ -102,7 +118,7 @@ public struct Wiring: Sendable {
       if to.isEmpty || Set(to).count < to.count {
         throw problem("it must lead to one region, or to several different ones")
       }
-      if to.count > 1, tract.way != .router {
+      if to.count > 1, !traits[index].branches {
         throw problem(
           "only a router leads to several regions (through: router); write a tract for each instead")
       }
@@ -114,7 +130,9 @@ public struct Wiring: Sendable {
   }
 
   /// In the order of the plan, a tract is laid in order if it closes no loop with those before it.
-  private static func lags(_ plan: BrainPlan, _ ends: [(from: Int, to: [Int])]) throws -> [Int] {
+  private static func lags(
+    _ plan: BrainPlan, _ traits: [TractTraits], _ ends: [(from: Int, to: [Int])]
+  ) throws -> [Int] {
     var next = [Set<Int>](repeating: [], count: plan.regions.count)
     func leads(_ start: Int, to goal: Int) -> Bool {
       var seen: Set<Int> = [], open = [start]
@@ -135,7 +153,7 @@ public struct Wiring: Sendable {
             + " \(steps == 1 ? "is only 1" : "are only \(steps)"); steps: \(lag + 1) or more would do,"
             + " or presentation: tokenByToken")
       }
-      if tract.way == .gate { try requirePast(1, "listens to what its target did") }
+      if traits[index].readsTarget { try requirePast(1, "listens to what its target did") }
       if !(0...10_000).contains(tract.delay) {
         throw BrainError(
           place: .tract(index),
@@ -172,7 +190,7 @@ public struct Wiring: Sendable {
   // MARK: Shapes
 
   private static func fields(
-    _ plan: BrainPlan, _ views: [Int: Field], _ answer: Int?, _ order: [Int],
+    _ plan: BrainPlan, _ traits: [TractTraits], _ views: [Int: Field], _ answer: Int?, _ order: [Int],
     _ ends: [(from: Int, to: [Int])], _ lags: [Int]
   ) throws -> (arrivals: [Field], activities: [Field]) {
     let isWhole = plan.presentation == .whole
@@ -193,7 +211,7 @@ public struct Wiring: Sendable {
       if into.isEmpty { throw problem("gets nothing; a tract must lead to it") }
       let sources = into.filter { lags[$0] == 0 }.compactMap { known[ends[$0].from] }
       let past = into.filter { lags[$0] > 0 }.compactMap { known[ends[$0].from] }
-      let kept = into.filter { plan.tracts[$0].keepsWidth }
+      let kept = into.filter { traits[$0].keepsWidth }
       let keptWidth = kept.lazy.compactMap { known[ends[$0].from]?.width }.first
       let asked = region.width ?? (region.name == plan.output ? answer : nil)
       guard let width = asked ?? keptWidth ?? (sources + past).first?.width else {
@@ -236,10 +254,10 @@ public struct Wiring: Sendable {
               + " \(wanted); \(remedy)")
         }
         var brings = source
-        if !tract.keepsWidth { brings.width = wanted.width }
+        if !traits[index].keepsWidth { brings.width = wanted.width }
         if brings.width != wanted.width {
           let remedy =
-            tract.way == .direct
+            tract.through.name == DirectTract.card.id
             ? "a projection would fit (through: projection)"
             : "another region of width \(wanted.width) between them would fit"
           throw problem(brings, "\(remedy), or a width of \(wanted.width) in region '\(tract.from)'")
@@ -258,23 +276,6 @@ public struct Wiring: Sendable {
           description: "region '\(region.name)' takes \(arrivals[index]) and puts out"
             + " \(activities[index]), which cannot be added (residual); equal widths would fit")
       }
-    }
-  }
-}
-
-/// What a tract passes through, unless it is a part of the catalogue.
-enum Way: String, CaseIterable {
-  case projection, direct, gate, router
-}
-
-extension Tract {
-  var way: Way? { Way(rawValue: through.name) }
-
-  /// Whether as many numbers per token arrive as set out.
-  var keepsWidth: Bool {
-    switch way {
-    case .projection, .gate, .router: false
-    case .direct, nil: true
     }
   }
 }

@@ -78,7 +78,7 @@ extension Brain {
 
   private func label(of tract: Tract) -> String {
     var words: [String] = []
-    if tract.way != .projection { words.append(tract.through.name + settings(tract.through)) }
+    if tract.through.name != Projection.card.id { words.append(tract.through.name + settings(tract.through)) }
     if tract.delay > 0 { words.append("\(tract.delay) step\(tract.delay == 1 ? "" : "s") later") }
     if !tract.learnable, tracts[tract.name]?.parameterCount ?? 0 > 0 { words.append("frozen") }
     return words.joined(separator: ", ")

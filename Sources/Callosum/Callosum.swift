@@ -1,7 +1,8 @@
 // The library's one import: every room that programs use.
 @_exported import CallosumAnalysis
-@_exported import CallosumClaims
+@_exported import CallosumBrains
 @_exported import CallosumContracts
+@_exported import CallosumExperiments
 @_exported import CallosumFields
 @_exported import CallosumInsight
 @_exported import CallosumLab
@@ -18,6 +19,5 @@
 extension Catalogue {
   /// Every part of this version.
   public static let all = Catalogue(
-    mixers, neuronModels, learningRules, memories, fieldParts, tractParts,
-    modularNetworks, recordingParts, probes)
+    brains, mixers, neurons, learning, memory, fields, modularity, recordings, insight)
 }

@@ -1,5 +1,11 @@
 import ArgumentParser
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
+import CallosumLab
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
 import Foundation
 
 /// Runs one part on tensors from a file: the door for checks from outside.
@@ -25,13 +31,13 @@ struct Apply: ParsableCommand {
 
   func run() throws {
     guard let type = [DType.float32, .float64].first(where: { "\($0)" == dtype }) else {
-      throw Mistake("--dtype must be float32 or float64, is '\(dtype)'")
+      throw InvalidInput("--dtype must be float32 or float64, is '\(dtype)'")
     }
     let door = try options.open().door
     let places = (door.module?.parameters() ?? []) + (door.module?.buffers() ?? [])
     if let weights {
       guard let module = door.module, !places.isEmpty else {
-        throw Mistake("\(options.id) has no weights; leave --weights out")
+        throw InvalidInput("\(options.id) has no weights; leave --weights out")
       }
       try module.load(from: weights, as: type)
     }
@@ -44,7 +50,7 @@ struct Apply: ParsableCommand {
     let isCotangent = { (name: String) in name == "g" || name.hasPrefix("g.") }
     let inputs = given.filter { !isCotangent($0.key) }
     let cotangents = given.filter { isCotangent($0.key) }
-    try expect(
+    try require(
       gradients != cotangents.isEmpty,
       gradients
         ? "--gradients needs a tensor 'g' in \(input), of the shape of the first output"
@@ -96,13 +102,13 @@ struct Apply: ParsableCommand {
       guard let output = outputs[of] else {
         throw unknownName("output", of, in: outputs.keys)
       }
-      try expect(
+      try require(
         output.shape == cotangent.shape,
         "'\(name)' must have the shape of '\(of)', \(output.shape), has \(cotangent.shape)")
       let term = (output * cotangent).sum()
       sum = sum.map { $0 + term } ?? term
     }
-    guard let sum else { throw Mistake("there is no 'g' to derive by") }
+    guard let sum else { throw InvalidInput("there is no 'g' to derive by") }
     return sum
   }
 }

@@ -1,5 +1,11 @@
 import ArgumentParser
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
+import CallosumLab
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
 
 /// Which brain, for which task.
 struct BrainOptions: ParsableArguments {

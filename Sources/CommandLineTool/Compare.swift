@@ -1,6 +1,11 @@
 import ArgumentParser
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
 import CallosumLab
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
 import Foundation
 
 /// Trains parts in the same slot at equal budget and shows which does better.
@@ -72,9 +77,9 @@ struct Compare: ParsableCommand {
       task != fresh.task || parts != fresh.parts || seeds != fresh.seeds || full || steps != nil
       || batch != nil || width != nil || depth != nil || patch != nil || learningRate != nil
       || config != nil
-    try expect(!isChanged, "--resume takes all settings from the run; leave out the others")
+    try require(!isChanged, "--resume takes all settings from the run; leave out the others")
     return try ComparisonPlan(
-      of: id, in: try place.holdingRuns(), task: Compare.task, catalogue: Catalogue.all)
+      of: id, in: try place.holdingRuns(), task: Compare.task, catalogue: Program.catalogue)
   }
 
   private static func task(_ id: String) throws -> any ImageClassification {
@@ -86,11 +91,11 @@ struct Compare: ParsableCommand {
     guard task == "fashion-mnist" else { throw unknownName("task", task, in: ["fashion-mnist"]) }
     let ids = parts.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
     for (position, id) in ids.enumerated() where ids[..<position].contains(id) {
-      throw Mistake("--parts names '\(id)' twice")
+      throw InvalidInput("--parts names '\(id)' twice")
     }
-    let mixers = Catalogue.all.parts.filter { $0.kind == .tokenMixer }.map(\.card.id)
+    let mixers = Program.catalogue.parts.filter { $0.kind == .tokenMixer }.map(\.card.id)
     let chosen = try ids.map { id in
-      guard let part = try? Catalogue.all.part(id) else { throw unknownName("part", id, in: mixers) }
+      guard let part = try? Program.catalogue.part(id) else { throw unknownName("part", id, in: mixers) }
       return part
     }
     var settings = ComparisonPlan.Settings()
@@ -117,7 +122,7 @@ struct Compare: ParsableCommand {
   private func partSettings(_ ids: [String]) throws -> [String: JSONValue] {
     guard let config else { return [:] }
     guard case .object(let table) = try parsedJSON(config, option: "--config") else {
-      throw Mistake("--config needs a JSON object with the ids of parts as keys")
+      throw InvalidInput("--config needs a JSON object with the ids of parts as keys")
     }
     for id in table.keys where !ids.contains(id) { throw unknownName("part in --config", id, in: ids) }
     return table

@@ -1,6 +1,11 @@
 import ArgumentParser
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
 import CallosumLab
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
 
 /// One part: what it is, its settings, what goes in and out, its parameters, what it costs.
 struct Describe: ParsableCommand {

@@ -1,6 +1,11 @@
 import ArgumentParser
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
 import CallosumLab
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
 
 /// Every part of the catalogue.
 struct List: ParsableCommand {
@@ -29,8 +34,8 @@ struct List: ParsableCommand {
     }
     if tasks { return try listTasks() }
     try claims
-      ? listClaims(allClaims.filter { wanted == nil || $0.family == wanted })
-      : listParts(Catalogue.all.parts.filter { wanted == nil || $0.card.family == wanted })
+      ? listClaims(Program.catalogue.claims.filter { wanted == nil || $0.card.family == wanted })
+      : listParts(Program.catalogue.parts.filter { wanted == nil || $0.card.family == wanted })
   }
 
   private func listTasks() throws {
@@ -43,7 +48,8 @@ struct List: ParsableCommand {
   private func listClaims(_ claims: [Claim]) throws {
     let rows = claims.map {
       ClaimRow(
-        id: $0.id, family: $0.family.rawValue, claim: $0.sentence, paper: $0.paper, year: $0.year)
+        id: $0.id, family: $0.card.family.rawValue, claim: $0.sentence, paper: $0.card.paper,
+        year: $0.card.year)
     }
     if output.json { return try output.print(rows) }
     var table = Table([("id", .left), ("family", .left), ("claim", .left), ("paper", .left)])

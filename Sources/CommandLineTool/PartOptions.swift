@@ -1,5 +1,11 @@
 import ArgumentParser
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
+import CallosumLab
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
 
 /// Which part, with which settings, in which place: what commands on one part have in common.
 struct PartOptions: ParsableArguments {
@@ -14,7 +20,7 @@ struct PartOptions: ParsableArguments {
 
   /// The part as built from these options.
   func open() throws -> (part: Part, slot: Slot, door: Door) {
-    let part = try Catalogue.all.part(id)
+    let part = try Program.catalogue.part(id)
     let slot = try slot()
     var random = RandomGenerator(seed: seed)
     let door = try part.door(
@@ -25,12 +31,12 @@ struct PartOptions: ParsableArguments {
   private func slot() throws -> Slot {
     for (name, value) in [("--width", width), ("--output-width", outputWidth), ("--tokens", tokens)] {
       guard let value else { continue }
-      try expect((1...100_000).contains(value), "\(name) must be from 1 to 100000, is \(value)")
+      try require((1...100_000).contains(value), "\(name) must be from 1 to 100000, is \(value)")
     }
     if let tokens { return Slot(width: width, outputWidth: outputWidth, tokens: tokens) }
     let sides = grid.split(separator: "x").compactMap { Int($0) }
     guard sides.count == 2, sides.allSatisfy({ (1...10_000).contains($0) }) else {
-      throw Mistake("--grid must be rows x columns such as 7x7, is '\(grid)'")
+      throw InvalidInput("--grid must be rows x columns such as 7x7, is '\(grid)'")
     }
     return Slot(width: width, outputWidth: outputWidth, rows: sides[0], columns: sides[1])
   }

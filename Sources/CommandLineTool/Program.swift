@@ -1,10 +1,26 @@
 import ArgumentParser
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
+import CallosumLab
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
 import Foundation
 
-/// The `callosum` program.
-@main
+/// The `callosum` program for any catalogue: an outside package that calls it with its own parts gets all of it.
+public enum CommandLineTool {
+  /// Reads the command line, does what it says, and ends the process.
+  public static func run(_ catalogue: Catalogue) -> Never {
+    Program.$catalogue.withValue(catalogue) { Program.main() }
+    exit(0)
+  }
+}
+
 struct Program: ParsableCommand {
+  /// What there is to choose from.
+  @TaskLocal static var catalogue = Catalogue()
+
   static let configuration = CommandConfiguration(
     commandName: "callosum",
     abstract: "Compare brain-inspired and modular neural networks on equal terms.",
@@ -35,7 +51,7 @@ struct Program: ParsableCommand {
       if fflush(nil) != 0 { throw FileError(path: "standard output") }
     } catch let code as ExitCode {
       Foundation.exit(code.rawValue)
-    } catch let mistake as Mistake {
+    } catch let mistake as InvalidInput {
       end("callosum: \(mistake.description)", code: 2)
     } catch {
       switch exitCode(for: error) {
@@ -90,7 +106,7 @@ struct StoreOption: ParsableArguments {
   /// Opens it for somebody who knows a run in it.
   func holdingRuns() throws -> RunStore {
     guard let found = try existing() else {
-      throw Mistake("there are no runs in \(store ?? RunStore.defaultPath()) yet")
+      throw InvalidInput("there are no runs in \(store ?? RunStore.defaultPath()) yet")
     }
     return found
   }
@@ -99,7 +115,7 @@ struct StoreOption: ParsableArguments {
 /// JSON that was given on the command line.
 func parsedJSON(_ text: String, option: String) throws -> JSONValue {
   guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)) else {
-    throw Mistake("\(option) needs JSON such as '{\"width\": 64}', got: \(text)")
+    throw InvalidInput("\(option) needs JSON such as '{\"width\": 64}', got: \(text)")
   }
   return value
 }

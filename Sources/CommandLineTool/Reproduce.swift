@@ -1,6 +1,11 @@
 import ArgumentParser
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
 import CallosumLab
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
 import Foundation
 
 /// Re-checks claims of papers and says how they fare.
@@ -30,7 +35,7 @@ struct Reproduce: ParsableCommand {
       throw unknownName("budget", budget, in: ClaimBudget.allCases.map(\.rawValue))
     }
     let processes = jobs ?? ProcessInfo.processInfo.activeProcessorCount
-    try expect((1...256).contains(processes), "--jobs must be from 1 to 256, is \(processes)")
+    try require((1...256).contains(processes), "--jobs must be from 1 to 256, is \(processes)")
     let reproductions = try chosen.map { try Reproduction($0, budget: budget, seeds: seeds) }
     let store = try place.open()
     Interruption.listen()
@@ -49,19 +54,19 @@ struct Reproduce: ParsableCommand {
   }
 
   private func chosenClaims() throws -> [Claim] {
-    try expect(
+    try require(
       [!ids.isEmpty, family != nil, all].count { $0 } == 1,
       "name claims, or give --family, or --all; 'callosum list --claims' shows what there is")
-    if all { return allClaims }
+    if all { return Program.catalogue.claims }
     if let family {
       guard let wanted = Family(rawValue: family) else {
         throw unknownName("family", family, in: Family.allCases.map(\.rawValue))
       }
-      let found = allClaims.filter { $0.family == wanted }
-      try expect(!found.isEmpty, "the family \(family) has no claims yet")
+      let found = Program.catalogue.claims.filter { $0.card.family == wanted }
+      try require(!found.isEmpty, "the family \(family) has no claims yet")
       return found
     }
-    return try ids.map { try allClaims.claim($0) }
+    return try ids.map { try Program.catalogue.claim($0) }
   }
 
   private func reproduce(
@@ -85,7 +90,7 @@ struct Reproduce: ParsableCommand {
     do {
       let report = try run(reproduction, claim, kept, processes, reach: reach) { bar.label = $0 }
       bar.label = "\(claim.id): picture"
-      try kept.end(report, drawing: bar.watch())
+      try kept.end(report, drawing: bar.observer())
       if report.wasInterrupted {
         bar.finish()
         Interruption.say("'callosum reproduce \(claim.id) --resume' goes on with run \(kept.id)")
@@ -108,13 +113,13 @@ struct Reproduce: ParsableCommand {
           "run-claim", claim.id, "--arm", job.arm, "--seed", "\(job.seed)", "--budget", budget.rawValue,
         ]
       },
-      heard: { event in
-        try kept.hear(event)
+      onEvent: { event in
+        try kept.record(event)
         switch event {
         case .started(let job): label("\(claim.id): \(job.arm), seed \(job.seed)")
-        case .told(let job, .progress(let fraction)): reach(job, fraction)
-        case .told(let job, .result): reach(job, 1)
-        case .told: break
+        case .message(let job, .progress(let fraction)): reach(job, fraction)
+        case .message(let job, .result): reach(job, 1)
+        case .message: break
         }
       },
       isCancelled: { Interruption.requested })
@@ -141,7 +146,7 @@ struct RunClaim: ParsableCommand {
   @Option(help: "quick or full.") var budget = "quick"
 
   func run() throws {
-    let claim = try allClaims.claim(id)
+    let claim = try Program.catalogue.claim(id)
     guard claim.arms.contains(where: { $0.id == arm }) else {
       throw unknownName("arm", arm, in: claim.arms.map(\.id))
     }
@@ -151,7 +156,7 @@ struct RunClaim: ParsableCommand {
     Interruption.listen()
     let told = LineWriter()
     try Reproduction(claim, budget: budget).run(
-      Reproduction.Job(arm: arm, seed: seed), heard: told.write, isCancelled: { Interruption.requested })
+      Reproduction.Job(arm: arm, seed: seed), onEvent: told.write, isCancelled: { Interruption.requested })
   }
 }
 

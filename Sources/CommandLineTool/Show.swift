@@ -1,6 +1,10 @@
 import ArgumentParser
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
 import CallosumLab
+import CallosumNetworks
+import CallosumTasks
 import CallosumTensors
 
 /// Draws what a mechanism does, or the wiring of a brain.
@@ -21,15 +25,15 @@ struct Show: ParsableCommand {
   }
 
   private func drawMechanism(_ path: String) throws {
-    let claim = try allClaims.claim(options.file)
-    guard let picture = claim.picture else { throw Mistake("\(claim.id) has no picture") }
+    let claim = try Program.catalogue.claim(options.file)
+    guard let picture = claim.picture else { throw InvalidInput("\(claim.id) has no picture") }
     try AtomicFile.checkWritable(path)
     let bar = ProgressBar(
       label: "\(claim.id): what the picture shows is trained", total: 1000, unit: nil,
       style: .standardError(quiet: false))
     Interruption.listen()
     do {
-      let drawn = try picture(bar.watch())
+      let drawn = try picture(bar.observer())
       bar.finish()
       try AtomicFile.write(PictureDrawing(drawn).page, to: path)
       print("Picture: \(path)")
@@ -44,7 +48,7 @@ struct Show: ParsableCommand {
     let (file, task) = try options.open()
     let brain = try file.located {
       var random = RandomGenerator(seed: 1)
-      return try Brain(file.plan, for: task, parts: .all, using: &random)
+      return try Brain(file.plan, for: task, parts: Program.catalogue, using: &random)
     }
     try AtomicFile.write(brain.picture(), to: path)
     print("Wiring: \(path)")

@@ -1,6 +1,10 @@
 import ArgumentParser
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
 import CallosumLab
+import CallosumNetworks
+import CallosumTasks
 import CallosumTensors
 import Foundation
 
@@ -57,7 +61,9 @@ struct Train: ParsableCommand {
     let task = HoldingOut.from(whole, limit: settings.evaluationExamples)
     let trainer = try Trainer(settings: settings, task: task)
     var weights = RandomGenerator(seed: seed).stream("weights")
-    let brain = try file.located { try Brain(file.plan, for: task, parts: .all, using: &weights) }
+    let brain = try file.located {
+      try Brain(file.plan, for: task, parts: Program.catalogue, using: &weights)
+    }
     let learner = try file.located { try BrainLearner(brain) }
     learner.clipNorm = settings.clipNorm
 
@@ -106,7 +112,7 @@ struct Train: ParsableCommand {
         && $0.configuration == record.configuration
     }
     guard let latest = stopped.max(by: { $0.started < $1.started }) else {
-      throw Mistake("no such training of \(stem) was stopped; leave out --resume")
+      throw InvalidInput("no such training of \(stem) was stopped; leave out --resume")
     }
     return try store.resume(latest.id)
   }

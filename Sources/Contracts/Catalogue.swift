@@ -10,32 +10,51 @@ public struct Part: Sendable {
   public var trials: [(settings: JSONValue, slot: Slot)] { makeTrials() }
   /// Whether the tokens of its slot must lie in a grid.
   public let needsGrid: Bool
+  /// The central claim of its paper, if it can be re-checked.
+  public let claim: Claim?
   private typealias Builder<Result> =
     @Sendable (JSONValue?, Slot, inout RandomGenerator) throws -> Result
   private let makeTrials: @Sendable () -> [(settings: JSONValue, slot: Slot)]
   private let openDoor: Builder<Door>
   private let buildUnit: Builder<any StatefulLayer>?
   private let buildRule: (@Sendable (JSONValue?, inout RandomGenerator) throws -> any LearningRule)?
+  private let buildTract: (@Sendable (JSONValue?, TractEnds, inout RandomGenerator) throws -> BuiltTract)?
+  /// What a wiring must know of the part as a tract; nil if it cannot be one.
+  public let tractTraits: TractTraits?
 
   /// Any mechanism as an entry.
-  public init<M: Mechanism>(_ type: M.Type) { self.init(type, unit: nil) }
+  public init<M: Mechanism>(_ type: M.Type, claim: Claim? = nil) { self.init(type, claim, unit: nil) }
 
   /// A mechanism by which weights learn.
-  public init<M: LearningRuleMechanism>(_ type: M.Type) {
+  public init<M: LearningRuleMechanism>(_ type: M.Type, claim: Claim? = nil) {
     self.init(
-      type, unit: nil,
+      type, claim, unit: nil,
       rule: { try M(M.Settings.decoded(from: $0, for: M.card.id), using: &$1) })
   }
 
-  /// A mechanism that can be a layer of a network.
-  public init<M: UnitMechanism>(_ type: M.Type) {
-    self.init(type) { try M($0, in: $1, using: &$2) }
+  /// A mechanism on the way between regions.
+  public init<M: TractMechanism>(_ type: M.Type, claim: Claim? = nil) {
+    self.init(
+      type, claim, unit: nil, traits: M.traits,
+      tract: { BuiltTract(try M(M.Settings.decoded(from: $0, for: M.card.id), between: $1, using: &$2)) })
+  }
+
+  /// A mechanism that can be a layer of a network, or a tract that keeps the width.
+  public init<M: UnitMechanism>(_ type: M.Type, claim: Claim? = nil) {
+    self.init(
+      type, claim, unit: { try M($0, in: $1, using: &$2) }, traits: TractTraits(),
+      tract: {
+        let slot = Slot(width: $1.source.width, tokens: $1.source.tokens, grid: $1.source.grid)
+        return BuiltTract(try M(M.Settings.decoded(from: $0, for: M.card.id), in: slot, using: &$2))
+      })
   }
 
   private init<M: Mechanism>(
-    _ type: M.Type,
+    _ type: M.Type, _ claim: Claim?,
     unit: (@Sendable (M.Settings, Slot, inout RandomGenerator) throws -> any StatefulLayer)?,
-    rule: (@Sendable (JSONValue?, inout RandomGenerator) throws -> any LearningRule)? = nil
+    rule: (@Sendable (JSONValue?, inout RandomGenerator) throws -> any LearningRule)? = nil,
+    traits: TractTraits? = nil,
+    tract: (@Sendable (JSONValue?, TractEnds, inout RandomGenerator) throws -> BuiltTract)? = nil
   ) {
     let (id, needsGrid) = (M.card.id, M.needsGrid)
     @Sendable func settings(_ json: JSONValue?, _ slot: Slot) throws -> M.Settings {
@@ -44,6 +63,7 @@ public struct Part: Sendable {
       return settings
     }
     card = M.card
+    self.claim = claim
     kind = M.kind
     defaults = (try? JSONValue(encoding: M.Settings())) ?? .object([:])
     makeTrials = {
@@ -51,6 +71,8 @@ public struct Part: Sendable {
     }
     self.needsGrid = needsGrid
     buildRule = rule
+    tractTraits = traits
+    buildTract = tract
     openDoor = { json, slot, random in try M.door(settings(json, slot), in: slot, using: &random) }
     if let unit {
       buildUnit = { json, slot, random in try unit(settings(json, slot), slot, &random) }
@@ -60,7 +82,7 @@ public struct Part: Sendable {
   }
 
   /// The part with its inputs and outputs by name.
-  /// - Throws: `Mistake` for settings that are unknown or do not suit the slot.
+  /// - Throws: `InvalidInput` for settings that are unknown or do not suit the slot.
   public func door(
     _ settings: JSONValue? = nil, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> Door {
@@ -68,34 +90,46 @@ public struct Part: Sendable {
   }
 
   /// The part as a layer on tokens [batch, tokens, width].
-  /// - Throws: `Mistake` if it is no layer, or the settings are unknown or do not suit the slot.
+  /// - Throws: `InvalidInput` if it is no layer, or the settings are unknown or do not suit the slot.
   public func unit(
     _ settings: JSONValue? = nil, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> any StatefulLayer {
     guard let buildUnit else {
-      throw Mistake("\(card.id) is \(kind.phrase), which cannot be a layer of a network")
+      throw InvalidInput("\(card.id) is \(kind.phrase), which cannot be a layer of a network")
     }
     return try buildUnit(settings, slot, &generator)
   }
 
   /// The part as a learning rule.
-  /// - Throws: `Mistake` if it is none or the settings are unknown.
+  /// - Throws: `InvalidInput` if it is none or the settings are unknown.
   public func rule(
     _ settings: JSONValue? = nil, using generator: inout RandomGenerator
   ) throws -> any LearningRule {
     guard let buildRule else {
-      throw Mistake("\(card.id) is \(kind.phrase), not a learning rule")
+      throw InvalidInput("\(card.id) is \(kind.phrase), not a learning rule")
     }
     return try buildRule(settings, &generator)
   }
 
+  /// The part on the way between regions.
+  /// - Throws: `InvalidInput` if it is nothing that activity could pass through, or the settings are unknown or
+  ///   do not suit the regions.
+  public func tract(
+    _ settings: JSONValue? = nil, between ends: TractEnds, using generator: inout RandomGenerator
+  ) throws -> BuiltTract {
+    guard let buildTract else {
+      throw InvalidInput("\(card.id) is \(kind.phrase), which no tract can pass through")
+    }
+    return try buildTract(settings, ends, &generator)
+  }
+
   /// The part as a token mixer.
-  /// - Throws: `Mistake` if it is none, or as ``unit(_:in:using:)`` does.
+  /// - Throws: `InvalidInput` if it is none, or as ``unit(_:in:using:)`` does.
   public func tokenMixer(
     _ settings: JSONValue? = nil, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> any Layer {
     guard kind == .tokenMixer, let layer = try unit(settings, in: slot, using: &generator) as? any Layer
-    else { throw Mistake("\(card.id) is \(kind.phrase), not a token mixer") }
+    else { throw InvalidInput("\(card.id) is \(kind.phrase), not a token mixer") }
     return layer
   }
 }
@@ -109,15 +143,26 @@ public struct Catalogue: Sendable {
     parts = families.flatMap { $0 }
     var seen: Set<String> = []
     for part in parts {
-      require(seen.insert(part.card.id).inserted, "Catalogue", "two parts have the id \(part.card.id)")
+      precondition(seen.insert(part.card.id).inserted, "Catalogue", "two parts have the id \(part.card.id)")
     }
   }
 
-  /// - Throws: `Mistake` with the nearest id if there is no such part.
+  /// - Throws: `InvalidInput` with the nearest id if there is no such part.
   public func part(_ id: String) throws -> Part {
     guard let part = parts.first(where: { $0.card.id == id }) else {
       throw unknownName("part", id, in: parts.map(\.card.id))
     }
     return part
+  }
+
+  /// The claims of all parts.
+  public var claims: [Claim] { parts.compactMap(\.claim) }
+
+  /// - Throws: `InvalidInput` with the nearest id if there is no such claim.
+  public func claim(_ id: String) throws -> Claim {
+    guard let claim = claims.first(where: { $0.id == id }) else {
+      throw unknownName("claim", id, in: claims.map(\.id))
+    }
+    return claim
   }
 }

@@ -1,8 +1,8 @@
 import Foundation
 
 // What the rooms above throw lies beside the engine, so that methods that know no contract can throw it too.
-@_exported import struct CallosumTensors.Mistake
-@_exported import func CallosumTensors.expect
+@_exported import struct CallosumTensors.InvalidInput
+@_exported import func CallosumTensors.require
 
 /// The settings of a part or a network: sensible without any being given, and strict about those
 /// that are.
@@ -17,14 +17,14 @@ extension Configuration {
   public func validate() throws {}
 
   /// The defaults, changed by the keys of a JSON object.
-  /// - Throws: `Mistake` for an unknown key (with the nearest known one) or an unfit value.
+  /// - Throws: `InvalidInput` for an unknown key (with the nearest known one) or an unfit value.
   public static func decoded(from json: JSONValue?, for owner: String) throws -> Self {
     guard let json else { return Self() }
     guard case .object(let given) = json else {
-      throw Mistake("the configuration of \(owner) must be a JSON object, such as {}")
+      throw InvalidInput("the configuration of \(owner) must be a JSON object, such as {}")
     }
     guard case .object(let defaults) = try JSONValue(encoding: Self()) else {
-      throw Mistake("the configuration of \(owner) has no keys")
+      throw InvalidInput("the configuration of \(owner) has no keys")
     }
     func decode(_ given: [String: JSONValue]) throws -> Self {
       let merged = JSONValue.object(defaults.merging(given) { $1 })
@@ -36,7 +36,7 @@ extension Configuration {
     } catch let error as DecodingError {
       // The decoder does not always say which value it means.
       let culprit = given.sorted { $0.key < $1.key }.first { (try? decode([$0.key: $0.value])) == nil }
-      throw Mistake("configuration of \(owner): \(problem(error, culprit?.key, culprit?.value))")
+      throw InvalidInput("configuration of \(owner): \(problem(error, culprit?.key, culprit?.value))")
     }
     try requireKnown(json, in: try JSONValue(encoding: result), owner)
     try result.validate()
@@ -49,7 +49,7 @@ extension Configuration {
     guard case .object(let given) = given, case .object(let known) = known else { return }
     for (key, value) in given.sorted(by: { $0.key < $1.key }) {
       guard let counterpart = known[key] else {
-        throw Mistake("configuration of \(owner): \(unknownName("key", key, in: known.keys))")
+        throw InvalidInput("configuration of \(owner): \(unknownName("key", key, in: known.keys))")
       }
       try requireKnown(value, in: counterpart, "\(owner), \(key)")
     }

@@ -43,7 +43,7 @@ public struct Door {
     inputs.map(\.name).filter { name in outputs.contains { $0.name == name } }
   }
 
-  /// - Throws: `Mistake` for a tensor that is missing, unknown or does not fit.
+  /// - Throws: `InvalidInput` for a tensor that is missing, unknown or does not fit.
   public func callAsFunction(
     _ tensors: [String: Tensor], using generator: inout RandomGenerator
   ) throws -> [String: Tensor] {
@@ -55,7 +55,7 @@ public struct Door {
       if let tensor = tensors[port.name] {
         try port.check(tensor, &sizes)
       } else if !port.isOptional {
-        throw Mistake("the input '\(port.name)' \(port.shapeText) is missing")
+        throw InvalidInput("the input '\(port.name)' \(port.shapeText) is missing")
       }
     }
     return try body(tensors, &generator)

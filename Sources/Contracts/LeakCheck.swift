@@ -57,7 +57,7 @@ extension Split {
     // The upper bits are the better mixed ones.
     switch fingerprint >> 61 {
     case 0: self = .validation
-    case 1: self = .judged
+    case 1: self = .test
     default: self = .training
     }
   }

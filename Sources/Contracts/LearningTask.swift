@@ -23,7 +23,7 @@ public enum Split: String, Codable, Sendable, CaseIterable {
   /// Looked at while learning: settings and the time to stop are chosen by it.
   case validation
   /// Judged by, once, when nothing is chosen any more.
-  case judged
+  case test = "judged"
 }
 
 /// What a network is given for one example.
@@ -83,15 +83,15 @@ extension ImageClassification {
     switch split {
     case .training: trainingCount
     case .validation: 0
-    case .judged: testCount
+    case .test: testCount
     }
   }
 
   public func batch(_ split: Split, _ indices: [Int]) -> Batch {
     switch split {
     case .training: return trainingBatch(indices)
-    case .validation: fail("batch", "\(id) has no validation images")
-    case .judged:
+    case .validation: preconditionFailure("batch", "\(id) has no validation images")
+    case .test:
       if let first = indices.first, indices.elementsEqual(first..<first + indices.count) {
         return testBatch(first..<first + indices.count)
       }

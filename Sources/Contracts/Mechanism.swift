@@ -37,7 +37,7 @@ public protocol Mechanism: SendableMetatype {
   /// them after the defaults.
   static var trials: [Trial<Settings>] { get }
   /// Builds it and states what goes in and out.
-  /// - Throws: `Mistake` if the settings do not suit the slot.
+  /// - Throws: `InvalidInput` if the settings do not suit the slot.
   static func door(
     _ settings: Settings, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> Door
@@ -60,7 +60,7 @@ public struct Trial<Settings: Sendable>: Sendable {
 /// A mechanism that is a layer on tokens: it can sit in the skeleton of a comparison or be a region of a
 /// composed network.
 public protocol UnitMechanism: Mechanism, StatefulLayer {
-  /// - Throws: `Mistake` if the settings do not suit the slot.
+  /// - Throws: `InvalidInput` if the settings do not suit the slot.
   init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws
   /// Whether a token's result depends on no later token.
   var isCausal: Bool { get }

@@ -29,11 +29,11 @@ private func editDistance(_ a: String, _ b: String) -> Int {
 }
 
 /// A mistake for a name that is not in a list, with the nearest that is, or some of those that are.
-public func unknownName(_ kind: String, _ name: String, in names: some Sequence<String>) -> Mistake {
+public func unknownName(_ kind: String, _ name: String, in names: some Sequence<String>) -> InvalidInput {
   let names = Array(names).sorted()
   if let nearest = nearestName(to: name, in: names) {
-    return Mistake("unknown \(kind) '\(name)'; did you mean '\(nearest)'?")
+    return InvalidInput("unknown \(kind) '\(name)'; did you mean '\(nearest)'?")
   }
   let shown = names.count > 12 ? names.prefix(8) + ["and \(names.count - 8) others"] : names[...]
-  return Mistake("unknown \(kind) '\(name)'; there are: \(shown.joined(separator: ", "))")
+  return InvalidInput("unknown \(kind) '\(name)'; there are: \(shown.joined(separator: ", "))")
 }

@@ -21,7 +21,7 @@ extension NeuronModel {
 
   /// The sequence mode as steps define it.
   public func stepByStep(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
-    require(
+    precondition(
       x.ndim == 3 && x.dim(1) > 0, "stepByStep", "needs [batch, time, width], got the shape \(x.shape)")
     let (outputs, last) = scan(over: [x], initial: state) { x, state, _ in
       let (output, next) = self.step(x[0], state)

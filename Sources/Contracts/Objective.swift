@@ -115,19 +115,19 @@ public enum Objective: Sendable, Equatable {
   }
 
   private func check(_ outputs: Tensor, _ batch: Batch) {
-    require(
+    precondition(
       outputs.ndim > 0 && outputs.dim(-1) == width, "Objective",
       "outputs \(outputs.shape) should end with an axis of \(width)")
     let positions = Array(outputs.shape.dropLast())
     var expected = outputs.shape
     if case .classes = self { expected = positions }
-    require(
+    precondition(
       batch.targets.shape == expected, "Objective",
       "outputs \(outputs.shape) want targets \(expected), these are \(batch.targets.shape)")
     guard let mask = batch.mask else { return }
-    require(
+    precondition(
       mask.shape == positions && mask.dtype == .bool, "Objective",
       "outputs \(outputs.shape) want a bool mask \(positions), this is \(mask.dtype) \(mask.shape)")
-    require(mask.any().item != 0, "Objective", "the mask lets no position count")
+    precondition(mask.any().item != 0, "Objective", "the mask lets no position count")
   }
 }

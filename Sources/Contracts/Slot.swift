@@ -34,14 +34,14 @@ public struct Slot: Sendable, Equatable {
   /// The grid, for a part that needs one.
   public func requireGrid(_ part: String) throws -> Grid {
     guard let grid else {
-      throw Mistake("\(part) needs tokens in a grid, but this slot holds a sequence")
+      throw InvalidInput("\(part) needs tokens in a grid, but this slot holds a sequence")
     }
     return grid
   }
 
   /// Refuses a slot that changes the width, for a part that cannot.
   public func requireEqualWidths(_ part: String) throws {
-    try expect(
+    try require(
       width == outputWidth,
       "\(part) keeps the width of its tokens, but this slot turns \(width) into \(outputWidth)")
   }

@@ -52,10 +52,10 @@ public struct TensorPort: Sendable, Equatable {
   }
 
   /// Checks a tensor and adds the sizes of the free axes to `sizes`.
-  /// - Throws: ``Mistake`` that names both shapes.
+  /// - Throws: ``InvalidInput`` that names both shapes.
   func check(_ tensor: Tensor, _ sizes: inout [String: Int]) throws {
     let wanted = isDifferentiable ? "float32 or float64" : "int32"
-    try expect(
+    try require(
       isDifferentiable ? tensor.dtype.isFloatingPoint : tensor.dtype == .int32,
       "'\(name)' must be \(wanted), is \(tensor.dtype)")
     var fits = tensor.ndim == shape.count
@@ -64,14 +64,14 @@ public struct TensorPort: Sendable, Equatable {
         switch extent {
         case .fixed(let expected): fits = fits && size == expected
         case .free(let axis):
-          try expect(
+          try require(
             sizes[axis, default: size] == size,
             "'\(name)' has \(size) along \(axis), other tensors \(sizes[axis, default: size])")
           sizes[axis] = size
         }
       }
     }
-    try expect(fits, "'\(name)' must have the shape \(shapeText), has \(tensor.shape)")
+    try require(fits, "'\(name)' must have the shape \(shapeText), has \(tensor.shape)")
   }
 
   /// A tensor that fits, free axes of the given sizes, with values made up by `generator`.

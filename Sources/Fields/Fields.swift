@@ -1,7 +1,9 @@
 import CallosumContracts
 
-/// The neural fields and operators, a line each.
-public let fieldParts: [Part] = [
-  Part(FourierNeuralOperator.self),
-  Part(MgNO.self),
-]
+extension Catalogue {
+  /// The neural fields and operators: a line for each part, with its claim.
+  public static let fields: [Part] = [
+    Part(FNO.self),
+    Part(MgNO.self, claim: .mgno),
+  ]
+}

@@ -1,7 +1,9 @@
 import CallosumContracts
 
-/// The probes of trained networks, a line each.
-public let probes: [Part] = [
-  Part(RetrievalHead.self),
-  Part(TopologicalRSA.self),
-]
+extension Catalogue {
+  /// The probes of trained networks: a line for each part, with its claim.
+  public static let insight: [Part] = [
+    Part(RetrievalHead.self, claim: .retrievalHead),
+    Part(TopologicalRSA.self, claim: .topologicalRSA),
+  ]
+}

@@ -1,3 +1,5 @@
+import CallosumContracts
+
 extension Comparison {
   /// The result as one JSON document: all of this value and, as `summary`, what tables and reports make of
   /// it. A number that is none is written as the string "nan", "inf" or "-inf".

@@ -1,13 +1,13 @@
 import CallosumContracts
+import CallosumExperiments
 import CallosumKernels
-import CallosumMixers
 import CallosumNetworks
 import CallosumTensors
 
 /// A comparison of token mixers in the same skeleton, checked before anything is trained.
 public struct ComparisonPlan: Sendable {
   public struct Settings: Configuration {
-    public var network = MetaFormer.Settings()
+    public var network = PatchClassifier.Settings()
     public var training = TrainingSettings()
     public init() {}
 
@@ -24,15 +24,15 @@ public struct ComparisonPlan: Sendable {
   private let seeds: [UInt64]
 
   /// A comparison of `parts`, each a token mixer, with `partSettings` by id, over that many seeds.
-  /// - Throws: `Mistake` if a part does not fit the skeleton.
+  /// - Throws: `InvalidInput` if a part does not fit the skeleton.
   public init(
     task: any ImageClassification, parts: [Part], settings: Settings = Settings(),
     partSettings: [String: JSONValue] = [:], seeds: Int = 3
   ) throws {
-    try expect(!parts.isEmpty, "name at least one part to compare")
-    try expect((1...100_000).contains(seeds), "seeds must be from 1 to 100000, is \(seeds)")
+    try require(!parts.isEmpty, "name at least one part to compare")
+    try require((1...100_000).contains(seeds), "seeds must be from 1 to 100000, is \(seeds)")
     try settings.validate()
-    try expect(
+    try require(
       task.trainingCount > 0 && task.testCount > 0,
       "\(task.name) has \(task.trainingCount) training and \(task.testCount) test images; get its files again"
     )
@@ -45,7 +45,7 @@ public struct ComparisonPlan: Sendable {
   }
 
   /// The plan of a comparison that the store keeps as run `id`.
-  /// - Throws: `Mistake` if that is something else, a part does not exist any more, or another version of
+  /// - Throws: `InvalidInput` if that is something else, a part does not exist any more, or another version of
   ///   Callosum began it.
   public init(
     of id: Int64, in store: RunStore, task: (_ id: String) throws -> any ImageClassification,
@@ -53,12 +53,12 @@ public struct ComparisonPlan: Sendable {
   ) throws {
     let comparison = try Comparison(run: id, in: store)
     let version = comparison.machine.callosumVersion
-    try expect(
+    try require(
       version == Version.current,
       "run \(id) was begun by Callosum \(version), this is \(Version.current); start anew rather than mix both"
     )
     guard case .object(let configuration) = comparison.configuration else {
-      throw Mistake("run \(id) has no configuration")
+      throw InvalidInput("run \(id) has no configuration")
     }
     var settings = Settings()
     settings.network = try .decoded(from: configuration["network"], for: "network")
@@ -79,9 +79,9 @@ public struct ComparisonPlan: Sendable {
     parts.count * seeds.count * settings.training.steps * settings.training.batchSize
   }
 
-  private func network(_ part: Part, seed: UInt64) throws -> MetaFormer {
+  private func network(_ part: Part, seed: UInt64) throws -> PatchClassifier {
     var random = RandomGenerator(seed: seed).stream("weights")
-    return try MetaFormer(
+    return try PatchClassifier(
       settings.network, imageShape: task.imageShape, classes: task.classCount, using: &random
     ) { slot, random in
       try part.tokenMixer(partSettings[part.card.id], in: slot, using: &random)

@@ -1,4 +1,5 @@
 import CallosumContracts
+import CallosumExperiments
 import CallosumNetworks
 
 extension Trainer {
@@ -15,7 +16,7 @@ extension Trainer {
       try run.record(RunSizes(parameters: learner.module.parameterCount))
       let outcome = try train(
         learner, seed: seed, checkpoints: CheckpointPlace(path: run.store.checkpointPath(of: run.id)),
-        heard: { event in
+        onEvent: { event in
           switch event {
           case .examples(let count): progress(count)
           case .points(let points): try run.note(points)

@@ -1,12 +1,14 @@
 import CallosumContracts
 
-/// The learning rules and systems in which learning is studied, a line each.
-public let learningRules: [Part] = [
-  Part(Backpropagation.self),
-  Part(DeltaRule.self),
-  Part(FeedbackAlignment.self),
-  Part(MultiPathLinear.self),
-  Part(NoProp.self),
-  Part(SoftHebb.self),
-  Part(SubspaceRule.self),
-]
+extension Catalogue {
+  /// The learning rules, and systems in which learning is studied: a line for each part, with its claim.
+  public static let learning: [Part] = [
+    Part(Backpropagation.self),
+    Part(CriticalPeriodsLinear.self, claim: .criticalPeriodsLinear),
+    Part(DeltaRule.self),
+    Part(FeedbackAlignment.self),
+    Part(NoProp.self, claim: .noProp),
+    Part(Oja.self),
+    Part(SoftHebb.self),
+  ]
+}

@@ -1,11 +1,14 @@
 import CallosumContracts
 
-/// The memories, a line each.
-public let memories: [Part] = [
-  Part(AssociativeMemory.self),
-  Part(HopfieldLookup.self),
-  Part(HopfieldPooling.self),
-  Part(ModernHopfield.self),
-  Part(NeuralMemory.self),
-  Part(TitansBlock.self),
-]
+extension Catalogue {
+  /// The memories: a line for each part, with its claim.
+  public static let memory: [Part] = [
+    Part(AssociativeMemory.self),
+    Part(CalibratedHallucination.self, claim: .calibratedHallucination),
+    Part(HopfieldLookup.self),
+    Part(HopfieldPooling.self),
+    Part(ModernHopfield.self, claim: .modernHopfield),
+    Part(Titans.self, claim: .titans),
+    Part(TitansBlock.self),
+  ]
+}

@@ -1,16 +1,18 @@
 import CallosumContracts
 
-/// The parts of this family, a line each.
-public let mixers: [Part] = [
-  Part(AveragePooling.self),
-  Part(ChannelMLP.self),
-  Part(DeltaNet.self),
-  Part(DepthwiseConvolution.self),
-  Part(GatedChannelMLP.self),
-  Part(IdentityMixer.self),
-  Part(RandomMixing.self),
-  Part(SoftmaxAttention.self),
-  Part(SpatialLinear.self),
-  Part(SpatialMLP.self),
-  Part(StagedMetaFormer.self),
-]
+extension Catalogue {
+  /// The ways to mix tokens: a line for each part, with its claim.
+  public static let mixers: [Part] = [
+    Part(AveragePooling.self),
+    Part(ChannelMLP.self),
+    Part(DeltaNet.self, claim: .deltaNet),
+    Part(DepthwiseConvolution.self),
+    Part(GatedMLP.self),
+    Part(IdentityMixer.self),
+    Part(MetaFormer.self, claim: .metaFormer),
+    Part(RandomMixing.self),
+    Part(SoftmaxAttention.self),
+    Part(SpatialLinear.self),
+    Part(SpatialMLP.self),
+  ]
+}

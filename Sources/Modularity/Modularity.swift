@@ -1,14 +1,12 @@
 import CallosumContracts
 
-/// What tracts can pass through, a line each.
-public let tractParts: [Part] = [
-  Part(CorpusCallosum.self),
-  Part(Gate.self),
-  Part(Router.self),
-]
-
-/// Whole networks of specialised pieces, a line each.
-public let modularNetworks: [Part] = [
-  Part(BilateralController.self),
-  Part(NCAPSwimmer.self),
-]
+extension Catalogue {
+  /// The tracts and networks of specialised pieces: a line for each part, with its claim.
+  public static let modularity: [Part] = [
+    Part(BilateralMotor.self, claim: .bilateralMotor),
+    Part(CorpusCallosum.self),
+    Part(Gate.self),
+    Part(NCAP.self, claim: .ncap),
+    Part(Router.self),
+  ]
+}

@@ -19,7 +19,7 @@ public func hessianVectorProduct(
   of loss: () throws -> Tensor
 ) rethrows -> [Tensor] {
   let values = parameters.map(\.value)
-  require(
+  precondition(
     values.map(\.shape) == vectors.map(\.shape), "hessianVectorProduct",
     "vectors of shapes \(vectors.map(\.shape)) do not fit parameters of shapes \(values.map(\.shape))")
   let state = ThreadState.current, start = state.surroundings
@@ -31,7 +31,7 @@ public func hessianVectorProduct(
       }
     }
   case .centralDifferences(let step):
-    require(step > 0, "hessianVectorProduct", "the step must be above 0, is \(step)")
+    precondition(step > 0, "hessianVectorProduct", "the step must be above 0, is \(step)")
     let (size, length) = (norm(of: values), norm(of: vectors))
     guard length > 0 else { return vectors }
     let distance = step * (size > 0 ? size : 1) / length
@@ -51,7 +51,7 @@ public func largestHessianEigenvalue(
   by parameters: [NamedParameter], iterations: Int = 20, method: HessianProduct = .exact,
   using generator: inout RandomGenerator, of loss: () throws -> Tensor
 ) rethrows -> (value: Double, vector: [Tensor]) {
-  require(
+  precondition(
     iterations > 0 && !parameters.isEmpty, "largestHessianEigenvalue",
     "needs parameters and an iteration, got \(parameters.count) and \(iterations)")
   var vector = parameters.map { generator.normal($0.value.shape, dtype: $0.value.dtype) }

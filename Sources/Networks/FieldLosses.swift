@@ -9,8 +9,8 @@ import CallosumTensors
 /// That is the integral of |u|² + |grad u|² + ... where the grid spans 2π along each axis and has the area 1.
 /// Order 0 is L2: the root of the mean of |u|².
 public func sobolevNorm(_ u: Tensor, order: Int = 0) -> Tensor {
-  require(order >= 0, "sobolevNorm", "order must not be negative, is \(order)")
-  require(
+  precondition(order >= 0, "sobolevNorm", "order must not be negative, is \(order)")
+  precondition(
     u.ndim >= (order == 0 ? 2 : 3) && u.size > 0, "sobolevNorm",
     "needs fields [batch, spatial..., channels], got \(u.shape)")
   let others = Array(1..<u.ndim)
@@ -26,7 +26,7 @@ public func sobolevNorm(_ u: Tensor, order: Int = 0) -> Tensor {
 /// |prediction - target| / |target| for each field, [batch], in the Sobolev norm of an order: the relative
 /// L2 (0) and H1 (1) errors by which networks on fields learn and are judged.
 public func relativeSobolevError(_ predictions: Tensor, _ targets: Tensor, order: Int = 0) -> Tensor {
-  require(
+  precondition(
     predictions.shape == targets.shape, "relativeSobolevError",
     "predictions \(predictions.shape) and targets \(targets.shape) differ in shape")
   return sobolevNorm(predictions - targets, order: order) / sobolevNorm(targets, order: order)

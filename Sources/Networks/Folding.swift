@@ -15,10 +15,10 @@ extension AffineLayer {
   /// (its running averages); `norm` passes its input on from then on. A layer without a bias gets one.
   /// What else reads this layer's result must be folded or gone.
   public func fold(_ norm: BatchNorm) {
-    require(!norm.isFolded, "fold", "this BatchNorm has been folded already")
-    require(endsAffine, "fold", "a BatchNorm cannot pass the activation of \(type(of: self))")
+    precondition(!norm.isFolded, "fold", "this BatchNorm has been folded already")
+    precondition(endsAffine, "fold", "a BatchNorm cannot pass the activation of \(type(of: self))")
     let (scale, shift) = norm.affineForm
-    require(
+    precondition(
       weight.dim(0) == scale.dim(0), "fold",
       "\(scale.dim(0)) channels of a BatchNorm do not fit a weight of shape \(weight.shape)")
     weight = weight * scale.reshaped([-1] + [Int](repeating: 1, count: weight.ndim - 1))

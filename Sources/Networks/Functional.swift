@@ -43,11 +43,11 @@ public func savedBytes(
 public func withParameters<Result>(
   _ parameters: [NamedParameter], as values: [Tensor], _ body: () throws -> Result
 ) rethrows -> Result {
-  require(
+  precondition(
     parameters.count == values.count, "withParameters",
     "got \(values.count) values for \(parameters.count) parameters")
   for (parameter, value) in zip(parameters, values) {
-    require(
+    precondition(
       parameter.value.shape == value.shape, "withParameters",
       "\(parameter.name) has shape \(parameter.value.shape), the value given \(value.shape)")
   }
@@ -60,7 +60,7 @@ public func withParameters<Result>(
   _ parameters: [NamedParameter], movedBy steps: [Tensor], times factor: Double = 1,
   _ body: () throws -> Result
 ) rethrows -> Result {
-  require(
+  precondition(
     parameters.map(\.value.shape) == steps.map(\.shape), "withParameters",
     "steps of shapes \(steps.map(\.shape)) do not fit parameters of shapes \(parameters.map(\.value.shape))")
   return try exchanging(parameters, for: zip(parameters, steps).map { $0.value + $1 * factor }, body)
@@ -93,7 +93,7 @@ extension Module {
     let found = all.filter { wanted.contains($0.name) }
     if found.count < wanted.count {
       let unknown = wanted.subtracting(found.map(\.name))
-      fail(
+      preconditionFailure(
         operation,
         "\(type(of: self)) has no weight \(nameList(unknown)); it has \(nameList(all.map(\.name), upTo: 12))")
     }

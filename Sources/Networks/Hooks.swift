@@ -36,7 +36,7 @@ private final class Hooks {
     for hook in hooks[place] ?? [] {
       hook.hasRun = true
       let changed = hook.change(x)
-      require(
+      precondition(
         changed.shape == x.shape && changed.dtype == x.dtype, "withHooks",
         "the hook on \(hook.name) must return \(x.dtype) \(x.shape), returned \(changed.dtype) \(changed.shape)"
       )
@@ -99,7 +99,7 @@ extension Module {
     let result = try body()
     for (place, hook) in placed where !hook.hasRun && inForce.finished.contains(place.module) {
       let others = inForce.published[place.module] ?? []
-      fail(
+      preconditionFailure(
         "withHooks",
         "\(hook.name) was not published by a module that ran"
           + (place.signal == nil ? ": the result is no tensor" : "; there are \(nameList(others))"))
@@ -159,7 +159,7 @@ extension Module {
     let path = dot.map { String(name[..<$0]) } ?? ""
     let signal = dot.map { String(name[name.index(after: $0)...]) } ?? name
     guard let module = modules[path] else {
-      fail(
+      preconditionFailure(
         "withHooks",
         "\(type(of: self)) has no module \(path); it has \(nameList(modules.keys.filter { $0 != "" }, upTo: 12))"
       )

@@ -15,7 +15,7 @@ public enum LossReduction: String, Codable, Sendable {
 
 private func requireSameShape(_ a: Tensor, _ b: Tensor, _ name: StaticString) {
   // A loss must not broadcast silently.
-  require(a.shape == b.shape, name, "predictions \(a.shape) and targets \(b.shape) differ in shape")
+  precondition(a.shape == b.shape, name, "predictions \(a.shape) and targets \(b.shape) differ in shape")
 }
 
 /// Cross-entropy of logits [..., classes] with labels [...] (int32), of which those equal to

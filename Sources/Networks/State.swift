@@ -10,7 +10,7 @@ public struct State {
   public subscript(name: String) -> Tensor {
     get {
       guard let tensor = tensors[name] else {
-        fail("State", "there is no '\(name)' in a state of \(tensors.keys.sorted())")
+        preconditionFailure("State", "there is no '\(name)' in a state of \(tensors.keys.sorted())")
       }
       return tensor
     }

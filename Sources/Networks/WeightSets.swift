@@ -34,7 +34,7 @@ extension Module {
     for path in owners.sorted() {
       guard let module = modules[path], !(module is any WeightSetLayer) else { continue }
       let name = weights.keys.filter { owner($0) == path }.min() ?? ""
-      fail(
+      preconditionFailure(
         "withWeightSets",
         "\(name) belongs to \(type(of: module)), which takes one set of weights at a time; use mapWeightSets")
     }
@@ -50,7 +50,7 @@ extension Module {
     _ weights: [String: Tensor], _ body: (_ set: Int) throws -> Tensor
   ) rethrows -> Tensor {
     let sets = setCount(weights, "mapWeightSets")
-    require(sets > 0, "mapWeightSets", "needs one set of weights at least")
+    precondition(sets > 0, "mapWeightSets", "needs one set of weights at least")
     let pieces = weights.mapValues { $0.split(parts: sets) }
     return stacked(
       try (0..<sets).map { set in
@@ -61,11 +61,11 @@ extension Module {
 
   private func setCount(_ weights: [String: Tensor], _ operation: StaticString) -> Int {
     let places = places(weights.keys, operation)
-    require(!places.isEmpty, operation, "needs weights by name, got none")
+    precondition(!places.isEmpty, operation, "needs weights by name, got none")
     let sets = weights[places[0].name]?.shape.first ?? 0
     for place in places {
       let shape = weights[place.name]?.shape ?? []
-      require(
+      precondition(
         shape == [sets] + place.value.shape, operation,
         "\(place.name) has shape \(shape), but \(sets) sets ask for \([sets] + place.value.shape)")
     }
@@ -80,7 +80,7 @@ extension Module {
 public func perSampleGradients(
   by parameters: [NamedParameter], samples: Int, of loss: (_ sample: Int) throws -> Tensor
 ) rethrows -> [Tensor] {
-  require(samples > 0, "perSampleGradients", "needs one sample at least")
+  precondition(samples > 0, "perSampleGradients", "needs one sample at least")
   let found = try (0..<samples).map { sample in
     try valueAndGradient(by: parameters) { try loss(sample) }.gradients
   }
@@ -101,7 +101,7 @@ extension Module {
     return try valueAndGradient(at: sets) { leaves in
       let weights = Dictionary(uniqueKeysWithValues: zip(parameters.map(\.name), leaves))
       let losses = try withWeightSets(weights, losses)
-      require(
+      precondition(
         losses.shape == [samples], "perSampleGradients",
         "the function must return losses [\(samples)], but returned shape \(losses.shape)")
       return losses.sum()
@@ -114,7 +114,7 @@ extension Module {
 /// y [sets, ..., width] times weight plus bias, [sets, width] each.
 func scaled(_ y: Tensor, bySets weight: Tensor?, _ bias: Tensor?) -> Tensor {
   func spread(_ values: Tensor) -> Tensor {
-    require(
+    precondition(
       y.ndim > 1 && y.dim(0) == values.dim(0), "withWeightSets",
       "input \(y.shape) must have \(values.dim(0)) slices, one for each set of weights")
     return values.reshaped([values.dim(0)] + [Int](repeating: 1, count: y.ndim - 2) + [values.dim(1)])
@@ -126,10 +126,10 @@ func scaled(_ y: Tensor, bySets weight: Tensor?, _ bias: Tensor?) -> Tensor {
 /// Rows of tables [sets, count, width] at indices [sets, ...].
 func taken(_ indices: Tensor, fromSets tables: Tensor) -> Tensor {
   let (sets, count) = (tables.dim(0), tables.dim(1))
-  require(
+  precondition(
     indices.ndim > 0 && indices.dim(0) == sets, "withWeightSets",
     "indices \(indices.shape) must have \(sets) slices, one for each set of weights")
-  require(
+  precondition(
     ((indices .>= 0) .&& (indices .< Double(count))).all().item != 0, "take",
     "indices do not lie in 0..<\(count)")
   let firsts = (Tensor.arange(sets) * Double(count))
@@ -146,14 +146,14 @@ func convolved(
   guard weight.ndim == spatialAxes + 3 else { return convolve(x, weight, bias, groups) }
   let sets = weight.dim(0), outputs = weight.dim(1)
   guard x.ndim == spatialAxes + 3 else {
-    require(
+    precondition(
       x.ndim == spatialAxes + 2, "withWeightSets",
       "input \(x.shape) must be [sets, batch, spatial..., channels] for weights \(weight.shape)")
     return convolved(
       x.expandedDimensions(axis: 1), weight, bias, groups, spatialAxes: spatialAxes, convolve
     ).squeezed(axis: 1)
   }
-  require(
+  precondition(
     x.dim(0) == sets, "withWeightSets",
     "input \(x.shape) must have \(sets) slices, one for each set of weights \(weight.shape)")
   // Channels of all sets side by side.

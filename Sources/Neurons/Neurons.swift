@@ -1,7 +1,9 @@
 import CallosumContracts
 
-/// The neuron models, a line each.
-public let neuronModels: [Part] = [
-  Part(ElmNeuron.self),
-  Part(HebbianProjection.self),
-]
+extension Catalogue {
+  /// The neurons: a line for each part, with its claim.
+  public static let neurons: [Part] = [
+    Part(ElmNeuron.self, claim: .elmNeuron),
+    Part(HLOP.self, claim: .hlop),
+  ]
+}

@@ -1,7 +1,9 @@
 import CallosumContracts
 
-/// The models of recordings, a line each.
-public let recordingParts: [Part] = [
-  Part(DigitalTwin.self),
-  Part(MDSClustering.self),
-]
+extension Catalogue {
+  /// The models of recordings: a line for each part, with its claim.
+  public static let recordings: [Part] = [
+    Part(DigitalTwin.self),
+    Part(MDSClustering.self, claim: .mdsClustering),
+  ]
+}

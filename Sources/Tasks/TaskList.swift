@@ -34,7 +34,7 @@ public let allTasks: [TaskEntry] = [
 ]
 
 extension [TaskEntry] {
-  /// - Throws: `Mistake` with the nearest id if there is no such task, or what making it throws.
+  /// - Throws: `InvalidInput` with the nearest id if there is no such task, or what making it throws.
   public func task(_ id: String, seed: UInt64 = 0) throws -> any LearningTask {
     guard let entry = first(where: { $0.id == id }) else {
       throw unknownName("task", id, in: map(\.id))

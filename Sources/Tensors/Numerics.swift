@@ -34,14 +34,14 @@ public func conjugateGradient(
   applying product: (Tensor) throws -> Tensor
 ) rethrows -> (solution: Tensor, steps: Int) {
   let name: StaticString = "conjugateGradient"
-  require(b.ndim > 0 && b.dtype.isFloatingPoint, name, "needs b [batch, ...], got \(b.dtype) \(b.shape)")
+  precondition(b.ndim > 0 && b.dtype.isFloatingPoint, name, "needs b [batch, ...], got \(b.dtype) \(b.shape)")
   let axes = Array(1..<max(b.ndim, 1))
   func inner(_ x: Tensor, _ y: Tensor) -> Tensor {
     axes.isEmpty ? x * y : (x * y).sum(axes: axes, keepDims: true)
   }
   var x = initial ?? .zeros(like: b)
   var residual = initial == nil ? b : b - (try product(x))
-  require(residual.shape == b.shape, name, "the product has shape \(residual.shape), b has \(b.shape)")
+  precondition(residual.shape == b.shape, name, "the product has shape \(residual.shape), b has \(b.shape)")
   var direction = residual, squares = inner(residual, residual)
   let wanted = inner(b, b) * (tolerance * tolerance)
   var steps = 0
@@ -66,7 +66,7 @@ public func conjugateGradient(
 /// sum_i weights_i f(nodes_i), exact for polynomials up to degree 2 count - 1. Both float64 [count], from the
 /// eigenvalues of Hermite's recurrence (Golub and Welsch 1969).
 public func gaussHermite(_ count: Int) -> (nodes: Tensor, weights: Tensor) {
-  require((1...200).contains(count), "gaussHermite", "needs from 1 to 200 nodes, got \(count)")
+  precondition((1...200).contains(count), "gaussHermite", "needs from 1 to 200 nodes, got \(count)")
   var matrix = [Double](repeating: 0, count: count * count)
   for i in 1..<max(count, 1) {
     (matrix[i * count + i - 1], matrix[(i - 1) * count + i]) = (sqrt(Double(i)), sqrt(Double(i)))

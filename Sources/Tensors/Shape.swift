@@ -28,7 +28,7 @@ extension [Int] {
 
 /// `axis` counted from the front; negative axes count from the back.
 package func resolved(_ axis: Int, rank: Int, _ operation: StaticString) -> Int {
-  require(
+  precondition(
     axis >= -rank && axis < rank, operation,
     "axis \(axis) does not exist in a tensor of \(rank) axes")
   return axis < 0 ? axis + rank : axis
@@ -39,7 +39,7 @@ func resolved(_ axes: [Int]?, rank: Int, _ operation: StaticString) -> [Int] {
   guard let axes else { return Array(0..<rank) }
   let sorted = axes.map { resolved($0, rank: rank, operation) }.sorted()
   for (a, b) in zip(sorted, sorted.dropFirst()) where a == b {
-    fail(operation, "axis \(a) is named twice in \(axes)")
+    preconditionFailure(operation, "axis \(a) is named twice in \(axes)")
   }
   return sorted
 }
@@ -52,7 +52,7 @@ package func broadcastShape(_ a: [Int], _ b: [Int], _ operation: StaticString) -
   for axis in 0..<rank {
     let i = axis - (rank - a.count), j = axis - (rank - b.count)
     let p = i < 0 ? 1 : a[i], q = j < 0 ? 1 : b[j]
-    require(
+    precondition(
       p == q || p == 1 || q == 1, operation,
       "shapes \(a) and \(b) do not fit: axis \(axis - rank) is \(p) in one and \(q) in the other")
     shape[axis] = p == 1 ? q : p

@@ -21,7 +21,8 @@ public struct Tensor: @unchecked Sendable {
     mark: Tape.Mark = .none
   ) {
     // The kernels walk at most this many axes.
-    require(shape.count <= 16, "Tensor", "a tensor has at most 16 axes, shape \(shape) has \(shape.count)")
+    precondition(
+      shape.count <= 16, "Tensor", "a tensor has at most 16 axes, shape \(shape) has \(shape.count)")
     self.storage = storage
     self.offset = offset
     self.shape = shape
@@ -108,7 +109,7 @@ public struct Tensor: @unchecked Sendable {
   /// A tensor of the given values in row-major order; without `shape`, one axis.
   public init<Element: TensorElement>(_ values: [Element], _ shape: [Int]? = nil) {
     let shape = shape ?? [values.count]
-    require(
+    precondition(
       shape.elementCount == values.count, "Tensor",
       "shape \(shape) holds \(shape.elementCount) elements, but \(values.count) values were given")
     self.init(uninitialized: shape, Element.dtype)
@@ -158,7 +159,7 @@ public struct Tensor: @unchecked Sendable {
 
   /// The values in row-major order; `Element` must be the tensor's own type.
   public func array<Element: TensorElement>(of type: Element.Type = Element.self) -> [Element] {
-    require(type.dtype == dtype, "array", "elements are \(dtype), not \(type.dtype)")
+    precondition(type.dtype == dtype, "array", "elements are \(dtype), not \(type.dtype)")
     let packed = packed
     return Array(UnsafeBufferPointer(start: packed.pointer(as: type), count: packed.size))
   }
@@ -169,7 +170,7 @@ public struct Tensor: @unchecked Sendable {
 
   /// The only value of a tensor of one element.
   public var item: Double {
-    require(size == 1, "item", "a tensor of shape \(shape) has \(size) values, not one")
+    precondition(size == 1, "item", "a tensor of shape \(shape) has \(size) values, not one")
     return doubles[0]
   }
 }

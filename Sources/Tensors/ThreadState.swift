@@ -97,15 +97,15 @@ public func countingMultiplyAccumulates(_ body: () throws -> Void) rethrows -> I
 
 /// Stops the program because of a mistake in it, with a message that names the part's path in the
 /// network, the operation, and what does not fit.
-package func fail(_ operation: StaticString, _ problem: @autoclosure () -> String) -> Never {
+package func preconditionFailure(_ operation: StaticString, _ problem: @autoclosure () -> String) -> Never {
   let modules = ThreadState.current.modules
   let path = modules.isEmpty ? nil : ThreadState.describeModules?(modules)
   fatalError("\(path.map { "\($0), " } ?? "")\(operation): \(problem())")
 }
 
 /// Stops as `fail` does unless `condition` holds.
-package func require(
+package func precondition(
   _ condition: Bool, _ operation: StaticString, _ problem: @autoclosure () -> String
 ) {
-  if !condition { fail(operation, problem()) }
+  if !condition { preconditionFailure(operation, problem()) }
 }

@@ -65,7 +65,7 @@ private struct TimeLoop<State: Carried> {
 
   init(axis: Int, truncateEvery: Int?, checkpointEvery: Int?, step: @escaping Step) {
     for every in [truncateEvery, checkpointEvery].compactMap({ $0 }) {
-      require(every > 0, "scan", "truncateEvery and checkpointEvery must be positive, one is \(every)")
+      precondition(every > 0, "scan", "truncateEvery and checkpointEvery must be positive, one is \(every)")
     }
     (self.axis, self.truncateEvery, self.checkpointEvery) = (axis, truncateEvery, checkpointEvery)
     self.step = step
@@ -77,7 +77,8 @@ private struct TimeLoop<State: Carried> {
     let axes = inputs.map { resolved(axis, rank: $0.ndim, "scan") }
     let lengths = zip(inputs, axes).map { $0.dim($1) }
     guard let time = lengths.first, time > 0, lengths.allSatisfy({ $0 == time }) else {
-      fail("scan", "inputs must have one length along axis \(axis), 1 at least, are \(inputs.map(\.shape))")
+      preconditionFailure(
+        "scan", "inputs must have one length along axis \(axis), 1 at least, are \(inputs.map(\.shape))")
     }
     guard let every = checkpointEvery, every < time else {
       return steps(of: inputs, from: 0, initial, weights)
@@ -118,7 +119,7 @@ private struct TimeLoop<State: Carried> {
       state = result.state
       outputs.append(result.outputs)
       let found = state.carried.map(\.shape)
-      require(
+      precondition(
         found == shapes && result.outputs.count == outputs[0].count, "scan",
         "step \(first + t) returned \(result.outputs.count) outputs and a state \(found), "
           + "steps before it \(outputs[0].count) and \(shapes)")

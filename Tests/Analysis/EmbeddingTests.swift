@@ -30,7 +30,7 @@ import Testing
     #expect(flat.shares == [0, 0, 0] && flat.variances.allSatisfy { $0 == 0 })
     #expect(flat.transform(Tensor.ones([1, 3]), whitens: true).doubles == [0, 0, 0])
     #expect(
-      throws: Mistake("PCA of points [4, 3] has no 5 components; it needs 2 points and has at most 3")
+      throws: InvalidInput("PCA of points [4, 3] has no 5 components; it needs 2 points and has at most 3")
     ) { try PCA(Tensor.ones([4, 3]), components: 5) }
   }
 
@@ -53,7 +53,7 @@ import Testing
     #expect(abs(again - square(distances)).max().item < 1e-10)
     let scores = try PCA(points).transform(points)
     expectClose(abs(found.coordinates), abs(scores), 1e-8)
-    #expect(throws: Mistake("distances for scaling must be symmetric")) {
+    #expect(throws: InvalidInput("distances for scaling must be symmetric")) {
       try ClassicalScaling(distances: Tensor([0.0, 1, 2, 0], [2, 2]))
     }
   }
@@ -98,7 +98,7 @@ import Testing
     // An item that nobody knows does no harm.
     let alone = Tensor([0.0, 0, 0, 0, 0, 1, 0, 1, 0], [3, 3])
     #expect(try SpectralClustering(affinities: alone, clusters: 2, using: &random).assignment.count == 3)
-    #expect(throws: Mistake("affinities must be at least 0")) {
+    #expect(throws: InvalidInput("affinities must be at least 0")) {
       try SpectralClustering(affinities: alone - 1, clusters: 2, using: &random)
     }
   }
@@ -143,7 +143,7 @@ import Testing
   @Test func stochasticNeighboursNameMistakes() {
     let points = Tensor.ones([4, 2])
     #expect(
-      throws: Mistake(
+      throws: InvalidInput(
         "t-SNE of 4 points needs at least 3, and a perplexity from 1 to below their number, not 30.0")
     ) { try TSNE(points, from: points) }
     // Points that are all alike are all as near.

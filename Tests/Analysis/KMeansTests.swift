@@ -28,13 +28,13 @@ import Testing
     #expect(try KMeans(balanced: points, clusters: 5, using: &random).inertia < 1e-12)
     let same = try KMeans(Tensor.ones([4, 2]), clusters: 3, using: &random)
     #expect(same.inertia == 0 && Set(same.assignment).count == 1)
-    #expect(throws: Mistake("k-means cannot make 6 clusters of points of shape [5, 3]")) {
+    #expect(throws: InvalidInput("k-means cannot make 6 clusters of points of shape [5, 3]")) {
       try KMeans(points, clusters: 6, using: &random)
     }
-    #expect(throws: Mistake("weights of k-means must be at least 0, and not all 0")) {
+    #expect(throws: InvalidInput("weights of k-means must be at least 0, and not all 0")) {
       try KMeans(points, clusters: 2, weights: [1, 1, -1, 1, 1], using: &random)
     }
-    #expect(throws: Mistake("KMeans: points hold numbers that are not finite")) {
+    #expect(throws: InvalidInput("KMeans: points hold numbers that are not finite")) {
       try KMeans(Tensor([1.0, .nan], [2, 1]), clusters: 2, using: &random)
     }
   }

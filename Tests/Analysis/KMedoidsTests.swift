@@ -37,10 +37,10 @@ import Testing
   }
 
   @Test func mistakesAreNamed() {
-    #expect(throws: Mistake("k-medoids cannot make 3 clusters of 2 items")) {
+    #expect(throws: InvalidInput("k-medoids cannot make 3 clusters of 2 items")) {
       try KMedoids(distances: .ones([2, 2]), clusters: 3)
     }
-    #expect(throws: Mistake("distances of k-medoids must be at least 0")) {
+    #expect(throws: InvalidInput("distances of k-medoids must be at least 0")) {
       try KMedoids(distances: Tensor([0.0, -1, 1, 0], [2, 2]), clusters: 1)
     }
   }

@@ -75,13 +75,13 @@ import Testing
 
   @Test func ridgeNamesMistakes() {
     let x = Tensor.ones([3, 2]), y = Tensor.ones([3, 1])
-    #expect(throws: Mistake("penalties of ridge regression must be at least 0, are [-1.0]")) {
+    #expect(throws: InvalidInput("penalties of ridge regression must be at least 0, are [-1.0]")) {
       try RidgeRegression(x, y, penalties: [-1])
     }
-    #expect(throws: Mistake("NestedRidge needs at least 3 folds, got 2")) {
+    #expect(throws: InvalidInput("NestedRidge needs at least 3 folds, got 2")) {
       try NestedRidge(x, y, choosingFrom: [1], folds: [0, 0, 1])
     }
-    #expect(throws: Mistake("RidgeRegression: features hold numbers that are not finite")) {
+    #expect(throws: InvalidInput("RidgeRegression: features hold numbers that are not finite")) {
       try RidgeRegression(x / 0, y, penalties: [1])
     }
   }
@@ -131,12 +131,12 @@ import Testing
 
   @Test func lassoNamesMistakes() {
     let x = Tensor([1.0, 2, 4], [3, 1])
-    #expect(throws: Mistake("penalties of the lasso must be above 0, are [0.0]")) {
+    #expect(throws: InvalidInput("penalties of the lasso must be above 0, are [0.0]")) {
       try Lasso(x, x, penalty: 0)
     }
     var random = RandomGenerator(seed: 5)
     let wide = random.normal([6, 9], dtype: .float64), y = random.normal([6, 1], dtype: .float64)
-    #expect(throws: Mistake.self) { try Lasso(wide, y, penalty: 1e-6, sweeps: 3) }
+    #expect(throws: InvalidInput.self) { try Lasso(wide, y, penalty: 1e-6, sweeps: 3) }
     // A feature that never changes is left out.
     let model = try? Lasso(
       concatenated([x, Tensor.ones([3, 1], dtype: .float64)], axis: 1), x, penalty: 0.1)
@@ -172,12 +172,12 @@ import Testing
   @Test func logisticRegressionNamesMistakes() {
     let x = Tensor([1.0, 2, 4], [3, 1])
     #expect(
-      throws: Mistake("logistic regression needs labels from 0 to below 2, of at least 2 classes")
+      throws: InvalidInput("logistic regression needs labels from 0 to below 2, of at least 2 classes")
     ) { try LogisticRegression(x, labels: [0, 1, 2], classes: 2, penalty: 1) }
-    #expect(throws: Mistake("the penalty of logistic regression must be above 0, is 0.0")) {
+    #expect(throws: InvalidInput("the penalty of logistic regression must be above 0, is 0.0")) {
       try LogisticRegression(x, labels: [0, 1, 1], classes: 2, penalty: 0)
     }
-    #expect(throws: Mistake.self) {
+    #expect(throws: InvalidInput.self) {
       try LogisticRegression(x, labels: [0, 1, 1], classes: 2, penalty: 0.1, steps: 1)
     }
   }
@@ -211,7 +211,7 @@ import Testing
     expectClose(found.predict(x), line, 1e-9)
     let nothing = try PLSRegression(x, Tensor.ones([12, 2], dtype: .float64), components: 2)
     #expect(nothing.rotations.shape == [4, 0] && nothing.intercepts == [1, 1])
-    #expect(throws: Mistake.self) { try PLSRegression(x, y, components: 5) }
+    #expect(throws: InvalidInput.self) { try PLSRegression(x, y, components: 5) }
   }
 
   // MARK: Non-negative least squares

@@ -57,15 +57,16 @@ import Testing
 
   @Test func filtersNameMistakes() {
     #expect(
-      throws: Mistake("the edges [30.0, 70.0] of a band must rise and lie between 0 and half the rate, 64.0")
+      throws: InvalidInput(
+        "the edges [30.0, 70.0] of a band must rise and lie between 0 and half the rate, 64.0")
     ) { try SectionFilter.butterworth(order: 2, .between(30, 70), rate: 128) }
-    #expect(throws: Mistake("the order of a filter must be from 1 to 50, is 0")) {
+    #expect(throws: InvalidInput("the order of a filter must be from 1 to 50, is 0")) {
       try SectionFilter.butterworth(order: 0, .below(3), rate: 128)
     }
-    #expect(throws: Mistake("filtering forward and backward needs more than 15 samples, got 15")) {
+    #expect(throws: InvalidInput("filtering forward and backward needs more than 15 samples, got 15")) {
       try SectionFilter.butterworth(order: 4, .below(3), rate: 128).filterZeroPhase(Tensor.ones([15]))
     }
-    #expect(throws: Mistake("SectionFilter: signals hold numbers that are not finite")) {
+    #expect(throws: InvalidInput("SectionFilter: signals hold numbers that are not finite")) {
       try SectionFilter.butterworth(order: 2, .below(3), rate: 128).filter(Tensor([1.0, .nan]))
     }
   }
@@ -113,7 +114,7 @@ import Testing
     let at = Int(density.argMax(axis: 0).item)
     #expect(frequencies[at] == 16)
     #expect(abs(density.sum().item * frequencies[1] - 4.5) < 1e-6)
-    #expect(throws: Mistake("segments of 256 samples that share 128 do not fit signals of 40")) {
+    #expect(throws: InvalidInput("segments of 256 samples that share 128 do not fit signals of 40")) {
       try welchSpectrum(Tensor.ones([40]), rate: 1)
     }
   }
@@ -150,8 +151,8 @@ import Testing
     let found = try resampledLinearly(x, times: times, at: try tensor(golden, "linear.places").doubles)
     expectClose(found, try tensor(golden, "linear"), 1e-12)
     #expect(try resampledLinearly(x, times: times, at: times).doubles == x.doubles)
-    #expect(throws: Mistake.self) { try resampledLinearly(Tensor([1.0, 2]), times: [1, 1], at: [0]) }
-    #expect(throws: Mistake("resampling needs rates above 0, got 0 to 2")) {
+    #expect(throws: InvalidInput.self) { try resampledLinearly(Tensor([1.0, 2]), times: [1, 1], at: [0]) }
+    #expect(throws: InvalidInput("resampling needs rates above 0, got 0 to 2")) {
       try resampledPolyphase(x, up: 0, down: 2)
     }
   }
@@ -182,7 +183,7 @@ import Testing
     let (golden, x, _) = try golden()
     expectClose(try autocorrelation(x, lags: 20), try tensor(golden, "autocorrelation"))
     #expect(try autocorrelation(Tensor.ones([5]), lags: 2).doubles == [0, 0, 0])
-    #expect(throws: Mistake("autocorrelation up to lag 5 needs more samples, got 5")) {
+    #expect(throws: InvalidInput("autocorrelation up to lag 5 needs more samples, got 5")) {
       try autocorrelation(Tensor.ones([5]), lags: 5)
     }
   }
@@ -203,7 +204,7 @@ import Testing
     expectClose(
       moments.standardised([1, 2]),
       (0...1).map { (Double($0 + 1) - moments.means[$0]) / moments.variances[$0].squareRoot() }, 1e-14)
-    #expect(throws: Mistake.self) { try ExponentialMoments(weight: 0) }
+    #expect(throws: InvalidInput.self) { try ExponentialMoments(weight: 0) }
   }
 
   @Test func robustScalingAgrees() throws {
@@ -249,7 +250,7 @@ import Testing
   }
 
   @Test func totalVariationNamesMistakes() {
-    #expect(throws: Mistake("fidelity to an image must be above 0, is 0.0")) {
+    #expect(throws: InvalidInput("fidelity to an image must be above 0, is 0.0")) {
       try totalVariationDenoised(Tensor.ones([2, 2]), fidelity: 0)
     }
   }

@@ -31,7 +31,7 @@ import Testing
       #expect(abs(perfect.value + 1) < 1e-12 && perfect.interval.contains(perfect.value))
       #expect(try Correlation(kind, line, [2, 2, 2, 2, 2]).value == 0)
     }
-    #expect(throws: Mistake("the interval of a correlation needs at least 5 pairs, got 2")) {
+    #expect(throws: InvalidInput("the interval of a correlation needs at least 5 pairs, got 2")) {
       try Correlation(.pearson, [1, 2], [1, 2])
     }
   }
@@ -69,7 +69,7 @@ import Testing
     #expect(paired.statistic == 1 && paired.probability == 0.001)
     let alike = try PermutationTest(signsOf: [0, 0, 0], using: &random)
     #expect(alike.probability == 1)
-    #expect(throws: Mistake.self) { try PermutationTest(between: [], [1], using: &random) }
+    #expect(throws: InvalidInput.self) { try PermutationTest(between: [], [1], using: &random) }
   }
 
   @Test func bootstrapsAgree() throws {
@@ -96,7 +96,7 @@ import Testing
     var random = RandomGenerator(seed: 3)
     let still = try Bootstrap(items: 3, resamples: 9, accelerated: true, using: &random) { _ in 2 }
     #expect(still.interval == 2...2 && still.standardError == 0)
-    #expect(throws: Mistake.self) { try Bootstrap(items: 1, using: &random) { _ in 0 } }
+    #expect(throws: InvalidInput.self) { try Bootstrap(items: 1, using: &random) { _ in 0 } }
   }
 
   @Test func powerLawsAgree() throws {
@@ -108,11 +108,13 @@ import Testing
     let free = try PowerLaw(values)
     expectClose([free.exponent, free.distance, free.least, Double(free.count)], chosen, 1e-12)
     #expect(abs(free.standardError - (chosen[0] - 1) / chosen[3].squareRoot()) < 1e-12)
-    #expect(throws: Mistake("a power law needs values and a least value above 0")) { try PowerLaw([1, 0]) }
-    #expect(throws: Mistake("a power law needs 2 different values from 3.0 on")) {
+    #expect(throws: InvalidInput("a power law needs values and a least value above 0")) {
+      try PowerLaw([1, 0])
+    }
+    #expect(throws: InvalidInput("a power law needs 2 different values from 3.0 on")) {
       try PowerLaw([1, 2], least: 3)
     }
-    #expect(throws: Mistake.self) { try PowerLaw([Double](repeating: 2, count: 50)) }
+    #expect(throws: InvalidInput.self) { try PowerLaw([Double](repeating: 2, count: 50)) }
   }
 
   @Test func powerLawCurvesAgree() throws {
@@ -125,6 +127,6 @@ import Testing
     let exact = try PowerLawCurve(x: [1, 2, 4, 8], y: [1, 2, 4, 8].map { 3 / $0 + 0.5 }, findsFloor: true)
     expectClose([exact.factor, exact.exponent, exact.floor], [3, 1, 0.5], 1e-6)
     #expect(abs(exact(16) - (3.0 / 16 + 0.5)) < 1e-6)
-    #expect(throws: Mistake.self) { try PowerLawCurve(x: [1, 1], y: [1, 2]) }
+    #expect(throws: InvalidInput.self) { try PowerLawCurve(x: [1, 1], y: [1, 2]) }
   }
 }

@@ -1,4 +1,13 @@
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
+import CallosumLearning
+import CallosumMixers
+import CallosumModularity
+import CallosumNetworks
+import CallosumNeurons
+import CallosumTasks
+import CallosumTensors
 import CallosumTestSupport
 import Testing
 
@@ -263,7 +272,7 @@ private final class Mirrored: LearningRuleMechanism {
         #expect(second.outcome.points.map(\.value) == whole.outcome.points.map(\.value))
         #expect(second.brain.weights().mapValues(\.floats) == whole.brain.weights().mapValues(\.floats))
         _ = try train("other", stopAfter: 5)
-        #expect(throws: Mistake.self) {
+        #expect(throws: InvalidInput.self) {
           try trained(plan, on: task, seed: 6, steps: 12, batch: 8, checkpoint: folder + "/other")
         }
       }

@@ -1,4 +1,13 @@
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
+import CallosumLearning
+import CallosumMixers
+import CallosumModularity
+import CallosumNetworks
+import CallosumNeurons
+import CallosumTasks
+import CallosumTensors
 import Foundation
 import Testing
 

@@ -1,4 +1,13 @@
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
+import CallosumLearning
+import CallosumMixers
+import CallosumModularity
+import CallosumNetworks
+import CallosumNeurons
+import CallosumTasks
+import CallosumTensors
 import CallosumTestSupport
 import Foundation
 import Testing
@@ -109,7 +118,7 @@ let exampleNames = ["two-hemispheres", "one-hemisphere", "local-eye", "memory-lo
     ("output: [a", "the plan, line "),
     ("output: a\noutput: b\nregions: []\ntracts: []", "the plan, line "),
   ]) func mistakesHaveALine(_ yaml: String, _ line: String) throws {
-    let error = #expect(throws: Mistake.self) { try BrainPlan(yaml: yaml) }
+    let error = #expect(throws: InvalidInput.self) { try BrainPlan(yaml: yaml) }
     let text = error?.description ?? ""
     #expect(line.hasSuffix(" ") ? text.hasPrefix(line) : text == line, "\(text)")
     #expect(!text.contains("\n"))
@@ -127,7 +136,7 @@ let exampleNames = ["two-hemispheres", "one-hemisphere", "local-eye", "memory-lo
         - {from: a, to: b}
       """
     let file = try BrainFile(yaml: yaml, path: "brain.yaml")
-    let error = #expect(throws: Mistake.self) {
+    let error = #expect(throws: InvalidInput.self) {
       try file.located { try Brain(file.plan, Numbers(width: 8)) }
     }
     #expect(

@@ -1,4 +1,19 @@
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
+import CallosumLearning
+import CallosumMemory
+import CallosumMixers
+import CallosumModularity
+import CallosumNetworks
+import CallosumNeurons
+import CallosumTasks
+import CallosumTensors
+
+extension Catalogue {
+  /// What the brains of these tests are made of.
+  static let all = Catalogue(mixers, neurons, learning, memory, modularity)
+}
 
 /// A made-up task: numbers in, one of `classes` answers out, which follows from the input by a fixed
 /// rule.
@@ -11,7 +26,7 @@ struct Numbers: LearningTask {
 
   var input: TaskInput { .values(shape) }
   var objective: Objective { .values(width) }
-  func count(_ split: Split) -> Int? { split == .training ? 50 : split == .judged ? 20 : 0 }
+  func count(_ split: Split) -> Int? { split == .training ? 50 : split == .test ? 20 : 0 }
 
   func batch(_ split: Split, _ indices: [Int]) -> Batch {
     var xs: [Tensor] = [], ys: [Tensor] = []
@@ -93,7 +108,7 @@ func trained(
 ) throws -> (brain: Brain, outcome: Trainer.Outcome) {
   var settings = TrainingSettings()
   (settings.steps, settings.batchSize, settings.schedule) = (steps, batch, schedule)
-  settings.judgedExamples = 400
+  settings.testExamples = 400
   var weights = RandomGenerator(seed: seed).stream("weights")
   let brain = try Brain(plan, for: task, parts: .all, using: &weights)
   let learner = try BrainLearner(brain)
@@ -101,7 +116,7 @@ func trained(
   var examples = 0
   let outcome = try Trainer(settings: settings, task: task).train(
     learner, seed: seed, checkpoints: checkpoint.map { CheckpointPlace(path: $0) },
-    heard: { if case .examples(let count) = $0 { examples += count } },
+    onEvent: { if case .examples(let count) = $0 { examples += count } },
     isCancelled: { stopAfter.map { examples >= $0 * batch } ?? false })
   return (brain, outcome)
 }

@@ -1,4 +1,13 @@
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
+import CallosumLearning
+import CallosumMixers
+import CallosumModularity
+import CallosumNetworks
+import CallosumNeurons
+import CallosumTasks
+import CallosumTensors
 import Testing
 
 /// A plan of two regions and an input, changed by whoever asks.

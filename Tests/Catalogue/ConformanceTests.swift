@@ -274,7 +274,7 @@ private func problem(
     let spelledOut = try part.door(trial.settings ?? part.defaults, in: trial.slot, using: &same)
     #expect(
       door.module?.weights().mapValues(\.doubleBits) == spelledOut.module?.weights().mapValues(\.doubleBits))
-    let error = #expect(throws: Mistake.self) {
+    let error = #expect(throws: InvalidInput.self) {
       try part.door(.object(["unknown-key": .null]), in: trial.slot, using: &one)
     }
     #expect(
@@ -296,25 +296,30 @@ extension Tensor {
 }
 
 @Suite struct PartListTests {
-  /// Every file that declares a card is listed in Parts.swift of its room, and all lists are in the
-  /// catalogue.
-  @Test func theListsMatchTheFolders() throws {
+  /// Every file that declares a card is listed in <Family>.swift of its family, and all lists are in the
+  /// catalogue. File and type are called after the id, and a part with a claim is a folder of that name.
+  @Test func listsFoldersAndNamesAgree() throws {
     let sources = Golden.folder.appendingPathComponent("../../Sources").standardizedFileURL
-    var listed = 0
-    for room in try FileManager.default.contentsOfDirectory(atPath: sources.path) {
-      let folder = sources.appendingPathComponent(room)
-      guard let list = try? String(contentsOf: folder.appendingPathComponent("Parts.swift"), encoding: .utf8)
-      else { continue }
-      let files = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
-      for file in files where file.hasSuffix(".swift") && file != "Parts.swift" {
+    var listed: Set<String> = []
+    for family in Family.allCases.map(\.rawValue.capitalized) {
+      let folder = sources.appendingPathComponent(family)
+      let list = try String(contentsOf: folder.appendingPathComponent("\(family).swift"), encoding: .utf8)
+      for file in try FileManager.default.subpathsOfDirectory(atPath: folder.path)
+      where file.hasSuffix(".swift") {
         let text = try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8)
-        guard text.contains("static let card") else { continue }
-        let type = ((file as NSString).lastPathComponent as NSString).deletingPathExtension
-        #expect(list.contains("(\(type).self)"), "\(room)/\(file) is not listed in \(room)/Parts.swift")
-        listed += 1
+        guard text.contains("static let card"),
+          let id = text.firstMatch(of: /id: "([a-z0-9-]+)", name:/)?.output.1
+        else { continue }
+        let path = file.split(separator: "/"), type = path.last?.dropLast(".swift".count) ?? ""
+        #expect(list.contains("Part(\(type).self"), "\(family)/\(file) is not listed in \(family).swift")
+        #expect(type.lowercased() == id.replacing("-", with: ""), "\(family)/\(file) holds the part \(id)")
+        let part = try Catalogue.all.part(String(id))
+        #expect(
+          part.claim == nil || path.first == type[...], "\(family)/\(file) should be in a folder \(type)")
+        listed.insert(String(id))
       }
     }
-    #expect(listed == Catalogue.all.parts.count)
+    #expect(listed == Set(Catalogue.all.parts.map(\.card.id)).subtracting(Catalogue.brains.map(\.card.id)))
   }
 
   @Test(arguments: Catalogue.all.parts.map(\.card)) func cardsAreComplete(_ card: Card) {

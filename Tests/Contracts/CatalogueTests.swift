@@ -40,7 +40,7 @@ private final class Idle: TokenMixer {
   @Test func findsByID() throws {
     let catalogue = Catalogue([Part(Idle.self)])
     #expect(try catalogue.part("idle").card.name == "Idle")
-    #expect(throws: Mistake("unknown part 'idel'; did you mean 'idle'?")) { try catalogue.part("idel") }
+    #expect(throws: InvalidInput("unknown part 'idel'; did you mean 'idle'?")) { try catalogue.part("idel") }
   }
 
   @Test func twoPartsWithOneID() async {
@@ -55,10 +55,10 @@ private final class Idle: TokenMixer {
     let part = Part(Idle.self)
     #expect(part.needsGrid && part.kind == .tokenMixer)
     var random = RandomGenerator(seed: 1)
-    #expect(throws: Mistake("idle needs tokens in a grid, but this slot holds a sequence")) {
+    #expect(throws: InvalidInput("idle needs tokens in a grid, but this slot holds a sequence")) {
       try part.tokenMixer(in: Slot(width: 3, tokens: 5), using: &random)
     }
-    #expect(throws: Mistake("configuration of idle: unknown key 'cont'; did you mean 'count'?")) {
+    #expect(throws: InvalidInput("configuration of idle: unknown key 'cont'; did you mean 'count'?")) {
       try part.unit(
         .object(["cont": .integer(1)]), in: Slot(width: 3, rows: 1, columns: 5), using: &random)
     }

@@ -13,7 +13,7 @@ private struct Settings: Configuration {
   var windows = [3, 5]
   var inner = Inner()
   init() {}
-  func validate() throws { try expect(heads > 0, "heads must be at least 1, is \(heads)") }
+  func validate() throws { try require(heads > 0, "heads must be at least 1, is \(heads)") }
 }
 
 @Suite struct ConfigurationTests {
@@ -25,7 +25,9 @@ private struct Settings: Configuration {
   private func message(_ json: String) -> String {
     do {
       return "no error: \(try decoded(json))"
-    } catch let mistake as Mistake { return mistake.description } catch { return "not a Mistake: \(error)" }
+    } catch let mistake as InvalidInput { return mistake.description } catch {
+      return "not a InvalidInput: \(error)"
+    }
   }
 
   @Test func defaults() throws {

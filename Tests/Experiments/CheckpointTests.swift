@@ -1,5 +1,5 @@
 import CallosumContracts
-import CallosumLab
+import CallosumExperiments
 import CallosumTensors
 import CallosumTestSupport
 import Foundation
@@ -7,7 +7,7 @@ import Testing
 
 @Suite(.serialized) struct CheckpointTests {
   private static let settings: TrainingSettings = {
-    var settings = TrainerTests.settings(steps: 60)
+    var settings = Quarters.settings(steps: 60)
     settings.mirror = true
     return settings
   }()
@@ -16,10 +16,10 @@ import Testing
     seed: UInt64 = 1, checkpoint: CheckpointPlace? = nil, stopAfter last: Int = .max
   ) throws -> (outcome: Trainer.Outcome, weights: [String: [Float]], steps: Int) {
     var steps = 0
-    let learner = TrainerTests.learner(settings)
+    let learner = Quarters.learner(settings)
     let outcome = try Trainer(settings: settings, task: Quarters()).train(
       learner, seed: seed, checkpoints: checkpoint,
-      heard: { if case .examples(let count) = $0 { steps += count / settings.batchSize } },
+      onEvent: { if case .examples(let count) = $0 { steps += count / settings.batchSize } },
       isCancelled: { steps >= last })
     return (outcome, learner.module.weights().mapValues(\.floats), steps)
   }
@@ -49,7 +49,7 @@ import Testing
     try inTemporaryFolder { folder in
       let place = CheckpointPlace(path: folder + "/c.safetensors")
       _ = try Self.train(checkpoint: place, stopAfter: 3)
-      let error = #expect(throws: Mistake.self) { try Self.train(seed: 2, checkpoint: place) }
+      let error = #expect(throws: InvalidInput.self) { try Self.train(seed: 2, checkpoint: place) }
       #expect(error?.description.contains("of another training") == true)
       // Cut off, as no checkpoint ever should be.
       let bytes = try Data(contentsOf: URL(fileURLWithPath: place.path))
@@ -77,9 +77,9 @@ import Testing
         var hasStarted = false
         var steps = 0
         _ = try Trainer(settings: CheckpointTests.settings, task: Quarters()).train(
-          TrainerTests.learner(CheckpointTests.settings), seed: 1,
+          Quarters.learner(CheckpointTests.settings), seed: 1,
           checkpoints: CheckpointPlace(path: path, every: 0),
-          heard: { event in
+          onEvent: { event in
             if case .examples(let count) = event { steps += count / 40 }
             guard steps >= after, !hasStarted else { return }
             hasStarted = true
@@ -104,37 +104,6 @@ import Testing
       #expect(resumed.weights == whole.weights)
       #expect(resumed.outcome.score == whole.outcome.score)
       #expect(resumed.outcome.points.map(\.value) == whole.outcome.points.map(\.value))
-    }
-  }
-
-  /// A disk that is full, or a file that may not grow, is one clear line.
-  @Test func noRoomForAStoreOrACheckpoint() async {
-    await #expect(processExitsWith: .success) {
-      try inTemporaryFolder { folder in
-        let store = try RunStore(path: folder + "/runs.sqlite")
-        let run = try store.begin(
-          RunRecord(kind: .training, subject: "task", machine: SampleComparison.make().machine))
-        signal(SIGXFSZ, SIG_IGN)
-        var limit = rlimit(rlim_cur: 256 * 1024, rlim_max: 256 * 1024)
-        setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
-        var complaint = ""
-        do {
-          for step in 0..<100_000 {
-            try run.note("loss", 1, step: step)
-            if step % 1000 == 0 { try run.flush() }
-          }
-        } catch { complaint = "\(error)" }
-        #expect(complaint.hasPrefix("the store \(folder)/runs.sqlite cannot be"))
-        #expect(!complaint.contains("\n"))
-        var random = RandomGenerator(seed: 1)
-        do {
-          try Safetensors.save(["x": random.normal([100_000])], to: folder + "/x.safetensors")
-          Issue.record("a file that may not grow has grown")
-        } catch {
-          #expect("\(error)".hasPrefix("cannot write \(folder)/x.safetensors: "))
-        }
-        #expect(!FileManager.default.fileExists(atPath: folder + "/x.safetensors"))
-      }
     }
   }
 }

@@ -1,90 +1,41 @@
 import CallosumContracts
-import CallosumLab
+import CallosumExperiments
 import CallosumNetworks
 import CallosumTensors
 import CallosumTestSupport
 import Foundation
 import Testing
 
-/// Images of 4 x 4 pixels with one bright quarter, which is the class, in noise.
-struct Quarters: ImageClassification {
-  let id = "quarters", name = "Quarters"
-  let imageShape = [4, 4, 1]
-  let classCount = 4
-  let trainingCount = 300, testCount = 700, validationCount = 100
-
-  func trainingBatch(_ indices: [Int]) -> Batch { batch(.training, indices) }
-  func testBatch(_ range: Range<Int>) -> Batch { batch(.judged, Array(range)) }
-
-  func count(_ split: Split) -> Int? {
-    switch split {
-    case .training: trainingCount
-    case .validation: validationCount
-    case .judged: testCount
-    }
-  }
-
-  func batch(_ split: Split, _ indices: [Int]) -> Batch { batch(indices, split.rawValue) }
-
-  private func batch(_ indices: [Int], _ name: String) -> Batch {
-    var images: [Float] = []
-    for index in indices {
-      var random = RandomGenerator(seed: UInt64(index)).stream(name)
-      let noise = random.normal([16], standardDeviation: 0.5).floats
-      images += noise.enumerated().map { pixel, value in
-        pixel / 8 * 2 + pixel % 4 / 2 == index % 4 ? value + 1 : value
-      }
-    }
-    return Batch(
-      inputs: Tensor(images, [indices.count, 4, 4, 1]), targets: Tensor(indices.map { Int32($0 % 4) }))
-  }
-}
-
 @Suite struct TrainerTests {
-  static func learner(_ settings: TrainingSettings, seed: UInt64 = 1) -> GradientLearner {
-    var random = RandomGenerator(seed: seed)
-    return GradientLearner(
-      Sequential(
-        Lambda { $0.reshaped($0.dim(0), 16) }, Linear(16, 24, activation: .gelu, using: &random),
-        Dropout(0.1), BatchNorm(24), Linear(24, 4, using: &random)), settings)
-  }
-
-  static func settings(steps: Int = 150) -> TrainingSettings {
-    var settings = TrainingSettings()
-    (settings.steps, settings.batchSize, settings.learningRate) = (steps, 40, 1e-2)
-    (settings.evaluations, settings.evaluationExamples) = (5, 100)
-    return settings
-  }
-
   @Test func learnsAndRecords() throws {
-    let settings = Self.settings()
+    let settings = Quarters.settings()
     let trainer = try Trainer(settings: settings, task: Quarters())
-    let learner = Self.learner(settings)
-    let before = try trainer.score(learner, .judged)
+    let learner = Quarters.learner(settings)
+    let before = try trainer.score(learner, .test)
     var examples = 0
-    var heard: [RunPoint] = []
+    var points: [RunPoint] = []
     let outcome = try trainer.train(
       learner, seed: 1,
-      heard: { event in
+      onEvent: { event in
         switch event {
         case .examples(let count): examples += count
-        case .points(let points): heard += points
+        case .points(let new): points += new
         }
       })
     #expect(before < 0.6)
     #expect((outcome.score ?? 0) > 0.95)
     #expect(examples == 150 * 40 && outcome.steps == 150)
-    #expect(heard == outcome.points)
+    #expect(points == outcome.points)
     for metric in ["loss", "validation accuracy"] {
-      #expect(heard.filter { $0.metric == metric }.map(\.step) == [30, 60, 90, 120, 150])
+      #expect(points.filter { $0.metric == metric }.map(\.step) == [30, 60, 90, 120, 150])
     }
-    let losses = heard.filter { $0.metric == "loss" }.map(\.value)
+    let losses = points.filter { $0.metric == "loss" }.map(\.value)
     #expect(losses.count == 5 && losses[4] < losses[0] / 2)
     #expect(outcome.seconds > 0)
     #expect(abs(outcome.examplesPerSecond * outcome.seconds - 6000) < 1e-3)
     // Evaluation happens outside training: nothing is dropped, and twice gives the same.
     #expect(TrainingPass.current == nil)
-    #expect(try trainer.score(learner, .judged) == outcome.score)
+    #expect(try trainer.score(learner, .test) == outcome.score)
   }
 
   /// Which examples are asked for: the judged ones after all others, once each.
@@ -103,26 +54,26 @@ struct Quarters: ImageClassification {
         return task.batch(split, indices)
       }
     }
-    let task = Spied(), settings = Self.settings(steps: 20)
-    _ = try Trainer(settings: settings, task: task).train(Self.learner(settings), seed: 1)
-    let first = try #require(task.asked.firstIndex { $0.split == .judged })
-    #expect(task.asked[first...].allSatisfy { $0.split == .judged })
+    let task = Spied(), settings = Quarters.settings(steps: 20)
+    _ = try Trainer(settings: settings, task: task).train(Quarters.learner(settings), seed: 1)
+    let first = try #require(task.asked.firstIndex { $0.split == .test })
+    #expect(task.asked[first...].allSatisfy { $0.split == .test })
     #expect(task.asked[first...].flatMap(\.indices) == Array(0..<700))
     #expect(task.asked.count { $0.split == .validation } == 5)
   }
 
   @Test func evaluationDoesNotTouchTheModel() throws {
-    let learner = Self.learner(Self.settings())
+    let learner = Quarters.learner(Quarters.settings())
     let before = learner.module.weights().mapValues(\.floats)
-    _ = try Trainer(settings: Self.settings(), task: Quarters()).score(learner, .validation)
+    _ = try Trainer(settings: Quarters.settings(), task: Quarters()).score(learner, .validation)
     #expect(learner.module.weights().mapValues(\.floats) == before)
   }
 
   @Test func sameSeedSameCurveBitForBit() throws {
     func curve(_ seed: UInt64) throws -> [Double] {
-      let settings = Self.settings(steps: 20)
+      let settings = Quarters.settings(steps: 20)
       return try Trainer(settings: settings, task: Quarters())
-        .train(Self.learner(settings), seed: seed).points.map(\.value)
+        .train(Quarters.learner(settings), seed: seed).points.map(\.value)
     }
     try Setting().run {
       let first = try curve(7)
@@ -135,9 +86,9 @@ struct Quarters: ImageClassification {
   @Test func evaluationsDoNotChangeTheResult() throws {
     try Setting().run {
       let weights = try [0, 1, 10].map { evaluations in
-        var settings = Self.settings(steps: 20)
+        var settings = Quarters.settings(steps: 20)
         settings.evaluations = evaluations
-        let learner = Self.learner(settings)
+        let learner = Quarters.learner(settings)
         _ = try Trainer(settings: settings, task: Quarters()).train(learner, seed: 3)
         return learner.module.weights().mapValues(\.floats)
       }
@@ -146,16 +97,16 @@ struct Quarters: ImageClassification {
   }
 
   @Test func aCancelledRunHasNoScoreButASpeed() throws {
-    let settings = Self.settings()
+    let settings = Quarters.settings()
     let trainer = try Trainer(settings: settings, task: Quarters())
     var steps = 0
     let run = try trainer.train(
-      Self.learner(settings), seed: 1,
-      heard: { if case .examples = $0 { steps += 1 } }, isCancelled: { steps == 40 })
+      Quarters.learner(settings), seed: 1,
+      onEvent: { if case .examples = $0 { steps += 1 } }, isCancelled: { steps == 40 })
     #expect(run.score == nil && run.steps == 40)
     #expect(Set(run.points.map(\.step)) == [30])
     #expect(abs(run.examplesPerSecond * run.seconds - 40 * 40) < 1e-3)
-    let none = try trainer.train(Self.learner(settings), seed: 1, isCancelled: { true })
+    let none = try trainer.train(Quarters.learner(settings), seed: 1, isCancelled: { true })
     #expect(none.points.isEmpty && none.score == nil && none.examplesPerSecond == 0)
   }
 
@@ -184,9 +135,9 @@ struct Quarters: ImageClassification {
         return Batch(inputs: tokens, targets: which(mask, tokens, Tensor(Int32(0))), mask: mask)
       }
     }
-    var settings = Self.settings(steps: 200)
+    var settings = Quarters.settings(steps: 200)
     settings.learningRate = 5e-2
-    settings.judgedExamples = 300
+    settings.testExamples = 300
     settings.weightDecay = 0
     var random = RandomGenerator(seed: 1)
     final class Network: Module {
@@ -201,7 +152,7 @@ struct Quarters: ImageClassification {
     let learner = GradientLearner(network, settings) { network.head(network.embedding($0)) }
     let task = Lookup(objective: objective)
     let trainer = try Trainer(settings: settings, task: task)
-    let before = try trainer.score(learner, .judged)
+    let before = try trainer.score(learner, .test)
     let outcome = try trainer.train(learner, seed: 1)
     let after = try #require(outcome.score)
     if objective.isHigherBetter {
@@ -213,9 +164,9 @@ struct Quarters: ImageClassification {
   }
 
   @Test func mirroringWantsImages() throws {
-    var settings = Self.settings(steps: 4)
+    var settings = Quarters.settings(steps: 4)
     settings.mirror = true
-    let outcome = try Trainer(settings: settings, task: Quarters()).train(Self.learner(settings), seed: 1)
+    let outcome = try Trainer(settings: settings, task: Quarters()).train(Quarters.learner(settings), seed: 1)
     #expect(outcome.steps == 4)
   }
 
@@ -226,11 +177,13 @@ struct Quarters: ImageClassification {
       ("clipNorm", #"{"clipNorm": -1}"#), ("weightDecay", #"{"weightDecay": -0.1}"#),
       ("labelSmoothing", #"{"labelSmoothing": 1.5}"#), ("evaluations", #"{"evaluations": -1}"#),
       ("evaluationExamples", #"{"evaluationExamples": 0}"#),
-      ("judgedExamples", #"{"judgedExamples": 0}"#),
+      ("testExamples", #"{"testExamples": 0}"#),
     ] as [(String, String)])
   func settingsThatMakeNoSense(_ name: String, _ json: String) throws {
     let value = try JSONDecoder().decode(JSONValue.self, from: Data(json.utf8))
-    let error = #expect(throws: Mistake.self) { try TrainingSettings.decoded(from: value, for: "training") }
+    let error = #expect(throws: InvalidInput.self) {
+      try TrainingSettings.decoded(from: value, for: "training")
+    }
     #expect(error?.description.hasPrefix("\(name) must be ") == true, "\(error?.description ?? "")")
   }
 }

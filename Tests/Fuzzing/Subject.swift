@@ -1,4 +1,5 @@
 import CallosumContracts
+import CallosumExperiments
 import CallosumMixers
 import CallosumTasks
 import CallosumTensors
@@ -43,7 +44,7 @@ struct Subject: Sendable {
         // As the command line does: what is no JSON is refused there.
         guard let value = try? JSONDecoder().decode(JSONValue.self, from: data) else { return }
         let problems = [
-          caught { _ = try MetaFormer.Settings.decoded(from: value, for: "metaformer") },
+          caught { _ = try PatchClassifier.Settings.decoded(from: value, for: "metaformer") },
           caught { _ = try SoftmaxAttention.Settings.decoded(from: value, for: "attention") },
           caught { _ = try DepthwiseConvolution.Settings.decoded(from: value, for: "convolution") },
         ]
@@ -54,7 +55,7 @@ struct Subject: Sendable {
 
   /// Whether an error is one of those that readers may throw, in one line.
   static func isProper(_ error: any Error) -> Bool {
-    (error is TensorFileError || error is IDXError || error is Mistake)
+    (error is TensorFileError || error is IDXError || error is InvalidInput)
       && !"\(error)".unicodeScalars.contains { $0.value < 0x20 } && "\(error)".utf8.count < 2000
   }
 

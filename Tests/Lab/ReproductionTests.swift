@@ -5,7 +5,10 @@ import Testing
 /// A claim about two numbers that differ by `lead` and a little noise that depends on the seed.
 private func madeUpClaim(lead: Double, failing: String? = nil) -> Claim {
   Claim(
-    id: "made-up", family: .mixers, sentence: "A is larger than B.", paper: "None", year: 2000,
+    of: Card(
+      id: "made-up", name: "Made up", family: .mixers, paper: "None", year: 2000, summary: "",
+      verification: ""),
+    sentence: "A is larger than B.",
     paperFigure: "none", experiment: "none",
     arms: [.init("a", "Arm A", .mechanism), .init("b", "Arm B", .baseline)],
     metrics: [Metric("score")],
@@ -19,7 +22,7 @@ private func madeUpClaim(lead: Double, failing: String? = nil) -> Claim {
       try run.progress(Double(step) / 4)
       run.note("loss", 1 / Double(step), step: step)
     }
-    if run.arm == failing { throw Mistake("the arm fell off") }
+    if run.arm == failing { throw InvalidInput("the arm fell off") }
     return ClaimResult(
       ["score": noise + (run.arm == "a" ? lead : 0)], parameters: run.arm == "a" ? 100 : 120,
       multiplyAccumulates: 7)
@@ -31,7 +34,7 @@ private func madeUpClaim(lead: Double, failing: String? = nil) -> Claim {
     var results = 0
     return try Reproduction(claim, budget: .quick, seeds: seeds).run(
       processes: 1, worker: { _, _ in [] },
-      heard: { if case .told(_, .result) = $0 { results += 1 } }, isCancelled: { results >= stopAfter })
+      onEvent: { if case .message(_, .result) = $0 { results += 1 } }, isCancelled: { results >= stopAfter })
   }
 
   @Test func judgesAllArmsAndSeeds() throws {
@@ -53,10 +56,10 @@ private func madeUpClaim(lead: Double, failing: String? = nil) -> Claim {
   }
 
   @Test func aFailingArmIsNamed() throws {
-    #expect(throws: Mistake("made-up, arm b, seed 1: the arm fell off")) {
+    #expect(throws: InvalidInput("made-up, arm b, seed 1: the arm fell off")) {
       try report(madeUpClaim(lead: 1, failing: "b"))
     }
-    #expect(throws: Mistake("--seeds must be from 1 to 1000, is 0")) {
+    #expect(throws: InvalidInput("--seeds must be from 1 to 1000, is 0")) {
       try report(madeUpClaim(lead: 1), seeds: 0)
     }
   }

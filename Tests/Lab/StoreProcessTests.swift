@@ -1,10 +1,42 @@
 import CallosumLab
+import CallosumTensors
 import CallosumTestSupport
 import Foundation
 import Testing
 
 /// The store among several real processes, some of which are killed.
 @Suite(.serialized) struct StoreProcessTests {
+  /// A disk that is full, or a file that may not grow, is one clear line.
+  @Test func noRoomForAStoreOrACheckpoint() async {
+    await #expect(processExitsWith: .success) {
+      try inTemporaryFolder { folder in
+        let store = try RunStore(path: folder + "/runs.sqlite")
+        let run = try store.begin(
+          RunRecord(kind: .training, subject: "task", machine: SampleComparison.make().machine))
+        signal(SIGXFSZ, SIG_IGN)
+        var limit = rlimit(rlim_cur: 256 * 1024, rlim_max: 256 * 1024)
+        setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+        var complaint = ""
+        do {
+          for step in 0..<100_000 {
+            try run.note("loss", 1, step: step)
+            if step % 1000 == 0 { try run.flush() }
+          }
+        } catch { complaint = "\(error)" }
+        #expect(complaint.hasPrefix("the store \(folder)/runs.sqlite cannot be"))
+        #expect(!complaint.contains("\n"))
+        var random = RandomGenerator(seed: 1)
+        do {
+          try Safetensors.save(["x": random.normal([100_000])], to: folder + "/x.safetensors")
+          Issue.record("a file that may not grow has grown")
+        } catch {
+          #expect("\(error)".hasPrefix("cannot write \(folder)/x.safetensors: "))
+        }
+        #expect(!FileManager.default.fileExists(atPath: folder + "/x.safetensors"))
+      }
+    }
+  }
+
   /// Two programs make the same store and write to it at the same time; nothing is lost.
   @Test func twoProcessesWriteAtOnce() async throws {
     try await withFolder { folder in

@@ -1,4 +1,5 @@
 import CallosumContracts
+import CallosumExperiments
 import CallosumLab
 import CallosumTestSupport
 import Foundation
@@ -85,7 +86,7 @@ import Testing
         try store.attach(Attachment(name: "picture", mediaType: "text/plain", text: text), to: "delta")
       }
       #expect(try store.attachments(ofSubject: "delta").map(\.text) == ["2"])
-      #expect(throws: Mistake.self) { try store.delete([run.id]) }
+      #expect(throws: InvalidInput.self) { try store.delete([run.id]) }
       // A verdict outlives its runs.
       try run.finish()
       try store.delete([run.id])
@@ -101,7 +102,7 @@ import Testing
       try part.note("loss", 1, step: 1)
       try part.finish(["loss": 1])
       try whole.finish()
-      #expect(throws: Mistake.self) { try store.delete([whole.id, 99]) }
+      #expect(throws: InvalidInput.self) { try store.delete([whole.id, 99]) }
       #expect(try store.runs().count == 2)
       try store.delete([whole.id])
       #expect(try store.runs().isEmpty && store.points(of: part.id).isEmpty)
@@ -121,9 +122,9 @@ import Testing
       #expect(try store.points(of: id).count == 1)
       let again = try store.resume(id)
       #expect(try store.run(id).status == .running)
-      #expect(throws: Mistake.self) { try RunStore(path: store.path).resume(id) }
+      #expect(throws: InvalidInput.self) { try RunStore(path: store.path).resume(id) }
       try again.finish()
-      #expect(throws: Mistake.self) { try store.resume(id) }
+      #expect(throws: InvalidInput.self) { try store.resume(id) }
     }
   }
 

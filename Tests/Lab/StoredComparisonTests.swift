@@ -1,4 +1,5 @@
 import CallosumContracts
+import CallosumExperiments
 import CallosumLab
 import CallosumMixers
 import CallosumNetworks
@@ -8,7 +9,7 @@ import Foundation
 import Testing
 
 @Suite struct StoredComparisonTests {
-  private static let catalogue = Catalogue(mixers)
+  private static let catalogue = Catalogue(Catalogue.mixers)
 
   private func plan(steps: Int = 6) throws -> ComparisonPlan {
     var settings = ComparisonPlan.Settings()
@@ -38,7 +39,7 @@ import Testing
       #expect(again.table.text == result.table.text && Report(again).text == Report(result).text)
       let store = try RunStore(path: path)
       #expect(try store.runs().map(\.status) == Array(repeating: .complete, count: 5))
-      #expect(throws: Mistake.self) { try Comparison(run: id + 1, in: store) }
+      #expect(throws: InvalidInput.self) { try Comparison(run: id + 1, in: store) }
     }
   }
 
@@ -66,7 +67,7 @@ import Testing
         #expect(!resumed.wasInterrupted)
         #expect(resumed.configuration == whole.configuration)
         #expect(try FileManager.default.contentsOfDirectory(atPath: store.path + ".checkpoints").isEmpty)
-        #expect(throws: Mistake.self) { try again.run(in: store, command: "", resuming: id) }
+        #expect(throws: InvalidInput.self) { try again.run(in: store, command: "", resuming: id) }
       }
     }
   }
@@ -80,7 +81,7 @@ import Testing
       try run.attach(
         Attachment(name: "comparison", mediaType: "application/json", text: comparison.json()))
       try run.end(.interrupted)
-      let error = #expect(throws: Mistake.self) {
+      let error = #expect(throws: InvalidInput.self) {
         try ComparisonPlan(of: run.id, in: store, task: { _ in Quarters() }, catalogue: Self.catalogue)
       }
       #expect(error?.description.hasPrefix("run 1 was begun by Callosum 0.0.9, this is ") == true)
@@ -91,7 +92,7 @@ import Testing
   @Test func aFailedTraining() throws {
     struct Broken: Error, CustomStringConvertible { let description = "the rule broke" }
     final class Breaking: Learner {
-      let inner = TrainerTests.learner(TrainerTests.settings(steps: 10))
+      let inner = Quarters.learner(Quarters.settings(steps: 10))
       var stepsLeft: Int
       init(after steps: Int) { stepsLeft = steps }
       var module: any Module { inner.module }
@@ -113,7 +114,7 @@ import Testing
     try inTemporaryFolder { folder in
       let store = try RunStore(path: folder + "/runs.sqlite")
       let run = try store.begin(RunRecord(kind: .training, subject: "quarters", seed: 1))
-      let trainer = try Trainer(settings: TrainerTests.settings(steps: 10), task: Quarters())
+      let trainer = try Trainer(settings: Quarters.settings(steps: 10), task: Quarters())
       #expect(throws: Broken.self) {
         try trainer.train(Breaking(after: 5), seed: 1, keptAs: run)
       }

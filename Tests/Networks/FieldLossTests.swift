@@ -7,7 +7,7 @@ import Testing
 @Suite struct FieldLossTests {
   /// `HsLoss` of xlliu2017/MgNO at 3a68a90, utilities3.py, with k = 1: sums over the batch.
   @Test func agreesWithPublishedLosses() throws {
-    let golden = try Golden.tensors("parts/mgno")
+    let golden = try Golden.tensors("../Systems/Fields/MgNO/golden")
     let target = golden["h1.target"]
     for (order, name) in [(0, "l2"), (1, "loss")] {
       let (loss, gradient) = valueAndGradient(at: golden["h1.prediction"]) {

@@ -63,7 +63,7 @@ struct SetCase: Sendable, CustomStringConvertible {
 @Suite struct FunctionalTests {
   private let allowed = Tolerance(relative: 1e-5, ofLargest: 1e-5)
 
-  private func expect(
+  private func require(
     _ actual: Tensor, _ expected: Tensor, _ what: String = "", at location: SourceLocation = #_sourceLocation
   ) {
     let problem = Comparison(actual, expected, within: allowed).problem
@@ -135,18 +135,18 @@ struct SetCase: Sendable, CustomStringConvertible {
       }
     }
     let y = together([x] + values)
-    expect(y, apart([x] + values))
+    require(y, apart([x] + values))
     let g = random.normal(y.shape)
     // The indices of an embedding are no variable.
     let found = valueAndPullback(at: values) { [together([x] + $0)] }.pullback([g])
     let expected = valueAndPullback(at: values) { [apart([x] + $0)] }.pullback([g])
-    for (i, name) in names.enumerated() { expect(found[i], expected[i], name) }
+    for (i, name) in names.enumerated() { require(found[i], expected[i], name) }
     if !one.indices {
       let byInput = valueAndPullback(at: [x]) { [together($0 + values)] }.pullback([g])[0]
-      expect(byInput, valueAndPullback(at: [x]) { [apart($0 + values)] }.pullback([g])[0], "x")
+      require(byInput, valueAndPullback(at: [x]) { [apart($0 + values)] }.pullback([g])[0], "x")
       // One x for all sets, seen without a copy.
       let shared = one.data([2], using: &random)
-      expect(
+      require(
         together([shared.broadcast(to: [3] + shared.shape)] + values),
         apart([stacked([shared, shared, shared])] + values))
     }
@@ -157,14 +157,14 @@ struct SetCase: Sendable, CustomStringConvertible {
         return inner.reduce(Tensor(Float(0))) { $0 + square($1).sum() }
       }.gradients
     }
-    for (a, b) in zip(slope(together), slope(apart)) { expect(a, b, "second derivative") }
+    for (a, b) in zip(slope(together), slope(apart)) { require(a, b, "second derivative") }
   }
 
   @Test func aSetForSomeParametersOfALayer() {
     var random = RandomGenerator(seed: 4)
     let layer = Linear(3, 2, using: &random), x = random.normal([4, 5, 3]), biases = random.normal([4, 2])
     let y = layer.withWeightSets(["bias": biases]) { layer(x) }
-    expect(
+    require(
       y,
       layer.mapWeightSets(["bias": biases]) {
         layer(x.sliced(axis: 0, from: $0, to: $0 + 1).squeezed(axis: 0))
@@ -202,8 +202,8 @@ struct SetCase: Sendable, CustomStringConvertible {
     let sums = valueAndGradient(by: parameters) { losses(0..<6).sum() }.gradients
     for (i, parameter) in parameters.enumerated() {
       #expect(fast[i].shape == [6] + parameter.value.shape)
-      expect(fast[i], slow[i], parameter.name)
-      expect(fast[i].sum(axis: 0), sums[i], parameter.name)
+      require(fast[i], slow[i], parameter.name)
+      require(fast[i].sum(axis: 0), sums[i], parameter.name)
     }
   }
 
@@ -237,7 +237,7 @@ struct SetCase: Sendable, CustomStringConvertible {
         layer.withWeightSets(Dictionary(uniqueKeysWithValues: zip(names, sets))) { square(forward(x)).sum() }
       }.gradients
     }
-    for (a, b) in zip(gradients { layer.recomputed($0) }, gradients { layer($0) }) { expect(a, b) }
+    for (a, b) in zip(gradients { layer.recomputed($0) }, gradients { layer($0) }) { require(a, b) }
   }
 
   @Test func recomputedDeepNetworksNeedLessMemory() {
@@ -262,7 +262,7 @@ struct SetCase: Sendable, CustomStringConvertible {
     #expect(half <= some / 2 + result, "\(some) \(half)")
     #expect(least <= some / 4 + some / 32 + result, "\(some) \(least)")
     for i in exact.indices {
-      expect(same[i], exact[i])
+      require(same[i], exact[i])
       let scale = square(exact[i]).sum().item.squareRoot()
       #expect(square(near[i] - exact[i]).sum().item.squareRoot() < 0.01 * scale)
       #expect(square(close[i] - exact[i]).sum().item.squareRoot() < 0.02 * scale)
@@ -272,7 +272,7 @@ struct SetCase: Sendable, CustomStringConvertible {
 
   // MARK: Messages
 
-  enum Mistake: String, CaseIterable, Codable, Sendable {
+  enum InvalidInput: String, CaseIterable, Codable, Sendable {
     case unknown, shape, owner, sets, slices, losses, none
 
     func make() {
@@ -304,7 +304,7 @@ struct SetCase: Sendable, CustomStringConvertible {
     }
   }
 
-  @Test(arguments: Mistake.allCases) func text(_ mistake: Mistake) async {
+  @Test(arguments: InvalidInput.allCases) func text(_ mistake: InvalidInput) async {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       [mistake] in
       mistake.make()

@@ -159,7 +159,7 @@ import Testing
         == 0)
   }
 
-  enum Mistake: String, CaseIterable, Codable, Sendable {
+  enum InvalidInput: String, CaseIterable, Codable, Sendable {
     case module, signal, shape
 
     func make() {
@@ -184,7 +184,7 @@ import Testing
     }
   }
 
-  @Test(arguments: Mistake.allCases) func text(_ mistake: Mistake) async {
+  @Test(arguments: InvalidInput.allCases) func text(_ mistake: InvalidInput) async {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       [mistake] in
       mistake.make()

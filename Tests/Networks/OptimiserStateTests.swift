@@ -173,7 +173,7 @@ import Testing
 
   // MARK: Messages
 
-  enum Mistake: String, CaseIterable, Codable, Sendable {
+  enum InvalidInput: String, CaseIterable, Codable, Sendable {
     case group, parameter, mask, decay, type, average
 
     func make() {
@@ -200,7 +200,7 @@ import Testing
     }
   }
 
-  @Test(arguments: Mistake.allCases) func text(_ mistake: Mistake) async {
+  @Test(arguments: InvalidInput.allCases) func text(_ mistake: InvalidInput) async {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       [mistake] in
       mistake.make()

@@ -160,11 +160,11 @@ struct OptimiserCase: Sendable, CustomStringConvertible {
     func factors(_ schedule: Schedule) -> [Double] { (0..<10).map { schedule.factor(step: $0, of: 10) } }
     #expect(factors(.constant) == [Double](repeating: 1, count: 10))
     #expect(factors(.staircase(every: 4, factor: 0.5)) == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25])
-    expect(
+    require(
       factors(.linear(warmup: 4, final: 0.4)),
       [0.25, 0.5, 0.75, 1, 1, 0.9, 0.8, 0.7, 0.6, 0.5])
     let waves = (0..<6).map { 0.1 + 0.45 * (1 + cosine(.pi * Double($0) / 6)) }
-    expect(factors(.cosine(warmup: 4, final: 0.1)), [0.25, 0.5, 0.75, 1] + waves)
+    require(factors(.cosine(warmup: 4, final: 0.1)), [0.25, 0.5, 0.75, 1] + waves)
     // Past the end nothing rises again.
     #expect(Schedule.cosine().factor(step: 25, of: 10) < 1e-12)
     #expect(Schedule.linear(final: 0.2).factor(step: 25, of: 10) == 0.2)
@@ -172,7 +172,7 @@ struct OptimiserCase: Sendable, CustomStringConvertible {
 
   private func cosine(_ x: Double) -> Double { cos(Tensor(x, .float64)).item }
 
-  private func expect(_ actual: [Double], _ expected: [Double]) {
+  private func require(_ actual: [Double], _ expected: [Double]) {
     #expect(zip(actual, expected).allSatisfy { abs($0 - $1) < 1e-12 }, "\(actual) instead of \(expected)")
   }
 }

@@ -4,7 +4,7 @@ import CallosumTestSupport
 import Foundation
 import Testing
 
-/// Hugging Face's Llama (Fixtures/parts/tiny-lm.py): logits, attention and gradients of every weight.
+/// Hugging Face's Llama (Fixtures/networks/tiny_lm.py): logits, attention and gradients of every weight.
 @Suite struct TinyLMTests {
   private func model() -> TinyLM {
     var settings = TinyLM.Settings(vocabulary: 19)
@@ -29,7 +29,7 @@ import Testing
   }
 
   @Test func agreesWithLlama() throws {
-    let golden = try Golden.tensors("parts/tiny-lm")
+    let golden = try Golden.tensors("networks/tiny-lm")
     let model = model()
     for one in model.parameters() { one.value = golden["weight." + theirs(one.name)] }
     let tokens = golden["tokens"], cotangent = golden["cotangent"]

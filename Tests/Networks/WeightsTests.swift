@@ -108,54 +108,55 @@ import Testing
     }
   }
 
-  @Test func tooShort() throws { try expect([1, 2, 3], "F/a is too short for a safetensors file") }
+  @Test func tooShort() throws { try require([1, 2, 3], "F/a is too short for a safetensors file") }
 
   @Test func aHeaderThatLiesAboutItsLength() throws {
-    try expect(
+    try require(
       [UInt8](repeating: 0xFF, count: 8) + [0x7B, 0x7D],
       "F/a claims a header of 18446744073709551615 bytes, more than it holds")
-    try expect([3, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0x7D], "F/a claims a header of 3 bytes, more than it holds")
+    try require([3, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0x7D], "F/a claims a header of 3 bytes, more than it holds")
   }
 
   @Test func noJSON() throws {
     let line = "F/a has a header that is not safetensors JSON"
-    try expect("{\"a\"", line)
-    try expect("[1, 2]", line)
-    try expect(String(repeating: "[", count: 100_000), line)
+    try require("{\"a\"", line)
+    try require("[1, 2]", line)
+    try require(String(repeating: "[", count: 100_000), line)
   }
 
   @Test func entriesThatDescribeNoTensor() throws {
     let line = "F/a has an unreadable entry for a"
-    try expect("{\"a\": {\"dtype\": \"F32\", \"shape\": [1]}}", line)
-    try expect("{\"a\": {\"dtype\": \"F32\", \"shape\": [1.5], \"data_offsets\": [0, 4]}}", line, data: 4)
-    try expect("{\(entry("a", [2], [-8, 0]))}", line, data: 8)
-    try expect("{\(entry("a", [1], [0]))}", line, data: 4)
-    try expect("{\(entry("a", [-2], [0, 8]))}", line, data: 8)
+    try require("{\"a\": {\"dtype\": \"F32\", \"shape\": [1]}}", line)
+    try require("{\"a\": {\"dtype\": \"F32\", \"shape\": [1.5], \"data_offsets\": [0, 4]}}", line, data: 4)
+    try require("{\(entry("a", [2], [-8, 0]))}", line, data: 8)
+    try require("{\(entry("a", [1], [0]))}", line, data: 4)
+    try require("{\(entry("a", [-2], [0, 8]))}", line, data: 8)
   }
 
   @Test func overlapsAndGaps() throws {
     let a = entry("a", [2], [0, 8])
-    try expect("{\(a), \(entry("b", [2], [4, 12]))}", "F/a has a gap or an overlap before tensor b", data: 12)
-    try expect(
+    try require(
+      "{\(a), \(entry("b", [2], [4, 12]))}", "F/a has a gap or an overlap before tensor b", data: 12)
+    try require(
       "{\(a), \(entry("b", [2], [12, 20]))}", "F/a has a gap or an overlap before tensor b", data: 20)
-    try expect("{\(a)}", "F/a holds 12 bytes of data, its header describes 8", data: 12)
+    try require("{\(a)}", "F/a holds 12 bytes of data, its header describes 8", data: 12)
   }
 
   @Test func shapesAgainstOffsets() throws {
     func fits(_ shape: String, _ offsets: String) -> String {
       "F/a tensor a of shape \(shape) does not fit its place \(offsets) in the file"
     }
-    try expect("{\(entry("a", [3], [0, 8]))}", fits("[3]", "[0, 8]"), data: 8)
-    try expect("{\(entry("a", [2], [0, 8]))}", fits("[2]", "[0, 8]"), data: 4)
-    try expect("{\(entry("a", [2], [8, 0]))}", fits("[2]", "[8, 0]"), data: 8)
+    try require("{\(entry("a", [3], [0, 8]))}", fits("[3]", "[0, 8]"), data: 8)
+    try require("{\(entry("a", [2], [0, 8]))}", fits("[2]", "[0, 8]"), data: 4)
+    try require("{\(entry("a", [2], [8, 0]))}", fits("[2]", "[8, 0]"), data: 8)
     let huge = [1 << 40, 1 << 40]
-    try expect("{\(entry("a", huge, [0, 8]))}", "F/a tensor a has the impossible shape \(huge)", data: 8)
-    try expect(
+    try require("{\(entry("a", huge, [0, 8]))}", "F/a tensor a has the impossible shape \(huge)", data: 8)
+    try require(
       "{\(entry("a", [1 << 60], [0, 8]))}", fits("[\(1 << 60)]", "[0, 8]"), data: 8)
   }
 
   @Test func unknownType() throws {
-    try expect(
+    try require(
       "{\(entry("a", [4], [0, 4], "F8_E4M3"))}", "F/a tensor a has type F8_E4M3, which is not supported",
       data: 4)
   }
@@ -178,13 +179,13 @@ import Testing
     return length + Array(header.utf8) + [UInt8](repeating: 0, count: data)
   }
 
-  private func expect(
+  private func require(
     _ header: String, _ line: String, data: Int = 0, at location: SourceLocation = #_sourceLocation
   ) throws {
-    try expect(file(header, data: data), line, at: location)
+    try require(file(header, data: data), line, at: location)
   }
 
-  private func expect(
+  private func require(
     _ bytes: [UInt8], _ line: String, at location: SourceLocation = #_sourceLocation
   ) throws {
     try inTemporaryFolder { folder in
@@ -207,18 +208,18 @@ import Testing
     let path = Golden.folder.appendingPathComponent("networks/package.safetensors").path
     let (tensors, metadata) = try Safetensors.load(path)
     #expect(metadata == ["made": "by the package"])
-    func expect(_ name: String, _ dtype: DType, _ shape: [Int], _ values: [Double]) {
+    func require(_ name: String, _ dtype: DType, _ shape: [Int], _ values: [Double]) {
       #expect(tensors[name]?.dtype == dtype && tensors[name]?.shape == shape, "\(name)")
       #expect(tensors[name]?.doubles == values, "\(name)")
     }
-    expect("weights.0", .float32, [2, 3], (0..<6).map { Double(Float($0) / 7) })
-    expect("double", .float64, [3], [1 / 3, -1e300, .infinity])
-    expect("int", .int32, [2, 1], [1, -2_147_483_648])
-    expect("long", .int32, [3], [5, 2_147_483_647, -7])
-    expect("bool", .bool, [3], [1, 0, 1])
-    expect("byte", .int32, [3], [0, 1, 255])
-    expect("number", .float32, [], [2.5])
-    expect("empty", .float32, [0, 3], [])
+    require("weights.0", .float32, [2, 3], (0..<6).map { Double(Float($0) / 7) })
+    require("double", .float64, [3], [1 / 3, -1e300, .infinity])
+    require("int", .int32, [2, 1], [1, -2_147_483_648])
+    require("long", .int32, [3], [5, 2_147_483_647, -7])
+    require("bool", .bool, [3], [1, 0, 1])
+    require("byte", .int32, [3], [0, 1, 255])
+    require("number", .float32, [], [2.5])
+    require("empty", .float32, [0, 3], [])
     let special = tensors["größe \"a/b\""]?.floats ?? []
     #expect(special.count == 2 && special[0].sign == .minus && special[1].isNaN)
     #expect(tensors.count == 9)

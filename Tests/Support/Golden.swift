@@ -26,6 +26,17 @@ public enum Golden {
     return GoldenTensors(tensors: try Safetensors.load(file.path).tensors)
   }
 
+  /// The file <name>.safetensors that lies beside a test of a system.
+  public static func path(_ name: String = "golden", beside test: String) -> String {
+    URL(fileURLWithPath: test).deletingLastPathComponent()
+      .appendingPathComponent("\(name).safetensors").path
+  }
+
+  /// The tensors of <name>.safetensors beside a test of a system.
+  public static func tensors(_ name: String = "golden", beside test: String) throws -> GoldenTensors {
+    GoldenTensors(tensors: try Safetensors.load(path(name, beside: test)).tensors)
+  }
+
   /// The operations that have a golden file.
   public static func operations() throws -> Set<String> {
     let files = try FileManager.default.contentsOfDirectory(

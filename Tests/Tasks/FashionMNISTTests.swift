@@ -62,7 +62,7 @@ import Testing
   }
 
   @Test func missingFile() throws {
-    try expect(
+    try require(
       "F/t10k-labels-idx1-ubyte.gz: no such file; check the path or get the data set again"
     ) {
       try FileManager.default.removeItem(atPath: $0 + "/t10k-labels-idx1-ubyte")
@@ -70,20 +70,20 @@ import Testing
   }
 
   @Test func labelCountMismatch() throws {
-    try expect(
+    try require(
       "F/train-labels-idx1-ubyte: holds 2 labels for the 3 images of F/train-images-idx3-ubyte;"
         + " get both files from the same source"
     ) { try write(idx([2], [1, 2]), to: $0 + "/train-labels-idx1-ubyte") }
   }
 
   @Test func labelOutOfRange() throws {
-    try expect(
+    try require(
       "F/train-labels-idx1-ubyte: label 1 is 10, but there are 10 classes (0 to 9); get the file again"
     ) { try write(idx([3], [9, 10, 4]), to: $0 + "/train-labels-idx1-ubyte") }
   }
 
   @Test func wrongImageSize() throws {
-    try expect("F/t10k-images-idx3-ubyte: images are 2 x 3, not 28 x 28; get the right file") {
+    try require("F/t10k-images-idx3-ubyte: images are 2 x 3, not 28 x 28; get the right file") {
       try write(idx([1, 2, 3], [1, 2, 3, 4, 5, 6]), to: $0 + "/t10k-images-idx3-ubyte")
     }
   }
@@ -95,7 +95,7 @@ import Testing
   }
 
   /// The line that reading fails with after `damage`, with F for the folder.
-  private func expect(
+  private func require(
     _ line: String, at location: SourceLocation = #_sourceLocation,
     after damage: (String) throws -> Void
   ) throws {

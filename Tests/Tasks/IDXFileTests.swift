@@ -59,15 +59,15 @@ import Testing
   }
 
   @Test func notGzip() throws {
-    try expect(
+    try require(
       idx([2], [1, 2]), named: "a.gz",
       "a.gz: is named .gz but is not gzip data; get the file again, or drop .gz from its name")
   }
 
   @Test func truncatedPlainFile() throws {
-    try expect(idx([9], [1, 2, 3, 4]), "a: ends after 4 of 9 bytes; get the file again")
-    try expect([], "a: ends after 0 of 4 bytes; get the file again")
-    try expect([0, 0, 8, 1, 0, 0], "a: ends after 6 of 8 bytes; get the file again")
+    try require(idx([9], [1, 2, 3, 4]), "a: ends after 4 of 9 bytes; get the file again")
+    try require([], "a: ends after 0 of 4 bytes; get the file again")
+    try require([0, 0, 8, 1, 0, 0], "a: ends after 6 of 8 bytes; get the file again")
   }
 
   @Test func truncatedGzipFileAtEveryLength() throws {
@@ -84,34 +84,34 @@ import Testing
 
   @Test func trailingBytes() throws {
     let line = "goes on after the 2 bytes that its header promises; get the file again"
-    try expect(idx([2], [1, 2, 3]), "a: " + line)
-    try expect(gzip(idx([2], [1, 2, 3])), named: "a.gz", "a.gz: " + line)
+    try require(idx([2], [1, 2, 3]), "a: " + line)
+    try require(gzip(idx([2], [1, 2, 3])), named: "a.gz", "a.gz: " + line)
   }
 
   @Test func wrongMagicNumber() throws {
-    try expect(
+    try require(
       [0x89, 0x50, 0x4E, 0x47, 0, 0, 0, 0],
       "a: begins with 89 50 4e 47, not with 00 00 08 01; it is not an IDX file of bytes, get the right"
         + " file")
-    try expect(
+    try require(
       [0, 0, 0x0D, 1, 0, 0, 0, 0],
       "a: begins with 00 00 0d 01, not with 00 00 08 01; it is not an IDX file of bytes, get the right"
         + " file")
   }
 
   @Test func wrongRank() throws {
-    try expect(
+    try require(
       idx([1, 1, 1], [5]),
       "a: holds an array of 3 axes, not of 1; images and labels may be swapped, get the right file")
   }
 
   @Test func absurdSizes() throws {
     let header: [UInt8] = [0, 0, 8, 3] + [UInt8](repeating: 0xFF, count: 12)
-    try expect(
+    try require(
       header, rank: 3,
       "a: its header promises 4294967295 x 4294967295 x 4294967295 bytes, more than a file of 16 bytes"
         + " can hold; get the file again")
-    try expect(
+    try require(
       [0, 0, 8, 1, 0x7F, 0xFF, 0xFF, 0xFF],
       "a: its header promises 2147483647 bytes, more than a file of 8 bytes can hold; get the file"
         + " again")
@@ -120,7 +120,7 @@ import Testing
   @Test func corruptChecksum() throws {
     var bytes = try gzip(idx([300], [UInt8](repeating: 1, count: 300)))
     bytes[bytes.count - 8] ^= 0xFF
-    try expect(
+    try require(
       bytes, named: "a.gz",
       "a.gz: the gzip data is corrupt (incorrect data check); get the file again")
   }
@@ -145,7 +145,7 @@ import Testing
   }
 
   /// The line that reading `bytes` fails with, the folder left out.
-  private func expect(
+  private func require(
     _ bytes: [UInt8], named name: String = "a", rank: Int = 1, _ line: String,
     at location: SourceLocation = #_sourceLocation
   ) throws {

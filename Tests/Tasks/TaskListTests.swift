@@ -17,6 +17,8 @@ import Testing
   }
 
   @Test func unknownTasksHaveANeighbour() {
-    #expect(throws: Mistake("unknown task 'darci'; did you mean 'darcy'?")) { try allTasks.task("darci") }
+    #expect(throws: InvalidInput("unknown task 'darci'; did you mean 'darcy'?")) {
+      try allTasks.task("darci")
+    }
   }
 }

@@ -3,7 +3,7 @@ import CallosumTestSupport
 import Testing
 
 /// A mistake in a program, and the words with which it stops.
-enum Mistake: String, CaseIterable, Codable, Sendable {
+enum InvalidInput: String, CaseIterable, Codable, Sendable {
   case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask,
     outside, recurrence, spikes, cell, decay, beta, steps, groups
   case jacobian, batchJacobian, tangent, hessian, sets
@@ -164,7 +164,7 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
 
 extension TensorTests {
   @Suite struct ErrorMessages {
-    @Test(arguments: Mistake.allCases) func text(_ mistake: Mistake) async throws {
+    @Test(arguments: InvalidInput.allCases) func text(_ mistake: InvalidInput) async throws {
       let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
         [mistake] in
         mistake.make()

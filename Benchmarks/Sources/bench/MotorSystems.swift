@@ -11,7 +11,7 @@ private struct Reaching {
   init() throws {
     var random = generator()
     let slot = Slot(width: 16, outputWidth: 6, tokens: 1)
-    trainer = DualLossTrainer(try BilateralController(.init(), in: slot, using: &random))
+    trainer = DualLossTrainer(try BilateralMotor(.init(), in: slot, using: &random))
     task = try ReachAndHold(.reach)
     func posture(_ stream: Int) -> Tensor {
       (pattern([64, 2], stream) * 0.5 + 0.5) * Tensor(MuscleArm.largestAngles).asType(.float32)
@@ -40,12 +40,12 @@ private struct Reaching {
 
 /// A circuit swims with many sets of weights at once.
 private struct Swimming {
-  let circuit: NCAPSwimmer
+  let circuit: NCAP
   private let swimmer = LinkSwimmer(joints: 5)
 
   init() throws {
     var random = generator()
-    circuit = try NCAPSwimmer(.init(), in: Slot(width: 5, tokens: 1), using: &random)
+    circuit = try NCAP(.init(), in: Slot(width: 5, tokens: 1), using: &random)
   }
 
   /// The reward of an episode of 500 steps for each set.

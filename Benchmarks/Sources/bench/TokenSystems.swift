@@ -4,11 +4,11 @@ import Callosum
 
 /// A classifier of square images.
 @Sendable private func images(
-  _ settings: StagedMetaFormer.Settings, side: Int, channels: Int, classes: Int, batch: Int
+  _ settings: MetaFormer.Settings, side: Int, channels: Int, classes: Int, batch: Int
 ) throws -> (learns: [NamedParameter], loss: () -> Tensor) {
   var random = generator()
   let slot = Slot(width: channels, outputWidth: classes, rows: side, columns: side)
-  let network = try StagedMetaFormer(settings, in: slot, using: &random)
+  let network = try MetaFormer(settings, in: slot, using: &random)
   let x = pattern([batch, side, side, channels], 1)
   let labels = patternOfLabels([batch], below: classes, 2)
   return (network.parameters(), { crossEntropy(logits: network(x), labels: labels) })
@@ -44,7 +44,7 @@ private final class Biographer: Module {
 
 let tokenSystems: [Workload] = [
   system("metaformer_step") {
-    var settings = StagedMetaFormer.Settings()
+    var settings = MetaFormer.Settings()
     (settings.positions, settings.block.layerScale) = (true, 1)
     return try images(settings, side: 28, channels: 1, classes: 10, batch: 10)
   },
@@ -64,9 +64,9 @@ let tokenSystems: [Workload] = [
     return (layer.parameters(), { meanSquaredError(layer.association(x, x), target) })
   },
   system("titans_step") {
-    var random = generator(), settings = NeuralMemory.Settings()
+    var random = generator(), settings = Titans.Settings()
     (settings.expansion, settings.chunk, settings.largestSurprise) = (1, 8, 10)
-    let memory = try NeuralMemory(settings, in: Slot(width: 32, tokens: 128), using: &random)
+    let memory = try Titans(settings, in: Slot(width: 32, tokens: 128), using: &random)
     return layer(memory, batch: 16, tokens: 128, width: 32)
   },
   system("calibrated_hallucination_step") {

@@ -6,7 +6,7 @@ extension KMeans {
   /// assignment of points to places, of which each cluster has ⌊n/k⌋ that must be filled and one that may be.
   /// Costs about n³ operations a step. ``assign(_:)`` of other points does not balance.
   /// - Parameter points: [points, width].
-  /// - Throws: `Mistake` if there are fewer points than clusters.
+  /// - Throws: `InvalidInput` if there are fewer points than clusters.
   public init(
     balanced points: Tensor, clusters: Int, restarts: Int = 3, iterations: Int = 100,
     using generator: inout RandomGenerator
@@ -22,12 +22,12 @@ extension KMeans {
 /// costs [items, groups] is least. Costs must be 0 or more.
 public func balancedAssignment(_ cost: Tensor) -> [Int] {
   let name: StaticString = "balancedAssignment"
-  require(
+  precondition(
     cost.ndim == 2 && cost.dim(1) > 0 && cost.dim(0) >= cost.dim(1), name,
     "needs costs [items, groups] of at least as many items as groups, got \(cost.shape)")
   let (items, groups) = (cost.dim(0), cost.dim(1))
   let costs = cost.requireConstant(name, "costs").doubles
-  require(costs.allSatisfy { $0 >= 0 && $0.isFinite }, name, "every cost must be finite and at least 0")
+  precondition(costs.allSatisfy { $0 >= 0 && $0.isFinite }, name, "every cost must be finite and at least 0")
   let least = items / groups, places = (items + groups - 1) / groups
   // A place that must be filled is cheaper than any other by more than two costs can differ, so that no best
   // assignment leaves one empty while a point stands in a place that may be. In the unit of the costs, which

@@ -15,7 +15,7 @@ public struct KMeans: Sendable {
   /// - Parameters:
   ///   - points: [points, width].
   ///   - weights: how many points each one stands for; 1 if nil.
-  /// - Throws: `Mistake` if there are fewer points than clusters, or weights are negative or all 0.
+  /// - Throws: `InvalidInput` if there are fewer points than clusters, or weights are negative or all 0.
   public init(
     _ points: Tensor, clusters: Int, weights: [Double]? = nil, restarts: Int = 10, iterations: Int = 300,
     using generator: inout RandomGenerator
@@ -27,13 +27,13 @@ public struct KMeans: Sendable {
   }
 
   /// Goes on from given centroids [clusters, width].
-  /// - Throws: `Mistake` if there are fewer points than clusters, or weights are negative or all 0.
+  /// - Throws: `InvalidInput` if there are fewer points than clusters, or weights are negative or all 0.
   public init(
     _ points: Tensor, from centroids: Tensor, weights: [Double]? = nil, iterations: Int = 300
   ) throws {
     let start = try centroids.observedTable("KMeans", "centroids")
     let points = try WeightedPoints(points, weights, clusters: start.dim(0))
-    require(
+    precondition(
       start.dim(1) == points.points.dim(1), "KMeans",
       "centroids \(start.shape) and points \(points.points.shape) differ in width")
     self = Self.descended(points, from: start, iterations, by: Self.nearest)
@@ -87,14 +87,14 @@ struct WeightedPoints {
   private let isEven: Bool
 
   init(_ points: Tensor, _ weights: [Double]?, clusters: Int) throws {
-    try expect(
+    try require(
       points.ndim == 2 && clusters > 0 && points.dim(0) >= clusters,
       "k-means cannot make \(clusters) clusters of points of shape \(points.shape)")
     self.points = try points.observed("KMeans", "points")
-    require(
+    precondition(
       weights.map { $0.count == points.dim(0) } ?? true, "KMeans",
       "\(weights?.count ?? 0) weights do not belong to points \(points.shape)")
-    try expect(
+    try require(
       weights.map { $0.allSatisfy { $0 >= 0 && $0.isFinite } && $0.contains { $0 > 0 } } ?? true,
       "weights of k-means must be at least 0, and not all 0")
     isEven = weights == nil

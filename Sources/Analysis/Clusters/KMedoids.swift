@@ -14,16 +14,16 @@ public struct KMedoids: Sendable, Equatable {
   public let loss: Double
 
   /// - Parameter distances: [items, items], from row to column.
-  /// - Throws: `Mistake` if there are fewer items than clusters, or distances below 0.
+  /// - Throws: `InvalidInput` if there are fewer items than clusters, or distances below 0.
   public init(distances: Tensor, clusters: Int, iterations: Int = 100) throws {
     let count = distances.ndim == 2 ? distances.dim(0) : 0
-    require(
+    precondition(
       distances.shape == [count, count], "KMedoids", "needs distances [items, items], got \(distances.shape)")
-    try expect(
+    try require(
       (1...max(count, 1)).contains(clusters) && count > 0,
       "k-medoids cannot make \(clusters) clusters of \(count) items")
     let table = try distances.observed("KMedoids", "distances").doubles
-    try expect(table.allSatisfy { $0 >= 0 }, "distances of k-medoids must be at least 0")
+    try require(table.allSatisfy { $0 >= 0 }, "distances of k-medoids must be at least 0")
 
     var medoids = Self.built(table, count, clusters)
     var nearest = Neighbours(table, count, medoids)

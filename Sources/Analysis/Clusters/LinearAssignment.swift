@@ -5,12 +5,12 @@ import CallosumTensors
 /// precision, n² m steps at most.
 public func linearAssignment(_ cost: Tensor) -> Tensor {
   let name: StaticString = "linearAssignment"
-  require(
+  precondition(
     cost.ndim == 2 && cost.dim(0) <= cost.dim(1) && cost.dtype.isFloatingPoint, name,
     "needs costs [rows, columns] with no more rows than columns, got \(cost.dtype) \(cost.shape)")
   let (rows, columns) = (cost.dim(0), cost.dim(1))
   let costs = cost.doubles
-  require(costs.allSatisfy(\.isFinite), name, "every cost must be finite")
+  precondition(costs.allSatisfy(\.isFinite), name, "every cost must be finite")
   // The prices of rows and columns keep every reduced cost at 0 or above; given pairs are at 0.
   var rowPrice = [Double](repeating: 0, count: rows), columnPrice = [Double](repeating: 0, count: columns)
   var owner = [Int?](repeating: nil, count: columns), given = [Int](repeating: 0, count: rows)

@@ -45,7 +45,7 @@ private struct Contingency {
   var columns: [Int: Int] = [:]
 
   init(_ a: [Int], _ b: [Int], _ name: StaticString) {
-    require(
+    precondition(
       a.count == b.count, name, "partitions of \(a.count) and \(b.count) items are not of the same items")
     for (a, b) in zip(a, b) {
       cells[Pair(a: a, b: b), default: 0] += 1

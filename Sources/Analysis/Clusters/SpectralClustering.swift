@@ -13,19 +13,19 @@ public struct SpectralClustering: Sendable {
 
   /// - Parameter affinities: [items, items], symmetric, 0 or more; the diagonal counts too. An item without
   ///   any lies at the origin.
-  /// - Throws: `Mistake` if affinities are negative, not symmetric or not finite, or there are fewer items
+  /// - Throws: `InvalidInput` if affinities are negative, not symmetric or not finite, or there are fewer items
   ///   than clusters.
   public init(
     affinities: Tensor, clusters: Int, restarts: Int = 10, using generator: inout RandomGenerator
   ) throws {
     let count = affinities.ndim == 2 ? affinities.dim(0) : 0
-    require(
+    precondition(
       affinities.shape == [count, count] && count > 0, "SpectralClustering",
       "needs affinities [items, items], got \(affinities.shape)")
     let a = try affinities.observed("SpectralClustering", "affinities")
-    try expect((1...count).contains(clusters), "\(count) items do not make \(clusters) clusters")
-    try expect(a.min().item >= 0, "affinities must be at least 0")
-    try expect(
+    try require((1...count).contains(clusters), "\(count) items do not make \(clusters) clusters")
+    try require(a.min().item >= 0, "affinities must be at least 0")
+    try require(
       abs(a - a.swappedAxes(0, 1)).max().item <= 1e-6 * a.max().item, "affinities must be symmetric")
     let degrees = a.sum(axis: 1, keepDims: true)
     let isJoined = degrees .> 0

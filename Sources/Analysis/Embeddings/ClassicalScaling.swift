@@ -10,16 +10,16 @@ public struct ClassicalScaling: Sendable {
   public let eigenvalues: [Double]
 
   /// - Parameter distances: [items, items], symmetric.
-  /// - Throws: `Mistake` if distances are not symmetric or finite, or there are fewer items than dimensions.
+  /// - Throws: `InvalidInput` if distances are not symmetric or finite, or there are fewer items than dimensions.
   public init(distances: Tensor, dimensions: Int = 2) throws {
     let count = distances.ndim == 2 ? distances.dim(0) : 0
-    require(
+    precondition(
       distances.shape == [count, count] && count > 0, "ClassicalScaling",
       "needs distances [items, items], got \(distances.shape)")
     let d = try distances.observed("ClassicalScaling", "distances")
-    try expect(
+    try require(
       (1...count).contains(dimensions), "\(count) items have no \(dimensions) dimensions to be placed in")
-    try expect(
+    try require(
       abs(d - d.swappedAxes(0, 1)).max().item <= 1e-6 * abs(d).max().item,
       "distances for scaling must be symmetric")
     let squares = square((d + d.swappedAxes(0, 1)) / 2)

@@ -16,12 +16,12 @@ public struct PCA: Sendable {
   /// - Parameters:
   ///   - points: [points, width].
   ///   - components: how many to keep; all if nil, the smaller of points and width.
-  /// - Throws: `Mistake` for fewer than 2 points, more components than there are, or numbers that are not
+  /// - Throws: `InvalidInput` for fewer than 2 points, more components than there are, or numbers that are not
   ///   finite.
   public init(_ points: Tensor, components: Int? = nil) throws {
     let points = try points.observedTable("PCA", "points")
     let most = min(points.dim(0), points.dim(1)), count = components ?? most
-    try expect(
+    try require(
       points.dim(0) > 1 && (0...most).contains(count),
       "PCA of points \(points.shape) has no \(count) components; it needs 2 points and has at most \(most)")
     let mean = points.mean(axis: 0)

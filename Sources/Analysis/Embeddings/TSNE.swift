@@ -35,14 +35,14 @@ public struct TSNE: Sendable {
   ///   - points: [points, width].
   ///   - start: [points, dimensions]; small numbers, such as the first two principal components with
   ///     deviation 1e-4.
-  /// - Throws: `Mistake` for fewer than 3 points, a perplexity that is not from 1 to below the points,
+  /// - Throws: `InvalidInput` for fewer than 3 points, a perplexity that is not from 1 to below the points,
   ///   numbers that are not finite, or settings that make no sense.
   public init(_ points: Tensor, from start: Tensor, settings: Settings = Settings()) throws {
     let start = try start.observedTable("TSNE", "starts")
-    require(
+    precondition(
       points.ndim == 2 && start.dim(0) == points.dim(0), "TSNE",
       "start \(start.shape) and points \(points.shape) do not fit")
-    try expect(
+    try require(
       settings.steps >= 0 && settings.exaggeratedSteps >= 0 && settings.exaggeration > 0
         && settings.learningRate.map { $0 > 0 } ?? true,
       "t-SNE needs steps of at least 0, and an exaggeration and a learning rate above 0")
@@ -72,11 +72,11 @@ public struct TSNE: Sendable {
   }
 
   /// p [points, points]: symmetric, sums to 1, zeros on the diagonal.
-  /// - Throws: `Mistake` for fewer than 3 points or a perplexity that is not from 1 to below the points.
+  /// - Throws: `InvalidInput` for fewer than 3 points or a perplexity that is not from 1 to below the points.
   public static func jointProbabilities(_ points: Tensor, perplexity: Double) throws -> Tensor {
     let points = try points.observedTable("TSNE", "points")
     let count = points.dim(0)
-    try expect(
+    try require(
       count > 2 && perplexity >= 1 && perplexity < Double(count),
       "t-SNE of \(count) points needs at least 3, and a perplexity from 1 to below their number, not \(perplexity)"
     )
@@ -126,7 +126,7 @@ public struct TSNE: Sendable {
 
   /// KL(p || q) of an embedding y [points, dimensions], and its gradient.
   public static func divergence(_ p: Tensor, _ y: Tensor) -> (value: Double, gradient: Tensor) {
-    require(
+    precondition(
       y.ndim == 2 && p.shape == [y.dim(0), y.dim(0)], "TSNE",
       "probabilities \(p.shape) and embedding \(y.shape) do not fit")
     let beside = 1 - Tensor.eye(y.dim(0), dtype: .float64)

@@ -16,10 +16,10 @@ struct Centred {
   /// Reads and checks what a caller gave.
   static func observed(_ x: Tensor, _ y: Tensor, _ name: StaticString) throws -> (x: Tensor, y: Tensor) {
     let (x, y) = (try x.observedTable(name, "features"), try y.observedTable(name, "targets"))
-    require(
+    precondition(
       x.dim(0) == y.dim(0), name,
       "features \(x.shape) and targets \(y.shape) are not of the same points")
-    try expect(
+    try require(
       x.dim(0) > 1 && x.dim(1) > 0 && y.dim(1) > 0,
       "\(name) needs at least 2 points, a feature and a target; features are \(x.shape), targets \(y.shape)")
     return (x, y)
@@ -40,7 +40,7 @@ public protocol LinearModel {
 extension LinearModel {
   /// The targets of other points [points, features] -> [points, targets].
   public func predict(_ x: Tensor) -> Tensor {
-    require(
+    precondition(
       x.ndim == 2 && x.dim(1) == coefficients.dim(0), "predict",
       "needs [points, \(coefficients.dim(0))], got \(x.shape)")
     return matmul(x.requireConstant("predict", "features").asType(.float64), coefficients)

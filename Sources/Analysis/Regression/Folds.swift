@@ -3,7 +3,7 @@ import CallosumTensors
 /// The fold of each point when the points are cut into `count` runs of neighbours, as even as can be with the
 /// longer ones first. Neighbours in time stay together, so what is held out is not half known already.
 public func contiguousFolds(_ points: Int, count: Int) -> [Int] {
-  require(
+  precondition(
     count > 0 && count <= points, "contiguousFolds", "cannot cut \(points) points into \(count) folds")
   let (size, longer) = (points / count, points % count)
   return (0..<count).flatMap { [Int](repeating: $0, count: size + ($0 < longer ? 1 : 0)) }
@@ -14,9 +14,10 @@ struct Splits {
   let all: [(known: [Int], heldOut: [Int])]
 
   init(_ folds: [Int], points: Int, _ name: StaticString) throws {
-    require(folds.count == points, name, "\(folds.count) labels of folds do not belong to \(points) points")
+    precondition(
+      folds.count == points, name, "\(folds.count) labels of folds do not belong to \(points) points")
     let labels = Set(folds).sorted()
-    try expect(labels.count > 1, "\(name) needs at least 2 folds")
+    try require(labels.count > 1, "\(name) needs at least 2 folds")
     all = labels.map { label in
       (folds.indices.filter { folds[$0] != label }, folds.indices.filter { folds[$0] == label })
     }
@@ -32,7 +33,7 @@ extension Tensor {
 /// tables [points, targets]; 0 for a column without variance.
 public func determination(of targets: Tensor, by predictions: Tensor) -> [Double] {
   let name: StaticString = "determination"
-  require(
+  precondition(
     targets.ndim == 2 && targets.shape == predictions.shape, name,
     "needs two tables [points, targets], got \(targets.shape) and \(predictions.shape)")
   let y = targets.requireConstant(name, "targets").asType(.float64)

@@ -20,7 +20,7 @@ public struct Lasso: LinearModel, Sendable {
   ///   - x: [points, features]; a feature without variance gets 0.
   ///   - y: [points, targets].
   ///   - tolerance: of the conditions of the minimum, as a share of the least λ that leaves all at 0.
-  /// - Throws: `Mistake` for fewer than 2 points, numbers that are not finite, a penalty that is not above 0,
+  /// - Throws: `InvalidInput` for fewer than 2 points, numbers that are not finite, a penalty that is not above 0,
   ///   or no minimum after `sweeps` over the features.
   public init(
     _ x: Tensor, _ y: Tensor, penalty: Double, intercept: Bool = true, tolerance: Double = 1e-9,
@@ -44,7 +44,7 @@ public struct Lasso: LinearModel, Sendable {
     sweeps: Int = 100_000
   ) throws -> [Lasso] {
     let (x, y) = try Centred.observed(x, y, "Lasso")
-    try expect(
+    try require(
       !penalties.isEmpty && penalties.allSatisfy { $0 > 0 && $0.isFinite },
       "penalties of the lasso must be above 0, are \(penalties)")
     let data = Centred(x, y, intercept: intercept)
@@ -104,7 +104,7 @@ private struct CoordinateDescent {
       }
       isFull = isMet
     }
-    throw Mistake(
+    throw InvalidInput(
       "the lasso found no minimum within \(sweeps) sweeps; take fewer features or a larger penalty")
   }
 

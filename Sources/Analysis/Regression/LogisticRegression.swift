@@ -23,20 +23,20 @@ public struct LogisticRegression: LinearModel, Sendable {
   ///   - labels: the class of each point.
   ///   - penalty: λ, above 0, so that classes that a plane parts have a minimum too.
   ///   - tolerance: of the largest slope of the loss.
-  /// - Throws: `Mistake` for labels that are no class, numbers that are not finite, a penalty that is not
+  /// - Throws: `InvalidInput` for labels that are no class, numbers that are not finite, a penalty that is not
   ///   above 0, or no minimum after `steps`.
   public init(
     _ x: Tensor, labels: [Int], classes: Int, penalty: Double, intercept: Bool = true,
     tolerance: Double = 1e-8, steps: Int = 200
   ) throws {
     let x = try x.observedTable("LogisticRegression", "features")
-    require(
+    precondition(
       labels.count == x.dim(0), "LogisticRegression",
       "\(labels.count) labels do not belong to features \(x.shape)")
-    try expect(
+    try require(
       classes > 1 && !labels.isEmpty && labels.allSatisfy { (0..<classes).contains($0) },
       "logistic regression needs labels from 0 to below \(classes), of at least 2 classes")
-    try expect(
+    try require(
       penalty > 0 && penalty.isFinite, "the penalty of logistic regression must be above 0, is \(penalty)")
     let problem = Problem(x, labels, classes, penalty, intercept)
     var weights = Tensor.zeros([problem.features.dim(1), classes], dtype: .float64)
@@ -55,7 +55,7 @@ public struct LogisticRegression: LinearModel, Sendable {
       (weights, state) = (weights + step * length, next)
       slope = abs(state.gradient).max().item
     }
-    try expect(
+    try require(
       slope <= tolerance,
       "logistic regression found no minimum within \(steps) steps (slope \(slope)); standardise the features")
     let width = x.dim(1)

@@ -7,11 +7,11 @@ import CallosumTensors
 ///   - a: [equations, unknowns].
 ///   - b: one number for each equation.
 /// - Returns: x and ||A x - b||.
-/// - Throws: `Mistake` for numbers that are not finite, or if it does not end within 3 · unknowns steps.
+/// - Throws: `InvalidInput` for numbers that are not finite, or if it does not end within 3 · unknowns steps.
 public func nonNegativeLeastSquares(_ a: Tensor, _ b: [Double]) throws -> (x: [Double], residual: Double) {
   let name: StaticString = "nonNegativeLeastSquares"
   let a = try a.observedTable(name, "coefficients")
-  require(b.count == a.dim(0), name, "\(b.count) numbers do not fit coefficients \(a.shape)")
+  precondition(b.count == a.dim(0), name, "\(b.count) numbers do not fit coefficients \(a.shape)")
   let wanted = try Tensor(b, [b.count, 1]).observed(name, "right-hand sides")
   let count = a.dim(1)
   var x = [Double](repeating: 0, count: count), isFree = [Bool](repeating: false, count: count)
@@ -27,7 +27,7 @@ public func nonNegativeLeastSquares(_ a: Tensor, _ b: [Double]) throws -> (x: [D
     isFree[steepest] = true
     while true {
       steps += 1
-      try expect(steps <= 3 * count + 3, "\(name) did not end within \(steps - 1) steps")
+      try require(steps <= 3 * count + 3, "\(name) did not end within \(steps - 1) steps")
       let free = (0..<count).filter { isFree[$0] }
       let values = matmul(pseudoInverse(a.take(Tensor(free.map(Int32.init)), axis: 1)), wanted).doubles
       let crossing = free.indices.filter { values[$0] <= 0 }

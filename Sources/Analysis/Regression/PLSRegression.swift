@@ -18,7 +18,7 @@ public struct PLSRegression: LinearModel, Sendable {
   ///   - x: [points, features].
   ///   - y: [points, targets].
   ///   - components: at most the rank of the centred features; what the targets do not need is left out.
-  /// - Throws: `Mistake` for fewer than 2 points, numbers that are not finite, more components than points -
+  /// - Throws: `InvalidInput` for fewer than 2 points, numbers that are not finite, more components than points -
   ///   1 or features, or none.
   public init(
     _ x: Tensor, _ y: Tensor, components: Int, scales: Bool = true, tolerance: Double = 1e-12,
@@ -26,7 +26,7 @@ public struct PLSRegression: LinearModel, Sendable {
   ) throws {
     let (x, y) = try Centred.observed(x, y, "PLSRegression")
     let most = min(x.dim(0) - 1, x.dim(1))
-    try expect(
+    try require(
       (1...most).contains(components),
       "partial least squares of features \(x.shape) needs from 1 to \(most) components, not \(components)")
     let data = Centred(x, y, intercept: true)

@@ -17,10 +17,10 @@ public struct RidgeRegression: LinearModel, Sendable {
   ///   - y: [points, targets].
   ///   - penalties: λ, one for all targets or one for each; at least 0. With 0, where points do not determine
   ///     the coefficients, they are the shortest that fit.
-  /// - Throws: `Mistake` for fewer than 2 points, numbers that are not finite, or a negative penalty.
+  /// - Throws: `InvalidInput` for fewer than 2 points, numbers that are not finite, or a negative penalty.
   public init(_ x: Tensor, _ y: Tensor, penalties: [Double], intercept: Bool = true) throws {
     let (x, y) = try Centred.observed(x, y, "RidgeRegression")
-    require(
+    precondition(
       penalties.count == 1 || penalties.count == y.dim(1), "RidgeRegression",
       "\(penalties.count) penalties are neither one nor one for each target of \(y.shape)")
     try Self.check(penalties)
@@ -37,7 +37,7 @@ public struct RidgeRegression: LinearModel, Sendable {
   }
 
   static func check(_ penalties: [Double]) throws {
-    try expect(
+    try require(
       !penalties.isEmpty && penalties.allSatisfy { $0 >= 0 && $0.isFinite },
       "penalties of ridge regression must be at least 0, are \(penalties)")
   }

@@ -9,7 +9,7 @@ extension RidgeRegression {
   ///   - candidates: the penalties to choose from; of equal ones the first is taken.
   ///   - folds: the fold of each point; each is held out in turn. If nil every point is, in closed form: its
   ///     error is (y - ŷ) / (1 - h), h being the diagonal of the matrix that turns y into ŷ (Allen 1974).
-  /// - Throws: `Mistake` for fewer than 2 points or folds, numbers that are not finite, or penalties below 0.
+  /// - Throws: `InvalidInput` for fewer than 2 points or folds, numbers that are not finite, or penalties below 0.
   public init(
     _ x: Tensor, _ y: Tensor, choosingFrom candidates: [Double], folds: [Int]? = nil, intercept: Bool = true
   ) throws {
@@ -86,13 +86,13 @@ public struct NestedRidge: Sendable {
   ///   - y: [points, targets].
   ///   - folds: the fold of each point, at least 3 of them; points that belong together (of one recording,
   ///     one stretch of time) should share one.
-  /// - Throws: `Mistake` for fewer than 3 folds, numbers that are not finite, or penalties below 0.
+  /// - Throws: `InvalidInput` for fewer than 3 folds, numbers that are not finite, or penalties below 0.
   public init(
     _ x: Tensor, _ y: Tensor, choosingFrom candidates: [Double], folds: [Int], intercept: Bool = true
   ) throws {
     let (x, y) = try Centred.observed(x, y, "NestedRidge")
     let splits = try Splits(folds, points: x.dim(0), "NestedRidge")
-    try expect(splits.all.count > 2, "NestedRidge needs at least 3 folds, got \(splits.all.count)")
+    try require(splits.all.count > 2, "NestedRidge needs at least 3 folds, got \(splits.all.count)")
     var parts: [Tensor] = [], chosen: [[Double]] = []
     for (known, heldOut) in splits.all {
       let model = try RidgeRegression(

@@ -50,13 +50,13 @@ struct DisjointSets {
 ///   - nodes: how many nodes there are.
 public func connectedComponents(from: Tensor, to: Tensor, nodes: Int) -> (labels: Tensor, count: Int) {
   let name: StaticString = "connectedComponents"
-  require(
+  precondition(
     from.dtype == .int32 && to.dtype == .int32 && from.ndim == 1 && from.shape == to.shape && nodes >= 0,
     name,
     "needs the ends of edges, int32 [edges], got \(from.dtype) \(from.shape) and \(to.dtype) \(to.shape)")
   var sets = DisjointSets(count: nodes)
   for (a, b) in zip(from.array(of: Int32.self), to.array(of: Int32.self)) {
-    require(
+    precondition(
       min(a, b) >= 0 && max(a, b) < nodes, name, "an edge from \(a) to \(b) leaves the \(nodes) nodes")
     sets.join(Int(a), Int(b))
   }
@@ -98,7 +98,7 @@ struct MaskVolume {
   var values: [Bool]
 
   init(_ mask: Tensor, _ name: StaticString, axes: ClosedRange<Int> = 1...3) {
-    require(
+    precondition(
       mask.dtype == .bool && axes.contains(mask.ndim), name,
       "needs a bool mask of \(axes.lowerBound) to \(axes.upperBound) axes, got \(mask.dtype) \(mask.shape)")
     let shape = [Int](repeating: 1, count: 3 - mask.ndim) + mask.shape

@@ -8,7 +8,7 @@ import CallosumTensors
 public func distanceTransform(_ mask: Tensor, spacing: [Double]? = nil) -> Tensor {
   let name: StaticString = "distanceTransform", volume = MaskVolume(mask, name)
   let spacing = spacing ?? mask.shape.map { _ in 1 }
-  require(
+  precondition(
     spacing.count == mask.ndim && spacing.allSatisfy { $0 > 0 && $0.isFinite }, name,
     "spacing \(spacing) must give a distance above 0 for each axis of \(mask.shape)")
   var squares = volume.values.map { $0 ? Double.infinity : 0 }

@@ -7,11 +7,11 @@ import CallosumTensors
 /// so that r[0] is 1 and few pairs count little (the biased estimate, which is positive definite). A signal
 /// without variance gives zeros.
 /// - Returns: [..., lags + 1], float64.
-/// - Throws: `Mistake` if there are not more samples than lags, or for numbers that are not finite.
+/// - Throws: `InvalidInput` if there are not more samples than lags, or for numbers that are not finite.
 public func autocorrelation(_ signals: Tensor, lags: Int) throws -> Tensor {
   let x = try signals.observedSignal("autocorrelation")
   let length = x.dim(-1)
-  try expect(
+  try require(
     lags >= 0 && length > lags, "autocorrelation up to lag \(lags) needs more samples, got \(length)")
   if x.size == 0 { return .zeros(x.shape.dropLast() + [lags + 1], dtype: .float64) }
   let centred = x - x.mean(axis: -1, keepDims: true)

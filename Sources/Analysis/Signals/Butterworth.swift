@@ -17,7 +17,7 @@ public enum Band: Sendable, Equatable {
 
   func check(rate: Double) throws {
     let inside = ([0] + edges + [rate / 2])
-    try expect(
+    try require(
       rate.isFinite && zip(inside, inside.dropFirst()).allSatisfy { $0 < $1 },
       "the edges \(edges) of a band must rise and lie between 0 and half the rate, \(rate / 2)")
   }
@@ -28,9 +28,9 @@ extension SectionFilter {
   /// Its poles lie on a half circle for continuous time; they are moved to the band and taken to discrete
   /// time by the bilinear transform, the edges bent such that they come out where they should. A band between
   /// or outside two edges has twice the order.
-  /// - Throws: `Mistake` if edges do not rise or reach half the rate, or the order is not from 1 to 50.
+  /// - Throws: `InvalidInput` if edges do not rise or reach half the rate, or the order is not from 1 to 50.
   public static func butterworth(order: Int, _ band: Band, rate: Double) throws -> SectionFilter {
-    try expect((1...50).contains(order), "the order of a filter must be from 1 to 50, is \(order)")
+    try require((1...50).contains(order), "the order of a filter must be from 1 to 50, is \(order)")
     try band.check(rate: rate)
     let edges = band.edges.map { tan(Double.pi * $0 / rate) }
     // Where the gain is 1, and the zeros of a pair of poles: 1 + zeros z⁻¹ + product z⁻².
@@ -79,9 +79,9 @@ extension SectionFilter {
 
   /// A notch of one frequency, gain √½ at a distance of frequency / (2 quality) on both sides
   /// (`scipy.signal.iirnotch`).
-  /// - Throws: `Mistake` if the frequency is not between 0 and half the rate, or the quality not above 0.
+  /// - Throws: `InvalidInput` if the frequency is not between 0 and half the rate, or the quality not above 0.
   public static func notch(_ frequency: Double, quality: Double = 30, rate: Double) throws -> SectionFilter {
-    try expect(
+    try require(
       frequency > 0 && frequency < rate / 2 && rate.isFinite && quality > 0,
       "a notch needs a frequency between 0 and half the rate, \(rate / 2), and a quality above 0; "
         + "got \(frequency) and \(quality)")
@@ -103,7 +103,7 @@ extension SectionFilter.Section {
 /// Signals [..., time] with all frequencies outside the band set to 0 in their Fourier transform; edges
 /// belong to the band, for `.outside` to what is removed. Sharp and without delay, at the price of ringing,
 /// and of ends that are joined.
-/// - Throws: `Mistake` if edges do not rise or reach half the rate, or for numbers that are not finite.
+/// - Throws: `InvalidInput` if edges do not rise or reach half the rate, or for numbers that are not finite.
 public func fourierFiltered(_ signals: Tensor, _ band: Band, rate: Double) throws -> Tensor {
   try band.check(rate: rate)
   let x = try signals.observedSignal("fourierFiltered")

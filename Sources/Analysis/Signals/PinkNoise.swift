@@ -9,7 +9,7 @@ public func pinkNoise(
   _ shape: [Int], rate: Double, corner: Double = 0.5, using generator: inout RandomGenerator
 ) -> Tensor {
   let length = shape.last ?? 0
-  require(
+  precondition(
     length > 1 && rate > 0 && corner > 0, "pinkNoise",
     "needs [..., time] of at least 2 samples and a rate and corner above 0, got \(shape), \(rate), \(corner)")
   let weights = (0...length / 2).map { index in

@@ -6,12 +6,12 @@ import Foundation
 
 /// Signals [..., time] of values at `times` read at other times by straight lines, as `numpy.interp` does;
 /// before the first and after the last time their values stay.
-/// - Throws: `Mistake` if times do not rise, or for numbers that are not finite.
+/// - Throws: `InvalidInput` if times do not rise, or for numbers that are not finite.
 public func resampledLinearly(_ signals: Tensor, times: [Double], at places: [Double]) throws -> Tensor {
   let x = try signals.observedSignal("resampledLinearly")
-  require(
+  precondition(
     x.dim(-1) == times.count, "resampledLinearly", "\(times.count) times do not belong to signals \(x.shape)")
-  try expect(
+  try require(
     !times.isEmpty && zip(times, times.dropFirst()).allSatisfy { $0 < $1 }
       && times.allSatisfy(\.isFinite) && places.allSatisfy(\.isFinite),
     "times to resample at must be finite, and those of the samples must rise")
@@ -33,11 +33,11 @@ public func resampledLinearly(_ signals: Tensor, times: [Double], at places: [Do
 
 /// Signals [..., time] with `count` samples in the same span by Fourier transform (`scipy.signal.resample`):
 /// the frequencies that both rates know stay. Takes the signal to be periodic.
-/// - Throws: `Mistake` for numbers that are not finite, or without samples.
+/// - Throws: `InvalidInput` for numbers that are not finite, or without samples.
 public func resampledByFourier(_ signals: Tensor, count: Int) throws -> Tensor {
   let x = try signals.observedSignal("resampledByFourier")
   let length = x.dim(-1)
-  try expect(count > 0 && length > 0, "resampling needs samples, got \(length) to be made into \(count)")
+  try require(count > 0 && length > 0, "resampling needs samples, got \(length) to be made into \(count)")
   if x.size == 0 { return .zeros(x.shape.dropLast() + [count], dtype: .float64) }
   let shared = min(length, count)
   var weights = [Double](repeating: Double(count) / Double(length), count: shared / 2 + 1)
@@ -54,10 +54,10 @@ public func resampledByFourier(_ signals: Tensor, count: Int) throws -> Tensor {
 /// low-pass filter without delay (a sinc of 20 · max(up, down) + 1 taps under Kaiser's window, β 5), every
 /// `down`-th sample; only what is kept is computed. Beyond its ends a signal is 0. Gives ⌈time · up / down⌉
 /// samples.
-/// - Throws: `Mistake` if up or down is not above 0, or for numbers that are not finite.
+/// - Throws: `InvalidInput` if up or down is not above 0, or for numbers that are not finite.
 public func resampledPolyphase(_ signals: Tensor, up: Int, down: Int) throws -> Tensor {
   let x = try signals.observedSignal("resampledPolyphase")
-  try expect(up > 0 && down > 0, "resampling needs rates above 0, got \(up) to \(down)")
+  try require(up > 0 && down > 0, "resampling needs rates above 0, got \(up) to \(down)")
   let divisor = greatestCommonDivisor(up, down)
   let (up, down) = (up / divisor, down / divisor)
   if up == 1 && down == 1 { return x }

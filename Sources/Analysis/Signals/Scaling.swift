@@ -12,9 +12,9 @@ public struct ExponentialMoments: Sendable {
   public private(set) var means: [Double] = []
   public private(set) var variances: [Double] = []
 
-  /// - Throws: `Mistake` unless the weight is above 0 and at most 1.
+  /// - Throws: `InvalidInput` unless the weight is above 0 and at most 1.
   public init(weight: Double) throws {
-    try expect(
+    try require(
       weight > 0 && weight <= 1, "the weight of a new sample must be above 0 and at most 1, is \(weight)")
     self.weight = weight
   }
@@ -25,7 +25,7 @@ public struct ExponentialMoments: Sendable {
       (means, variances) = (sample, [Double](repeating: 0, count: sample.count))
       return
     }
-    require(
+    precondition(
       sample.count == means.count, "ExponentialMoments",
       "a sample of \(sample.count) channels does not fit \(means.count)")
     for channel in sample.indices {
@@ -37,7 +37,7 @@ public struct ExponentialMoments: Sendable {
 
   /// A sample in deviations from the mean, as they are now; 0 where nothing has varied yet.
   public func standardised(_ sample: [Double]) -> [Double] {
-    require(
+    precondition(
       sample.count == means.count, "ExponentialMoments",
       "a sample of \(sample.count) channels does not fit \(means.count)")
     return sample.indices.map {
@@ -49,10 +49,10 @@ public struct ExponentialMoments: Sendable {
 /// Signals [..., time] less their median, divided by the distance of their quartiles, which outliers do not
 /// move (scikit-learn's RobustScaler); without such a distance they are only shifted. With `limit` what lies
 /// beyond ± limit is cut off.
-/// - Throws: `Mistake` for numbers that are not finite or signals without samples.
+/// - Throws: `InvalidInput` for numbers that are not finite or signals without samples.
 public func robustlyScaled(_ signals: Tensor, limit: Double? = nil) throws -> Tensor {
   let x = try signals.observedSignal("robustlyScaled")
-  try expect(x.dim(-1) > 0, "robust scaling needs a sample at least")
+  try require(x.dim(-1) > 0, "robust scaling needs a sample at least")
   func level(_ share: Double) -> Tensor { x.quantile(share, axis: -1).expandedDimensions(axis: -1) }
   let spread = level(0.75) - level(0.25)
   let scaled = (x - level(0.5)) / which(spread .> 0, spread, Tensor(1, .float64))

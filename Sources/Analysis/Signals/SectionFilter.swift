@@ -37,7 +37,7 @@ public struct SectionFilter: Sendable, Equatable {
   }
 
   /// Forward in time from rest, as a filter that cannot see ahead.
-  /// - Throws: `Mistake` for numbers that are not finite.
+  /// - Throws: `InvalidInput` for numbers that are not finite.
   public func filter(_ signals: Tensor) throws -> Tensor {
     let x = try signals.observedSignal("SectionFilter")
     return x.mappedRows { row in
@@ -50,11 +50,11 @@ public struct SectionFilter: Sendable, Equatable {
   /// Forward and backward, so that nothing is delayed and gains are squared (`scipy.signal.sosfiltfilt`).
   /// Signals are continued at both ends by their reflection in the end point, three times as long as the
   /// filter, and each pass starts as if the first value had been there for ever.
-  /// - Throws: `Mistake` for numbers that are not finite, or signals no longer than the continuation.
+  /// - Throws: `InvalidInput` for numbers that are not finite, or signals no longer than the continuation.
   public func filterZeroPhase(_ signals: Tensor) throws -> Tensor {
     let x = try signals.observedSignal("SectionFilter")
     let length = x.dim(-1), padding = continuation
-    try expect(
+    try require(
       length > padding,
       "filtering forward and backward needs more than \(padding) samples, got \(length)")
     return x.mappedRows { row in

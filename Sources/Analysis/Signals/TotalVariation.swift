@@ -14,15 +14,15 @@ import Foundation
 ///   - image: [height, width] or [height, width, channels], channels each by itself.
 ///   - tolerance: ends when the root mean square of a step is at most this times that of the image.
 ///   - limit: ends after so many steps in any case.
-/// - Throws: `Mistake` if fidelity is not above 0, or for numbers that are not finite.
+/// - Throws: `InvalidInput` if fidelity is not above 0, or for numbers that are not finite.
 public func totalVariationDenoised(
   _ image: Tensor, fidelity: Double, isotropic: Bool = true, tolerance: Double = 1e-4, limit: Int = 100
 ) throws -> Tensor {
   let name: StaticString = "totalVariationDenoised"
-  require(
+  precondition(
     image.ndim == 2 || image.ndim == 3, name,
     "needs an image [height, width] or [height, width, channels], got \(image.shape)")
-  try expect(
+  try require(
     fidelity > 0 && fidelity.isFinite, "fidelity to an image must be above 0, is \(fidelity)")
   let f = try image.observed(name, "pixels")
   if f.size == 0 { return f }
@@ -59,7 +59,7 @@ public func totalVariationDenoised(
 
 /// TV of an image [height, width] or [height, width, channels], as `totalVariationDenoised` has it.
 public func totalVariation(_ image: Tensor, isotropic: Bool = true) -> Double {
-  require(
+  precondition(
     image.ndim == 2 || image.ndim == 3, "totalVariation",
     "needs an image [height, width] or [height, width, channels], got \(image.shape)")
   let u = image.requireConstant("totalVariation", "pixels").asType(.float64)

@@ -22,7 +22,7 @@ public struct Segments: Sendable {
 
   /// The spectra of the segments of signals [..., time]: [..., segments, frequencies, 2].
   func spectra(_ x: Tensor) throws -> Tensor {
-    try expect(
+    try require(
       length > 0 && step > 0 && step <= length && x.dim(-1) >= length,
       "segments of \(length) samples that share \(length - step) do not fit signals of \(x.dim(-1))")
     let windows = x.slidingWindows(axis: -1, size: length, step: step)
@@ -37,7 +37,7 @@ public struct Segments: Sendable {
 /// average over segments (1967; `scipy.signal.welch`): the sum over frequencies times their distance is the
 /// variance, about.
 /// - Returns: the frequencies from 0 to half the rate, and the densities [..., frequencies], float64.
-/// - Throws: `Mistake` if segments do not fit, or for numbers that are not finite.
+/// - Throws: `InvalidInput` if segments do not fit, or for numbers that are not finite.
 public func welchSpectrum(
   _ signals: Tensor, rate: Double, segments: Segments = Segments()
 ) throws -> (frequencies: [Double], density: Tensor) {
@@ -53,7 +53,7 @@ public func welchSpectrum(
 /// How far two signals [..., time] keep one phase and one ratio of amplitudes at each frequency, from 0 to 1:
 /// |mean of X Y*|² / (mean of |X|² · mean of |Y|²) over segments (`scipy.signal.coherence`). One segment
 /// alone always gives 1; a frequency without power gives 0.
-/// - Throws: `Mistake` if segments do not fit, or for numbers that are not finite.
+/// - Throws: `InvalidInput` if segments do not fit, or for numbers that are not finite.
 public func coherence(
   _ a: Tensor, _ b: Tensor, rate: Double, segments: Segments = Segments()
 ) throws -> (frequencies: [Double], coherence: Tensor) {

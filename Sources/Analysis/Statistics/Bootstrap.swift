@@ -15,13 +15,13 @@ public struct Bootstrap: Sendable {
   /// - Parameters:
   ///   - items: how many there are.
   ///   - statistic: of the items with these places, some more than once.
-  /// - Throws: `Mistake` for fewer than 2 items or resamples, or a confidence that is not between 0 and 1;
+  /// - Throws: `InvalidInput` for fewer than 2 items or resamples, or a confidence that is not between 0 and 1;
   ///   and what the statistic throws.
   public init(
     items: Int, resamples: Int = 2000, confidence: Double = 0.95, accelerated: Bool = false,
     using generator: inout RandomGenerator, statistic: ([Int]) throws -> Double
   ) throws {
-    try expect(
+    try require(
       items > 1 && resamples > 1 && confidence > 0 && confidence < 1,
       "a bootstrap needs at least 2 items and 2 resamples and a confidence between 0 and 1, got \(items), "
         + "\(resamples) and \(confidence)")

@@ -3,7 +3,7 @@ import Foundation
 
 /// Pearson's correlation, the cosine of the deviations from the means; 0 where either has no variance.
 public func pearson(_ a: [Double], _ b: [Double]) -> Double {
-  require(a.count == b.count, "pearson", "\(a.count) and \(b.count) values are not pairs")
+  precondition(a.count == b.count, "pearson", "\(a.count) and \(b.count) values are not pairs")
   let (meanA, meanB) = (Statistics.mean(a), Statistics.mean(b))
   var (joint, squaresA, squaresB) = (0.0, 0.0, 0.0)
   for (a, b) in zip(a, b) {
@@ -16,7 +16,7 @@ public func pearson(_ a: [Double], _ b: [Double]) -> Double {
 
 /// Spearman's correlation: Pearson's of the average ranks; 0 where either has no variance.
 public func spearman(_ a: [Double], _ b: [Double]) -> Double {
-  require(a.count == b.count, "spearman", "\(a.count) and \(b.count) values are not pairs")
+  precondition(a.count == b.count, "spearman", "\(a.count) and \(b.count) values are not pairs")
   return pearson(averageRanks(a), averageRanks(b))
 }
 
@@ -24,7 +24,7 @@ public func spearman(_ a: [Double], _ b: [Double]) -> Double {
 /// ties of either counting in its own half of the root: (C - D) / √((pairs - ties in a)(pairs - ties in b));
 /// 0 where either has no variance. n² operations.
 public func kendall(_ a: [Double], _ b: [Double]) -> Double {
-  require(a.count == b.count, "kendall", "\(a.count) and \(b.count) values are not pairs")
+  precondition(a.count == b.count, "kendall", "\(a.count) and \(b.count) values are not pairs")
   var (sum, untiedA, untiedB) = (0, 0, 0)
   for i in a.indices {
     for j in 0..<i {
@@ -46,11 +46,11 @@ public struct Correlation: Sendable, Equatable {
   public let value: Double
   public let interval: ClosedRange<Double>
 
-  /// - Throws: `Mistake` for fewer than 5 pairs, or a confidence that is not between 0 and 1.
+  /// - Throws: `InvalidInput` for fewer than 5 pairs, or a confidence that is not between 0 and 1.
   public init(_ kind: Kind, _ a: [Double], _ b: [Double], confidence: Double = 0.95) throws {
-    require(a.count == b.count, "Correlation", "\(a.count) and \(b.count) values are not pairs")
-    try expect(a.count > 4, "the interval of a correlation needs at least 5 pairs, got \(a.count)")
-    try expect(confidence > 0 && confidence < 1, "confidence must lie between 0 and 1, is \(confidence)")
+    precondition(a.count == b.count, "Correlation", "\(a.count) and \(b.count) values are not pairs")
+    try require(a.count > 4, "the interval of a correlation needs at least 5 pairs, got \(a.count)")
+    try require(confidence > 0 && confidence < 1, "confidence must lie between 0 and 1, is \(confidence)")
     let count = Double(a.count), variance: Double
     switch kind {
     case .pearson: (value, variance) = (CallosumAnalysis.pearson(a, b), 1 / (count - 3))

@@ -10,11 +10,11 @@ public struct PermutationTest: Sendable, Equatable {
   public let isExact: Bool
 
   /// Whether paired differences are about 0: each may have the other sign. The statistic is their mean.
-  /// - Throws: `Mistake` without differences, or if they are not finite.
+  /// - Throws: `InvalidInput` without differences, or if they are not finite.
   public init(
     signsOf differences: [Double], limit: Int = 10_000, using generator: inout RandomGenerator
   ) throws {
-    try expect(
+    try require(
       !differences.isEmpty && differences.allSatisfy(\.isFinite),
       "a test of differences needs at least one, and all finite")
     let count = differences.count
@@ -31,11 +31,11 @@ public struct PermutationTest: Sendable, Equatable {
 
   /// Whether two groups have one mean: values may change groups. The statistic is the mean of `a` minus that
   /// of `b`.
-  /// - Throws: `Mistake` if a group is empty, or values are not finite.
+  /// - Throws: `InvalidInput` if a group is empty, or values are not finite.
   public init(
     between a: [Double], _ b: [Double], limit: Int = 10_000, using generator: inout RandomGenerator
   ) throws {
-    try expect(
+    try require(
       !a.isEmpty && !b.isEmpty && (a + b).allSatisfy(\.isFinite),
       "a test between groups needs a value in each, and all finite")
     let all = a + b, total = all.reduce(0, +)
@@ -58,13 +58,13 @@ public struct PermutationTest: Sendable, Equatable {
 
   /// Whether two lists belong together pair by pair: `b` may stand in any order. The statistic is a
   /// correlation.
-  /// - Throws: `Mistake` for fewer than 2 pairs, or values that are not finite.
+  /// - Throws: `InvalidInput` for fewer than 2 pairs, or values that are not finite.
   public init(
     pairing a: [Double], _ b: [Double], limit: Int = 10_000, using generator: inout RandomGenerator,
     by correlation: ([Double], [Double]) -> Double = pearson
   ) throws {
-    require(a.count == b.count, "PermutationTest", "\(a.count) and \(b.count) values are not pairs")
-    try expect(
+    precondition(a.count == b.count, "PermutationTest", "\(a.count) and \(b.count) values are not pairs")
+    try require(
       a.count > 1 && (a + b).allSatisfy(\.isFinite), "a test of pairs needs at least 2, and all finite")
     var other = b
     self.init(correlation(a, b), Int.max, limit) { _ in

@@ -25,15 +25,15 @@ public struct PowerLaw: Sendable, Equatable {
   ///   - values: above 0.
   ///   - least: chosen among the values if nil.
   ///   - tail: how many values the law must be left with at least, where it is chosen.
-  /// - Throws: `Mistake` if values are not above 0, or fewer than 2 different ones lie from `least` on.
+  /// - Throws: `InvalidInput` if values are not above 0, or fewer than 2 different ones lie from `least` on.
   public init(_ values: [Double], least: Double? = nil, tail: Int = 10) throws {
-    try expect(
+    try require(
       values.allSatisfy { $0 > 0 && $0.isFinite } && least.map { $0 > 0 } ?? true,
       "a power law needs values and a least value above 0")
     let sorted = values.sorted()
     if let least {
       let found = sorted.firstIndex { $0 >= least }.flatMap { Self.fitted(sorted[$0...], least) }
-      guard let found else { throw Mistake("a power law needs 2 different values from \(least) on") }
+      guard let found else { throw InvalidInput("a power law needs 2 different values from \(least) on") }
       self = found
       return
     }
@@ -47,7 +47,8 @@ public struct PowerLaw: Sendable, Equatable {
       }
     }
     guard let best else {
-      throw Mistake("a power law needs at least \(max(tail, 2)) values, not all alike; got \(values.count)")
+      throw InvalidInput(
+        "a power law needs at least \(max(tail, 2)) values, not all alike; got \(values.count)")
     }
     self = best
   }
@@ -81,12 +82,12 @@ public struct PowerLawCurve: Sendable, Equatable {
   /// y at x.
   public func callAsFunction(_ x: Double) -> Double { factor * pow(x, -exponent) + floor }
 
-  /// - Throws: `Mistake` if x or y are not above 0, or x has fewer different values than the curve has
+  /// - Throws: `InvalidInput` if x or y are not above 0, or x has fewer different values than the curve has
   ///   parameters.
   public init(x: [Double], y: [Double], findsFloor: Bool = false) throws {
-    require(x.count == y.count, "PowerLawCurve", "\(x.count) and \(y.count) values are not pairs")
+    precondition(x.count == y.count, "PowerLawCurve", "\(x.count) and \(y.count) values are not pairs")
     let needed = findsFloor ? 3 : 2
-    try expect(
+    try require(
       (x + y).allSatisfy { $0 > 0 && $0.isFinite } && Set(x).count >= needed,
       "a power law needs x and y above 0, and \(needed) different x")
     let logX = x.map { log($0) }, logY = y.map { log($0) }

@@ -1,6 +1,11 @@
 import ArgumentParser
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
 import CallosumLab
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
 import Foundation
 
 /// What was run.
@@ -43,7 +48,7 @@ struct RunsList: ParsableCommand {
       }
       return status
     }
-    if let limit { try expect(limit > 0, "--limit must be at least 1, is \(limit)") }
+    if let limit { try require(limit > 0, "--limit must be at least 1, is \(limit)") }
     let store = try place.existing()
     var runs = try store?.runs(filter) ?? []
     if let limit { runs = runs.suffix(limit) }

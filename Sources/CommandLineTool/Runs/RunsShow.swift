@@ -1,6 +1,11 @@
 import ArgumentParser
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
 import CallosumLab
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
 import Foundation
 
 struct RunsShow: ParsableCommand {

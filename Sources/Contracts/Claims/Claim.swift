@@ -2,14 +2,10 @@ import CallosumTensors
 
 /// A paper's central claim as an experiment that was decided on before it was run.
 public struct Claim: Sendable {
-  /// The id of the part that it is about.
-  public let id: String
-  public let family: Family
+  /// The part that it is about.
+  public let card: Card
   /// The claim in one sentence.
   public let sentence: String
-  /// Title of the paper.
-  public let paper: String
-  public let year: Int
   /// What the paper reports, in its own setting.
   public let paperFigure: String
   /// What is done here, in a sentence or two.
@@ -27,20 +23,17 @@ public struct Claim: Sendable {
   /// Trains and measures one arm from one seed.
   public let run: @Sendable (ClaimRun) throws -> ClaimResult
   /// Makes a picture that shows what the mechanism does; what has to be trained for it is watched.
-  public let picture: (@Sendable (ClaimRun.Watch) throws -> Picture)?
+  public let picture: (@Sendable (ClaimRun.Observer) throws -> Picture)?
 
   public init(
-    id: String, family: Family, sentence: String, paper: String, year: Int, paperFigure: String,
-    experiment: String, arms: [Arm], metrics: [Metric], criterion: Criterion, matching: Matching,
+    of card: Card, sentence: String, paperFigure: String, experiment: String, arms: [Arm], metrics: [Metric],
+    criterion: Criterion, matching: Matching,
     seeds: [UInt64] = [1, 2, 3], explanation: String? = nil,
-    picture: (@Sendable (ClaimRun.Watch) throws -> Picture)? = nil,
+    picture: (@Sendable (ClaimRun.Observer) throws -> Picture)? = nil,
     run: @escaping @Sendable (ClaimRun) throws -> ClaimResult
   ) {
-    self.id = id
-    self.family = family
+    self.card = card
     self.sentence = sentence
-    self.paper = paper
-    self.year = year
     self.paperFigure = paperFigure
     self.experiment = experiment
     self.arms = arms
@@ -52,6 +45,8 @@ public struct Claim: Sendable {
     self.picture = picture
     self.run = run
   }
+
+  public var id: String { card.id }
 
   /// One thing that is compared.
   public struct Arm: Sendable, Equatable, Codable {
@@ -93,7 +88,7 @@ public struct ClaimRun {
   public let arm: String
   public let seed: UInt64
   public let budget: ClaimBudget
-  private let watch: Watch
+  private let observer: Observer
 
   /// What a run tells while it goes on.
   public enum Event {
@@ -104,24 +99,24 @@ public struct ClaimRun {
   }
 
   /// Who waits for a run: hears of it, and may want it to end.
-  public struct Watch {
-    fileprivate let heard: (Event) -> Void
+  public struct Observer {
+    fileprivate let onEvent: (Event) -> Void
     fileprivate let isCancelled: () -> Bool
 
     /// `isCancelled` is polled between steps, and a run that sees it stops with `CancellationError`.
     public init(
-      heard: @escaping (Event) -> Void = { _ in }, isCancelled: @escaping () -> Bool = { false }
+      onEvent: @escaping (Event) -> Void = { _ in }, isCancelled: @escaping () -> Bool = { false }
     ) {
-      self.heard = heard
+      self.onEvent = onEvent
       self.isCancelled = isCancelled
     }
   }
 
-  public init(arm: String, seed: UInt64, budget: ClaimBudget, watch: Watch = Watch()) {
+  public init(arm: String, seed: UInt64, budget: ClaimBudget, observer: Observer = Observer()) {
     self.arm = arm
     self.seed = seed
     self.budget = budget
-    self.watch = watch
+    self.observer = observer
   }
 
   /// Random numbers of this seed: the same for every arm under one name, so that arms see the same data.
@@ -129,13 +124,13 @@ public struct ClaimRun {
 
   /// Says how far the run is; stops it if it is no longer wanted.
   public func progress(_ fraction: Double) throws {
-    if watch.isCancelled() { throw CancellationError() }
-    watch.heard(.progress(fraction))
+    if observer.isCancelled() { throw CancellationError() }
+    observer.onEvent(.progress(fraction))
   }
 
   /// Notes a metric on the way.
   public func note(_ metric: String, _ value: Double, step: Int) {
-    watch.heard(.point(step: step, metric: metric, value: value))
+    observer.onEvent(.point(step: step, metric: metric, value: value))
   }
 }
 

@@ -4,12 +4,12 @@ import CallosumTensors
 
 /// The skeleton that `compare` puts token mixers in (Yu et al. 2021, as a plain vision transformer): patches
 /// become tokens; each block computes x + Mixer(Norm(x)), then x + MLP(Norm(x)); the mean over tokens is
-/// classified. ``StagedMetaFormer`` is the paper's own network.
+/// classified. ``MetaFormer`` is the paper's own network.
 ///
 /// Input [batch, height, width, channels], output [batch, classes]. Parameters: `embed.weight` [width,
 /// patch² channels], `embed.bias`, `positions` [tokens, width], for each block `blocks.N.norm1`, `.mixer`,
 /// `.norm2`, `.mlp`, then `norm` and `head`.
-public final class MetaFormer: Layer {
+public final class PatchClassifier: Layer {
   public struct Settings: Configuration {
     /// Side of a patch, in pixels.
     public var patch = 4
@@ -23,7 +23,7 @@ public final class MetaFormer: Layer {
 
     public func validate() throws {
       for (name, value) in [("patch", patch), ("width", width), ("depth", depth), ("mlpRatio", mlpRatio)] {
-        try expect((1...100_000).contains(value), "\(name) must be from 1 to 100000, is \(value)")
+        try require((1...100_000).contains(value), "\(name) must be from 1 to 100000, is \(value)")
       }
     }
   }
@@ -37,14 +37,14 @@ public final class MetaFormer: Layer {
 
   /// A network for images of `imageShape` ([height, width, channels]); `mixer` makes the token mixer
   /// of each block.
-  /// - Throws: `Mistake` if the patches do not tile the images, or what `mixer` throws.
+  /// - Throws: `InvalidInput` if the patches do not tile the images, or what `mixer` throws.
   public init(
     _ settings: Settings, imageShape: [Int], classes: Int, using generator: inout RandomGenerator,
     mixer: (Slot, inout RandomGenerator) throws -> any Layer
   ) throws {
     try settings.validate()
     patch = settings.patch
-    try expect(
+    try require(
       imageShape[0] % patch == 0 && imageShape[1] % patch == 0,
       "patches of side \(patch) do not tile images of \(imageShape[0]) x \(imageShape[1])")
     let slot = Slot(

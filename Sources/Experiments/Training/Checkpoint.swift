@@ -33,7 +33,7 @@ struct Checkpoint {
     for (name, tensor) in weights { tensors["weights." + name] = tensor }
     for (name, tensor) in learner { tensors["learner." + name] = tensor }
     try Safetensors.save(
-      tensors, metadata: ["identity": identity, "progress": try Text.of(progress)], to: path)
+      tensors, metadata: ["identity": identity, "progress": try ResultCoding.text(progress)], to: path)
   }
 
   /// The checkpoint at `path`; nil if there is none.
@@ -42,8 +42,8 @@ struct Checkpoint {
     guard FileManager.default.fileExists(atPath: path) else { return nil }
     let (tensors, metadata) = try Safetensors.load(path)
     guard let identity = metadata["identity"], let order = tensors["order"],
-      let progress = try? Text.value(metadata["progress"] ?? "", as: Progress.self)
-    else { throw Mistake("\(path) is no checkpoint of a training") }
+      let progress = try? ResultCoding.value(metadata["progress"] ?? "", as: Progress.self)
+    else { throw InvalidInput("\(path) is no checkpoint of a training") }
     func those(_ prefix: String) -> [String: Tensor] {
       let found = tensors.filter { $0.key.hasPrefix(prefix) }
       return Dictionary(

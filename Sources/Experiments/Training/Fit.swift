@@ -3,18 +3,29 @@ import CallosumNetworks
 import CallosumTensors
 
 /// How an arm of a claim is trained.
-struct FitSettings {
-  var steps: Int
-  var learningRate = 1e-3
-  var weightDecay = 0.01
-  var schedule = Schedule.cosine(warmup: 0, final: 0)
+public struct FitSettings {
+  public var steps: Int
+  public var learningRate = 1e-3
+  public var weightDecay = 0.01
+  public var schedule = Schedule.cosine(warmup: 0, final: 0)
   /// Largest joint norm of the gradients; 0 leaves them as they are.
-  var clipNorm = 1.0
+  public var clipNorm = 1.0
+
+  public init(
+    steps: Int, learningRate: Double = 1e-3, weightDecay: Double = 0.01,
+    schedule: Schedule = .cosine(warmup: 0, final: 0), clipNorm: Double = 1
+  ) {
+    self.steps = steps
+    self.learningRate = learningRate
+    self.weightDecay = weightDecay
+    self.schedule = schedule
+    self.clipNorm = clipNorm
+  }
 }
 
 /// Trains `parameters` with AdamW on the loss that `loss` gives for each step, in training mode; notes the
 /// loss now and then. `share` is the part of the run that this training makes up, for its progress.
-func fit(
+public func fit(
   _ parameters: [NamedParameter], _ settings: FitSettings, in run: ClaimRun,
   share: ClosedRange<Double> = 0...1, loss: (_ step: Int) throws -> Tensor
 ) throws {

@@ -23,7 +23,7 @@ package struct HoldingOut: LearningTask {
     switch split {
     case .training: training
     case .validation: heldOut
-    case .judged: task.count(.judged)
+    case .test: task.count(.test)
     }
   }
 

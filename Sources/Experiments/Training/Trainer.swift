@@ -29,12 +29,12 @@ public struct Trainer {
     public let points: [RunPoint]
   }
 
-  /// - Throws: `Mistake` for settings that do not suit the task.
+  /// - Throws: `InvalidInput` for settings that do not suit the task.
   public init(settings: TrainingSettings, task: any LearningTask) throws {
     try settings.validate()
-    try expect(task.count(.training) != 0, "\(task.name) has no examples to learn from")
-    try expect(task.count(.judged) != 0, "\(task.name) has no examples to be judged on")
-    try expect(
+    try require(task.count(.training) != 0, "\(task.name) has no examples to learn from")
+    try require(task.count(.test) != 0, "\(task.name) has no test examples")
+    try require(
       !settings.mirror || task.input.shape.count == 3, "mirror suits images only, not \(task.name)")
     self.settings = settings
     self.task = task
@@ -48,7 +48,7 @@ public struct Trainer {
   /// when `isCancelled` says so.
   public func train(
     _ learner: any Learner, seed: UInt64, checkpoints: CheckpointPlace? = nil,
-    heard: (Event) throws -> Void = { _ in }, isCancelled: () -> Bool = { false }
+    onEvent: (Event) throws -> Void = { _ in }, isCancelled: () -> Bool = { false }
   ) throws -> Outcome {
     let random = RandomGenerator(seed: seed)
     var order = BatchOrder(count: task.count(.training), generator: random.stream("order"))
@@ -56,15 +56,15 @@ public struct Trainer {
       order: order.place, dropout: random.stream("dropout"), mirrors: random.stream("mirrors"))
     let identity = try identity(seed)
     if let checkpoints, let stored = try Checkpoint.read(from: checkpoints.path) {
-      try expect(
+      try require(
         stored.identity == identity,
         "\(checkpoints.path) is a checkpoint of another training; move it away or name another place")
       try learner.module.load(weights: stored.weights)
       try learner.restore(stored.learner)
       at = stored.progress
       order.restore(at.order, remaining: stored.order)
-      try heard(.examples(at.step * settings.batchSize))
-      try heard(.points(at.points))
+      try onEvent(.examples(at.step * settings.batchSize))
+      try onEvent(.points(at.points))
     }
     func save() throws {
       at.order = order.place
@@ -87,11 +87,11 @@ public struct Trainer {
       let end = clock.now
       at.seconds += (end - start) / .seconds(1)
       at.step += 1
-      try heard(.examples(settings.batchSize))
+      try onEvent(.examples(settings.batchSize))
       if at.step % every == 0 || at.step == settings.steps {
         let points = try measure(learner, &at)
         at.points += points
-        try heard(.points(points))
+        try onEvent(.points(points))
       }
       if let checkpoints, end - saved >= .seconds(checkpoints.seconds) {
         try save()
@@ -102,14 +102,14 @@ public struct Trainer {
     let isComplete = at.step == settings.steps
     if !isComplete { try save() }
     return Outcome(
-      score: isComplete ? try score(learner, .judged) : nil, steps: at.step, seconds: at.seconds,
+      score: isComplete ? try score(learner, .test) : nil, steps: at.step, seconds: at.seconds,
       examplesPerSecond: at.seconds > 0 ? Double(at.step * settings.batchSize) / at.seconds : 0,
       points: at.points)
   }
 
   /// Task, settings and seed in a line.
   private func identity(_ seed: UInt64) throws -> String {
-    "\(task.id), seed \(seed), \(try Text.of(settings))"
+    "\(task.id), seed \(seed), \(try ResultCoding.text(settings))"
   }
 
   /// Images [batch, height, width, channels], each mirrored left to right with probability 1/2.
@@ -139,8 +139,8 @@ public struct Trainer {
   /// The mean score on a split: on all judged examples, or on as many as the settings say where there is no
   /// end to them or it is the validation split.
   public func score(_ learner: any Learner, _ split: Split) throws -> Double {
-    let wanted = split == .judged ? settings.judgedExamples : settings.evaluationExamples
-    let count = task.count(split).map { split == .judged ? $0 : min($0, wanted) } ?? wanted
+    let wanted = split == .test ? settings.testExamples : settings.evaluationExamples
+    let count = task.count(split).map { split == .test ? $0 : min($0, wanted) } ?? wanted
     var score = Objective.Score()
     let size = min(500, 4 * settings.batchSize)
     for start in stride(from: 0, to: count, by: size) {

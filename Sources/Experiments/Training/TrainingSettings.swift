@@ -18,24 +18,24 @@ public struct TrainingSettings: Configuration {
   /// Validation examples used for that.
   public var evaluationExamples = 2000
   /// Examples that judge at the end, where they never end; else all do.
-  public var judgedExamples = 10_000
+  public var testExamples = 10_000
   public init() {}
 
   public func validate() throws {
     for (name, value, most) in [
       ("steps", steps, 100_000_000), ("batchSize", batchSize, 100_000),
       ("evaluationExamples", evaluationExamples, 100_000_000),
-      ("judgedExamples", judgedExamples, 100_000_000),
+      ("testExamples", testExamples, 100_000_000),
     ] {
-      try expect((1...most).contains(value), "\(name) must be from 1 to \(most), is \(value)")
+      try require((1...most).contains(value), "\(name) must be from 1 to \(most), is \(value)")
     }
-    try expect(evaluations >= 0, "evaluations must be at least 0, is \(evaluations)")
-    try expect(
+    try require(evaluations >= 0, "evaluations must be at least 0, is \(evaluations)")
+    try require(
       learningRate > 0 && learningRate.isFinite, "learningRate must be above 0, is \(learningRate)")
     for (name, value) in [("weightDecay", weightDecay), ("clipNorm", clipNorm)] {
-      try expect(value >= 0 && value.isFinite, "\(name) must be at least 0, is \(value)")
+      try require(value >= 0 && value.isFinite, "\(name) must be at least 0, is \(value)")
     }
-    try expect(
+    try require(
       labelSmoothing >= 0 && labelSmoothing < 1, "labelSmoothing must be in 0..<1, is \(labelSmoothing)")
   }
 }

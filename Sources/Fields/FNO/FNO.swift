@@ -12,7 +12,7 @@ import CallosumTensors
 /// The Fourier series takes the grid for a ring: where it is none, `padding` adds rows and columns of zeros
 /// behind the lifted ones and cuts them off in the end, as the published program does (by 9) for flow in rock.
 /// Parameters: `lift`, `layers.N.spectral.weight`, `layers.N.pointwise`, `hidden`, `output`.
-public final class FourierNeuralOperator: Mechanism, Layer {
+public final class FNO: Mechanism, Layer {
   public struct Settings: Configuration {
     /// Channels between the layers.
     public var channels = 32
@@ -31,9 +31,9 @@ public final class FourierNeuralOperator: Mechanism, Layer {
     public func validate() throws {
       for (name, value) in [("channels", channels), ("layers", layers), ("modes", modes), ("hidden", hidden)]
       {
-        try expect((1...10_000).contains(value), "\(name) must be from 1 to 10000, is \(value)")
+        try require((1...10_000).contains(value), "\(name) must be from 1 to 10000, is \(value)")
       }
-      try expect((0...10_000).contains(padding), "padding must be from 0 to 10000, is \(padding)")
+      try require((0...10_000).contains(padding), "padding must be from 0 to 10000, is \(padding)")
     }
   }
 
@@ -84,14 +84,14 @@ public final class FourierNeuralOperator: Mechanism, Layer {
   private let padding: Int
   private let coordinates: Bool
 
-  /// - Throws: `Mistake` if the settings make no sense or the slot has no grid.
+  /// - Throws: `InvalidInput` if the settings make no sense or the slot has no grid.
   public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
     try settings.validate()
     let grid = try slot.requireGrid(Self.card.id)
     let channels = settings.channels
     let rows = min(settings.modes, (grid.rows + settings.padding) / 2)
     let columns = min(settings.modes, (grid.columns + settings.padding) / 2 + 1)
-    try expect(rows > 0, "fno: a grid of one row has no waves along it; it needs 2 rows or padding")
+    try require(rows > 0, "fno: a grid of one row has no waves along it; it needs 2 rows or padding")
     lift = Linear(slot.width + (settings.coordinates ? 2 : 0), channels, using: &generator)
     layers = (0..<settings.layers).map { layer in
       Block(
@@ -104,7 +104,7 @@ public final class FourierNeuralOperator: Mechanism, Layer {
   }
 
   public func forward(_ x: Tensor) -> Tensor {
-    require(x.ndim == 4, "FourierNeuralOperator", "needs [batch, rows, columns, channels], got \(x.shape)")
+    precondition(x.ndim == 4, "FNO", "needs [batch, rows, columns, channels], got \(x.shape)")
     let (rows, columns) = (x.dim(1), x.dim(2))
     var u = lift(coordinates ? concatenated([x, places(x)], axis: -1) : x)
     if padding > 0 { u = u.padded([(0, 0), (0, padding), (0, padding), (0, 0)]) }
@@ -130,7 +130,7 @@ public final class FourierNeuralOperator: Mechanism, Layer {
     _ settings: Settings, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> Door {
     let grid = try slot.requireGrid(card.id)
-    let network = try FourierNeuralOperator(settings, in: slot, using: &generator)
+    let network = try FNO(settings, in: slot, using: &generator)
     // Two real rows travel through one transform, the batch's rows too where they do not fill it: what is not
     // a number in one of them reaches the other.
     return Door(
@@ -157,7 +157,7 @@ public final class SpectralConv2d: Layer {
 
   public func forward(_ x: Tensor) -> Tensor {
     let (rows, columns) = (weight.dim(0), weight.dim(1)), (inputs, outputs) = (weight.dim(2), weight.dim(3))
-    require(
+    precondition(
       x.ndim == 4 && x.dim(-1) == inputs && x.dim(1) >= rows && x.dim(2) / 2 + 1 >= columns, "SpectralConv2d",
       "needs [batch, rows, columns, \(inputs)] with \(rows) rows and \(2 * columns - 2) columns at least for "
         + "its modes, got \(x.shape)")

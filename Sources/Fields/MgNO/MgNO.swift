@@ -37,9 +37,9 @@ public final class MgNO: Mechanism, Layer {
         ("channels", channels, 1), ("layers", layers, 1), ("pre", pre, 1), ("post", post, 0),
         ("coarsest", coarsest, 1),
       ] {
-        try expect((least...10_000).contains(value), "\(name) must be from \(least) to 10000, is \(value)")
+        try require((least...10_000).contains(value), "\(name) must be from \(least) to 10000, is \(value)")
       }
-      try expect((0...20).contains(levels), "levels must be from 0 to 20, is \(levels)")
+      try require((0...20).contains(levels), "levels must be from 0 to 20, is \(levels)")
     }
 
     /// The sweeps of each level.
@@ -91,7 +91,7 @@ public final class MgNO: Mechanism, Layer {
   public let layers: [Block]
   public let output: Linear
 
-  /// - Throws: `Mistake` if the settings do not suit the grid of the slot.
+  /// - Throws: `InvalidInput` if the settings do not suit the grid of the slot.
   public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
     try settings.validate()
     let grid = try slot.requireGrid(Self.card.id)
@@ -100,7 +100,7 @@ public final class MgNO: Mechanism, Layer {
     let levels = settings.levels > 0 ? settings.levels : min(max(possible, 2), 5)
     let problem = MultigridConv.problem(
       rows: grid.rows, columns: grid.columns, levels: levels, padding: settings.padding)
-    if let problem { throw Mistake("mgno: \(problem)") }
+    if let problem { throw InvalidInput("mgno: \(problem)") }
     layers = (0..<settings.layers).map { layer in
       let inputs = layer == 0 ? slot.width : settings.channels
       return Block(

@@ -1,6 +1,5 @@
 import CallosumContracts
-import CallosumFields
-import CallosumLab
+import CallosumExperiments
 import CallosumNetworks
 import CallosumTasks
 import CallosumTensors
@@ -16,10 +15,9 @@ extension Claim {
   /// relative H1 error by Adam, batches of 8, rate 5e-4 falling along a cosine, 640 steps (2,560 with a full
   /// budget); fields are standardised by mean and deviation of the training fields.
   static let mgno = Claim(
-    id: "mgno", family: .fields,
+    of: MgNO.card,
     sentence: "V-cycles with learned stencils make an operator that learns more from as many convolutions "
       + "than one grid does, and no less than Fourier modes do.",
-    paper: "MgNO: Efficient Parameterization of Linear Operators via Multigrid", year: 2023,
     paperFigure: "best on several equations, Darcy flow among them, and easy to train",
     experiment: "Darcy flow on 32 x 32 from 128 fields: MgNO, the same number of convolutions on one level, "
       + "and a Fourier neural operator of 8 modes.",
@@ -42,7 +40,7 @@ extension Claim {
       + "alike, errs by 0.051 to 0.071, 0.57 to 0.70 of one level, where ours errs by 0.053 to 0.075.",
     picture: { try flowPicture($0) }
   ) { run in
-    let flow = try Flow(DarcyTask(size: 32, training: 128, validation: 32, judged: 64, seed: run.seed))
+    let flow = try Flow(DarcyTask(size: 32, training: 128, validation: 32, test: 64, seed: run.seed))
     var weights = run.random("weights")
     let network = try network(run.arm, using: &weights)
     let steps = run.budget == .quick ? 640 : 2560
@@ -53,8 +51,8 @@ extension Claim {
     }
     return ClaimResult(
       [
-        "relative error": flow.error(of: network, .judged, Array(0..<64)),
-        "relative H1 error": flow.error(of: network, .judged, Array(0..<64), order: 1),
+        "relative error": flow.error(of: network, .test, Array(0..<64)),
+        "relative H1 error": flow.error(of: network, .test, Array(0..<64), order: 1),
         "training error": flow.error(of: network, .training, learned),
       ], parameters: network.parameterCount,
       multiplyAccumulates: countingMultiplyAccumulates { _ = network(Tensor.zeros([1, 32, 32, 1])) })
@@ -66,9 +64,9 @@ private func error(_ arm: String) -> Quantity { .measured("relative error", of: 
 private func network(_ arm: String, using generator: inout RandomGenerator) throws -> any Layer {
   let slot = Slot(width: 1, outputWidth: 1, rows: 32, columns: 32)
   if arm == "fno" {
-    var settings = FourierNeuralOperator.Settings()
+    var settings = FNO.Settings()
     (settings.layers, settings.channels, settings.modes, settings.padding) = (3, 12, 8, 8)
-    return try FourierNeuralOperator(settings, in: slot, using: &generator)
+    return try FNO(settings, in: slot, using: &generator)
   }
   var settings = MgNO.Settings()
   (settings.layers, settings.channels, settings.levels) = (3, 16, 4)
@@ -104,7 +102,7 @@ private struct Flow {
   ) throws {
     var order = BatchOrder(count: task.count(.training), generator: run.random("order"))
     let settings = FitSettings(steps: steps, learningRate: 5e-4, weightDecay: 1e-4, clipNorm: 0)
-    try CallosumClaims.fit(network.parameters(), settings, in: run) { step in
+    try CallosumExperiments.fit(network.parameters(), settings, in: run) { step in
       before(step)
       let batch = task.batch(.training, order.next(8))
       return relativeSobolevError(predict(network, batch.inputs), batch.targets, order: 1).mean()
@@ -115,13 +113,13 @@ private struct Flow {
 // MARK: Picture
 
 /// A field that was not learned, after a short training, and what a V-cycle does before any.
-private func flowPicture(_ watch: ClaimRun.Watch) throws -> Picture {
-  let run = ClaimRun(arm: "mgno", seed: 7, budget: .quick, watch: watch)
-  let flow = try Flow(DarcyTask(size: 32, training: 128, validation: 1, judged: 1, seed: 7))
+private func flowPicture(_ observer: ClaimRun.Observer) throws -> Picture {
+  let run = ClaimRun(arm: "mgno", seed: 7, budget: .quick, observer: observer)
+  let flow = try Flow(DarcyTask(size: 32, training: 128, validation: 1, test: 1, seed: 7))
   var weights = run.random("weights")
   let network = try network("mgno", using: &weights)
   try flow.fit(network, steps: 400, in: run)
-  let batch = flow.task.batch(.judged, [0])
+  let batch = flow.task.batch(.test, [0])
   let predicted = flow.predict(network, batch.inputs)
   let largest = batch.targets.max().item
   func rows(_ field: Tensor) -> [[Double]] {

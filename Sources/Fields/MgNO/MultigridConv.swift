@@ -92,7 +92,7 @@ public final class MultigridConv: Layer {
     _ inputs: Int, _ outputs: Int, sweeps: [Sweeps], padding: PaddingMode = .zeros,
     useResidual: Bool = false, using generator: inout RandomGenerator
   ) {
-    require(
+    precondition(
       !sweeps.isEmpty && sweeps[0].before > 0 && sweeps.allSatisfy { $0.before >= 0 && $0.after >= 0 },
       "MultigridConv", "needs levels of no negative number of sweeps, the first with one at least")
     self.padding = padding
@@ -125,10 +125,10 @@ public final class MultigridConv: Layer {
   }
 
   public func forward(_ f: Tensor) -> Tensor {
-    require(
+    precondition(
       f.ndim == 4, "MultigridConv", "needs functions [batch, rows, columns, channels], got \(f.shape)")
     let problem = Self.problem(rows: f.dim(1), columns: f.dim(2), levels: levels.count, padding: padding)
-    require(problem == nil, "MultigridConv", problem ?? "")
+    precondition(problem == nil, "MultigridConv", problem ?? "")
     var f = f
     var u: Tensor?
     var reached: [(u: Tensor, f: Tensor)] = []
@@ -138,7 +138,7 @@ public final class MultigridConv: Layer {
         (u, f) = (below.u, below.f)
       }
       for sweep in level.before { u = sweep(u, f) }
-      guard let u else { fail("MultigridConv", "the first level has no sweep") }
+      guard let u else { preconditionFailure("MultigridConv", "the first level has no sweep") }
       reached.append((u, f))
     }
     var result = reached[reached.count - 1].u

@@ -44,7 +44,7 @@ public struct HeadMask {
   public func callAsFunction<Result>(_ model: TinyLM, _ body: () throws -> Result) rethrows -> Result {
     var hooks: [String: (Tensor) -> Tensor] = [:]
     for (layer, masked) in Dictionary(grouping: heads, by: \.layer) {
-      require(
+      precondition(
         layer < model.blocks.count && masked.allSatisfy { $0.head < model.settings.heads }, "HeadMask",
         "there is no such head in a network of \(model.blocks.count) layers of \(model.settings.heads)")
       let absent = Set(masked.map(\.head))
@@ -52,7 +52,8 @@ public struct HeadMask {
       let name = "blocks.\(layer).attention."
       switch mode {
       case .zero, .mean:
-        require(mode == .zero || layer < means.count, "HeadMask", "the mode mean needs means of all layers")
+        precondition(
+          mode == .zero || layer < means.count, "HeadMask", "the mode mean needs means of all layers")
         let instead = mode == .mean ? means[layer] : Tensor(Float(0))
         hooks[name + "heads"] = { which(works.expandedDimensions(axis: 1), $0, instead.asType($0.dtype)) }
       case .uniform:

@@ -27,9 +27,9 @@ public struct RetrievalHead: Probe {
     public init() {}
 
     public func validate() throws {
-      try expect((1...1000).contains(places), "places must be from 1 to 1000, is \(places)")
-      try expect((0...1).contains(threshold), "threshold must be from 0 to 1, is \(threshold)")
-      try expect((0...1).contains(leastRecall), "leastRecall must be from 0 to 1, is \(leastRecall)")
+      try require((1...1000).contains(places), "places must be from 1 to 1000, is \(places)")
+      try require((0...1).contains(threshold), "threshold must be from 0 to 1, is \(threshold)")
+      try require((0...1).contains(leastRecall), "leastRecall must be from 0 to 1, is \(leastRecall)")
     }
   }
 
@@ -87,7 +87,7 @@ public struct RetrievalHead: Probe {
 
   public let settings: Settings
 
-  /// - Throws: `Mistake` for settings that make no sense.
+  /// - Throws: `InvalidInput` for settings that make no sense.
   public init(_ settings: Settings = Settings()) throws {
     try settings.validate()
     self.settings = settings
@@ -102,9 +102,9 @@ public struct RetrievalHead: Probe {
   public func examine(_ subject: Subject, mask: HeadMask?) throws -> Finding {
     let (batch, length) = (subject.prompts.dim(0), subject.prompts.dim(1))
     guard let steps = subject.needles.first?.count, steps > 0 else {
-      throw Mistake("retrieval-head needs prompts with a needle")
+      throw InvalidInput("retrieval-head needs prompts with a needle")
     }
-    try expect(
+    try require(
       subject.needles.count == batch
         && subject.needles.allSatisfy { $0.count == steps && 0 <= $0.lowerBound && $0.upperBound <= length },
       "retrieval-head needs one needle of \(steps) tokens in each of the \(batch) prompts of \(length)")

@@ -1,6 +1,6 @@
 import CallosumAnalysis
 import CallosumContracts
-import CallosumInsight
+import CallosumExperiments
 import CallosumNetworks
 import CallosumTasks
 import CallosumTensors
@@ -16,10 +16,9 @@ extension Claim {
   /// same for the whole pass is reported beside it. "Random" is the mean over 10 pairs of heads with a score
   /// below 0.1. Then the model learns 200 steps of 1,024 tokens at length 128.
   static let retrievalHead = Claim(
-    id: "retrieval-head", family: .insight,
+    of: RetrievalHead.card,
     sentence: "A few heads copy from the context; without them a model cannot answer from it, without as "
       + "many others it can, and they stay when the context is extended.",
-    paper: "Retrieval Head Mechanistically Explains Long-Context Factuality", year: 2024,
     paperFigure: "under 5 % of the heads of four families of models; masking them ends retrieval",
     experiment: "A transformer of 16 heads that answers from 64 tokens: recall without its 2 best heads, and "
       + "without 2 others; scores before and after an extension to 128 tokens.",
@@ -49,8 +48,8 @@ extension Claim {
     let model = try answeringModel(run, share: 0...0.8)
     let probe = try RetrievalHead()
     let found = try probe.examine(try prompts(model, length: 64, 0..<128, run))
-    let judged = try prompts(model, length: 64, 128..<256, run)
-    var metrics = try costs(found, judged, probe, run)
+    let test = try prompts(model, length: 64, 128..<256, run)
+    var metrics = try costs(found, test, probe, run)
     metrics["highest score"] = found.scores.joined().max() ?? 0
     metrics["retrieval heads"] = Double(found.heads.count)
     try run.progress(0.85)
@@ -106,7 +105,7 @@ private func prompts(
   _ model: TinyLM, length: Int, _ indices: Range<Int>, _ run: ClaimRun
 ) throws -> RetrievalHead.Subject {
   let task = try task(length: length, run)
-  let examples = indices.map { task.example(.judged, $0) }
+  let examples = indices.map { task.example(.test, $0) }
   // The task shows the answer but its last symbol.
   let shown = length - task.answer + 1
   return RetrievalHead.Subject(
@@ -116,11 +115,11 @@ private func prompts(
 
 /// What recall loses without heads, on prompts that the heads were not found by.
 private func costs(
-  _ found: RetrievalHead.Finding, _ judged: RetrievalHead.Subject, _ probe: RetrievalHead, _ run: ClaimRun
+  _ found: RetrievalHead.Finding, _ test: RetrievalHead.Subject, _ probe: RetrievalHead, _ run: ClaimRun
 ) throws -> [String: Double] {
-  let whole = try probe.examine(judged).recall
+  let whole = try probe.examine(test).recall
   func cost(_ heads: some Sequence<Head>, inPrompt: Bool) throws -> Double {
-    whole - (try probe.examine(judged, mask: HeadMask(Set(heads), inPrompt: inPrompt)).recall)
+    whole - (try probe.examine(test, mask: HeadMask(Set(heads), inPrompt: inPrompt)).recall)
   }
   let others = found.ranking.filter { found.score($0) < probe.settings.threshold }
   var metrics = ["recall": whole]
@@ -145,8 +144,8 @@ private func costs(
 
 // MARK: Picture
 
-private func retrievalPicture(_ watch: ClaimRun.Watch) throws -> Picture {
-  let run = ClaimRun(arm: "trained", seed: 1, budget: .quick, watch: watch)
+private func retrievalPicture(_ observer: ClaimRun.Observer) throws -> Picture {
+  let run = ClaimRun(arm: "trained", seed: 1, budget: .quick, observer: observer)
   let model = try answeringModel(run, share: 0...1)
   let subject = try prompts(model, length: 64, 0..<64, run)
   let probe = try RetrievalHead()

@@ -11,7 +11,7 @@ public enum Dissimilarity: String, Codable, Sendable, CaseIterable {
 /// The dissimilarity of each pair of items i < j, in the order (0, 1), (0, 2), ..., (1, 2), ...:
 /// codes [..., items, width] -> [..., items (items - 1) / 2].
 public func dissimilarities(_ codes: Tensor, by kind: Dissimilarity) -> Tensor {
-  require(
+  precondition(
     codes.ndim >= 2 && codes.dim(-2) > 1, "dissimilarities",
     "needs codes [..., items, width] of at least 2 items, got \(codes.shape)")
   let items = codes.dim(-2), pairs = itemPairs(items)
@@ -48,7 +48,7 @@ func itemCount(pairs: Int) -> Int? {
 /// The symmetric matrix of a value for each pair, with zeros on the diagonal.
 public func squareForm(_ values: [Double]) -> [[Double]] {
   guard let items = itemCount(pairs: values.count) else {
-    fail("squareForm", "\(values.count) values are not the pairs of any number of items")
+    preconditionFailure("squareForm", "\(values.count) values are not the pairs of any number of items")
   }
   var matrix = [[Double]](repeating: [Double](repeating: 0, count: items), count: items)
   for ((i, j), value) in zip(itemPairs(items), values) { (matrix[i][j], matrix[j][i]) = (value, value) }

@@ -14,14 +14,14 @@ public struct LayerIdentification: Sendable, Equatable {
 
   /// Codes [items, width] by instance and layer. Each bootstrap draws items and instances with replacement;
   /// copies of an item count once, and all copies of the instance held out are left out of the centroids.
-  /// - Throws: `Mistake` for fewer than two instances, or codes of different items.
+  /// - Throws: `InvalidInput` for fewer than two instances, or codes of different items.
   init(_ codes: [[Tensor]], by probe: TopologicalRSA) throws {
     let layers = codes.first?.count ?? 0
-    try expect(
+    try require(
       codes.count > 1 && layers > 0 && codes.allSatisfy { $0.count == layers },
       "identification needs at least 2 instances with the same layers")
     let items = codes[0][0].dim(0)
-    try expect(
+    try require(
       codes.joined().allSatisfy { $0.ndim == 2 && $0.dim(0) == items },
       "identification needs codes [items, width] of the same items")
     let whole = codes.map { $0.map(probe.statistic) }
@@ -41,7 +41,7 @@ public struct LayerIdentification: Sendable, Equatable {
 
   /// From vectors by instance and layer, whatever they are; there must be at least two instances.
   public init(_ vectors: [[[Double]]]) {
-    require(vectors.count > 1, "LayerIdentification", "needs at least 2 instances, got \(vectors.count)")
+    precondition(vectors.count > 1, "LayerIdentification", "needs at least 2 instances, got \(vectors.count)")
     predictions = Self.predictions(vectors, instances: Array(vectors.indices))
     accuracy = Self.accuracy(predictions)
     interval = nil

@@ -44,13 +44,13 @@ public struct TopologicalRSA: Probe {
     public init() {}
 
     public func validate() throws {
-      try expect(
+      try require(
         0 <= lower && lower <= upper && upper <= 1,
         "lower and upper must be in order from 0 to 1, are \(lower) and \(upper)")
-      try expect((0...1).contains(share), "share must be from 0 to 1, is \(share)")
-      try expect(neighbours > 0, "neighbours must be at least 1, is \(neighbours)")
-      try expect((0...100_000).contains(bootstraps), "bootstraps must be from 0 to 100000, is \(bootstraps)")
-      try expect(slope.isFinite && middle.isFinite, "slope and middle must be finite")
+      try require((0...1).contains(share), "share must be from 0 to 1, is \(share)")
+      try require(neighbours > 0, "neighbours must be at least 1, is \(neighbours)")
+      try require((0...100_000).contains(bootstraps), "bootstraps must be from 0 to 100000, is \(bootstraps)")
+      try require(slope.isFinite && middle.isFinite, "slope and middle must be finite")
     }
   }
 
@@ -88,7 +88,7 @@ public struct TopologicalRSA: Probe {
 
   public let settings: Settings
 
-  /// - Throws: `Mistake` for settings that make no sense.
+  /// - Throws: `InvalidInput` for settings that make no sense.
   public init(_ settings: Settings = Settings()) throws {
     try settings.validate()
     self.settings = settings
@@ -180,7 +180,7 @@ public struct TopologicalRSA: Probe {
       ]
     ) { tensors, _ in
       guard let codes = tensors["codes"] else { return [:] }
-      try expect(codes.dim(1) > 1, "topological-rsa compares at least 2 items, got \(codes.dim(1))")
+      try require(codes.dim(1) > 1, "topological-rsa compares at least 2 items, got \(codes.dim(1))")
       let distances = dissimilarities(codes, by: settings.dissimilarity)
       let rows = (0..<codes.dim(0)).map { distances.sliced(axis: 0, from: $0, to: $0 + 1).doubles }
       func each(_ transform: ([Double]) -> [Double]) -> Tensor {

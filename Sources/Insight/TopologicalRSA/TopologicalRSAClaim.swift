@@ -1,6 +1,6 @@
 import CallosumAnalysis
 import CallosumContracts
-import CallosumInsight
+import CallosumExperiments
 import CallosumNetworks
 import CallosumTasks
 import CallosumTensors
@@ -16,10 +16,9 @@ extension Claim {
   /// RGDM(0, 0.5). A seed has its own instances and stimuli. RDM is above chance where its accuracy exceeds
   /// 0.2 by 2 standard errors of 40 guesses.
   static let topologicalRSA = Claim(
-    id: "topological-rsa", family: .insight,
+    of: TopologicalRSA.card,
     sentence: "Statistics that keep the topology of a code and drop much of its geometry tell layers apart "
       + "as well as dissimilarities do, and are robust to noise.",
-    paper: "The Topology and Geometry of Neural Representations", year: 2023,
     paperFigure: "regions and layers identified about as well by RGTM as by RDM, in brains and networks",
     experiment: "Eight convolutional networks on Fashion-MNIST; the layer of a held-out instance's code is "
       + "found by RDM, ranks, RGTM and RGDM, with four levels of noise.",
@@ -48,7 +47,7 @@ extension Claim {
   ) { run in
     let task = try FashionMNISTTask()
     var random = run.random("stimuli")
-    let stimuli = task.batch(.judged, random.distinct(60, of: task.testCount).sorted()).inputs
+    let stimuli = task.batch(.test, random.distinct(60, of: task.testCount).sorted()).inputs
     var codes: [[Tensor]] = []
     var parameters = 0
     for instance in 0..<8 {
@@ -151,9 +150,9 @@ private func identified(_ codes: [[Tensor]], noise: RandomGenerator) throws -> [
 
 // MARK: Picture
 
-private func topologicalPicture(_ watch: ClaimRun.Watch) throws -> Picture {
+private func topologicalPicture(_ observer: ClaimRun.Observer) throws -> Picture {
   let task = try FashionMNISTTask()
-  let run = ClaimRun(arm: "trained", seed: 1, budget: .quick, watch: watch)
+  let run = ClaimRun(arm: "trained", seed: 1, budget: .quick, observer: observer)
   let network = try instanceNetwork(0, task, run, share: 0...1)
   // Six images of each class, class by class.
   let candidates = task.testBatch(0..<400)

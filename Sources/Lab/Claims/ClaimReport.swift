@@ -68,10 +68,10 @@ public struct ClaimReport: Sendable, Equatable, Codable {
     wasInterrupted: Bool = false, date: Date = Date()
   ) {
     id = claim.id
-    family = claim.family
+    family = claim.card.family
     sentence = claim.sentence
-    paper = claim.paper
-    year = claim.year
+    paper = claim.card.paper
+    year = claim.card.year
     paperFigure = claim.paperFigure
     experiment = claim.experiment
     metrics = claim.metrics

@@ -20,13 +20,13 @@ package struct Reproduction {
   /// What happened, for progress and the store.
   package enum Event {
     case started(Job)
-    case told(Job, ClaimMessage)
+    case message(Job, ClaimMessage)
   }
 
-  /// - Throws: `Mistake` for fewer than one seed.
+  /// - Throws: `InvalidInput` for fewer than one seed.
   package init(_ claim: Claim, budget: ClaimBudget, seeds: Int? = nil) throws {
     if let seeds {
-      try expect((1...1000).contains(seeds), "--seeds must be from 1 to 1000, is \(seeds)")
+      try require((1...1000).contains(seeds), "--seeds must be from 1 to 1000, is \(seeds)")
     }
     self.claim = claim
     self.budget = budget
@@ -39,28 +39,28 @@ package struct Reproduction {
   }
 
   /// One job in this process.
-  package func run(_ job: Job, heard: (ClaimMessage) -> Void, isCancelled: () -> Bool) {
+  package func run(_ job: Job, onEvent: (ClaimMessage) -> Void, isCancelled: () -> Bool) {
     let start = ContinuousClock.now
-    withoutActuallyEscaping(heard) { heard in
+    withoutActuallyEscaping(onEvent) { onEvent in
       withoutActuallyEscaping(isCancelled) { isCancelled in
-        let watch = ClaimRun.Watch(
-          heard: { event in
+        let observer = ClaimRun.Observer(
+          onEvent: { event in
             switch event {
-            case .progress(let fraction): heard(.progress(fraction))
+            case .progress(let fraction): onEvent(.progress(fraction))
             case .point(let step, let metric, let value):
-              heard(.point(step: step, metric: metric, value: value))
+              onEvent(.point(step: step, metric: metric, value: value))
             }
           },
           isCancelled: isCancelled)
-        let run = ClaimRun(arm: job.arm, seed: job.seed, budget: budget, watch: watch)
+        let run = ClaimRun(arm: job.arm, seed: job.seed, budget: budget, observer: observer)
         do {
           let result = try claim.run(run)
           let seconds = (ContinuousClock.now - start) / .seconds(1)
-          heard(.result(ClaimReport.Run(seed: job.seed, result: result, seconds: seconds)))
+          onEvent(.result(ClaimReport.Run(seed: job.seed, result: result, seconds: seconds)))
         } catch is CancellationError {
-          heard(.failed("interrupted"))
+          onEvent(.failed("interrupted"))
         } catch {
-          heard(.failed("\(error)"))
+          onEvent(.failed("\(error)"))
         }
       }
     }
@@ -70,18 +70,18 @@ package struct Reproduction {
   /// started by `worker`, and its share of the cores; else they run here, one after the other.
   package func run(
     processes: Int, finished: [String: [ClaimReport.Run]] = [:], worker: (Job, ClaimBudget) -> [String],
-    heard: (Event) throws -> Void,
+    onEvent: (Event) throws -> Void,
     isCancelled: @escaping () -> Bool
   ) throws -> ClaimReport {
     let start = ContinuousClock.now
     var runs = finished
     let jobs = jobs.filter { job in !(finished[job.arm] ?? []).contains { $0.seed == job.seed } }
     func note(_ job: Job, _ message: ClaimMessage) throws {
-      try heard(.told(job, message))
+      try onEvent(.message(job, message))
       switch message {
       case .result(let run): runs[job.arm, default: []].append(run)
       case .failed(let problem) where !isCancelled():
-        throw Mistake("\(claim.id), arm \(job.arm), seed \(job.seed): \(problem)")
+        throw InvalidInput("\(claim.id), arm \(job.arm), seed \(job.seed): \(problem)")
       default: break
       }
     }
@@ -93,7 +93,7 @@ package struct Reproduction {
         while let job = waiting.first, pool.hasRoom, !isCancelled() {
           waiting.removeFirst()
           try pool.start(job, arguments: worker(job, budget))
-          try heard(.started(job))
+          try onEvent(.started(job))
         }
         for (job, message) in try pool.messages() { try note(job, message) }
         if isCancelled() {
@@ -103,10 +103,10 @@ package struct Reproduction {
       }
     } else {
       for job in jobs where !isCancelled() {
-        try heard(.started(job))
+        try onEvent(.started(job))
         var problem: (any Error)?
         run(
-          job, heard: { message in do { try note(job, message) } catch { problem = error } },
+          job, onEvent: { message in do { try note(job, message) } catch { problem = error } },
           isCancelled: isCancelled)
         if let problem { throw problem }
       }

@@ -14,7 +14,7 @@ package final class StoredClaim {
 
   /// Notes that the claim starts. With `resume`, takes up the latest run of it that was stopped, of the same
   /// budget and version of Callosum.
-  /// - Throws: `Mistake` if there is nothing to take up.
+  /// - Throws: `InvalidInput` if there is nothing to take up.
   package init(
     _ claim: Claim, budget: ClaimBudget, command: String, resume: Bool, in store: RunStore
   ) throws {
@@ -29,7 +29,7 @@ package final class StoredClaim {
       RunFilter(.top, kind: .claim, subject: claim.id, budget: budget.rawValue, codeVersion: Version.current)
     ).filter { $0.status == .interrupted || $0.status == .failed }
     guard let latest = stopped.max(by: { $0.started < $1.started }) else {
-      throw Mistake(
+      throw InvalidInput(
         "no run of \(claim.id) with the budget \(budget.rawValue) was stopped; leave out --resume")
     }
     var finished: [String: [ClaimReport.Run]] = [:]
@@ -42,27 +42,27 @@ package final class StoredClaim {
   }
 
   /// Writes what an event tells.
-  package func hear(_ event: Reproduction.Event) throws {
+  package func record(_ event: Reproduction.Event) throws {
     switch event {
     case .started(let job):
       parts[job] = try whole.begin(arm: job.arm, seed: job.seed)
-    case .told(let job, .point(let step, let metric, let value)):
+    case .message(let job, .point(let step, let metric, let value)):
       try parts[job]?.note(metric, value, step: step)
-    case .told(let job, .result(let run)):
+    case .message(let job, .result(let run)):
       let writer = parts.removeValue(forKey: job)
       try writer?.record(
         RunSizes(parameters: run.parameters, multiplyAccumulates: run.multiplyAccumulates))
       try writer?.finish(run.metrics.merging(["seconds": run.seconds]) { own, _ in own })
-    case .told(let job, .failed(let problem)):
+    case .message(let job, .failed(let problem)):
       let isInterruption = problem == "interrupted"
       try parts.removeValue(forKey: job)?.end(
         isInterruption ? .interrupted : .failed, message: isInterruption ? nil : problem)
-    case .told(_, .progress): break
+    case .message(_, .progress): break
     }
   }
 
   /// The claim is judged. Without its picture if `drawing` wants that to end.
-  package func end(_ report: ClaimReport, drawing: ClaimRun.Watch = ClaimRun.Watch()) throws {
+  package func end(_ report: ClaimReport, drawing: ClaimRun.Observer = ClaimRun.Observer()) throws {
     guard !report.wasInterrupted else { return try whole.end(.interrupted) }
     do {
       if let picture = try claim.picture?(drawing) {

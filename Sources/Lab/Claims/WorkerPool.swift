@@ -56,7 +56,9 @@ final class WorkerPool {
 
   init(limit: Int) throws {
     self.limit = limit
-    guard let path = Bundle.main.executableURL else { throw Mistake("this program does not know its path") }
+    guard let path = Bundle.main.executableURL else {
+      throw InvalidInput("this program does not know its path")
+    }
     program = path
   }
 

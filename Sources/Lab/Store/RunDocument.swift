@@ -1,4 +1,5 @@
 import CallosumContracts
+import CallosumExperiments
 import Foundation
 
 /// A run with all that the store knows about it, to be printed or taken elsewhere.

@@ -1,4 +1,5 @@
 import CallosumContracts
+import CallosumExperiments
 import Foundation
 internal import GRDB
 
@@ -31,12 +32,12 @@ extension RunStore {
     return found.filter { filter.status == nil || $0.status == filter.status }
   }
 
-  /// - Throws: `Mistake` if there is none.
+  /// - Throws: `InvalidInput` if there is none.
   public func run(_ id: Int64) throws -> RunRecord {
     let found = try read { db in
       try Row.fetchOne(db, sql: "SELECT * FROM runs WHERE id = ?", arguments: [id]).map(Self.record)
     }
-    guard let found else { throw Mistake("there is no run \(id) in \(path); see 'callosum runs list'") }
+    guard let found else { throw InvalidInput("there is no run \(id) in \(path); see 'callosum runs list'") }
     return found
   }
 
@@ -102,7 +103,7 @@ extension RunStore {
         VerdictRecord(
           claim: row["claim"], budget: row["budget"],
           verdict: Verdict(rawValue: row["verdict"]) ?? .inconclusive, run: row["run"],
-          details: try Text.value(row["details"]), codeVersion: row["codeVersion"],
+          details: try ResultCoding.value(row["details"]), codeVersion: row["codeVersion"],
           date: Date(timeIntervalSince1970: row["date"]))
       }
     }
@@ -120,7 +121,8 @@ extension RunStore {
     var run = RunRecord(
       kind: RunRecord.Kind(rawValue: row["kind"]) ?? .training, subject: row["subject"], arm: row["arm"],
       seed: (row["seed"] as Int64?).map(UInt64.init(bitPattern:)), budget: row["budget"],
-      configuration: try Text.value(row["configuration"]), machine: try Text.value(row["machine"]),
+      configuration: try ResultCoding.value(row["configuration"]),
+      machine: try ResultCoding.value(row["machine"]),
       command: row["command"])
     run.id = row["id"]
     run.parent = row["parent"]
@@ -129,7 +131,7 @@ extension RunStore {
     run.finished = (row["finished"] as Double?).map { Date(timeIntervalSince1970: $0) }
     run.status = RunRecord.Status(rawValue: row["status"]) ?? .failed
     run.message = row["message"]
-    if run.status == .running, try !Text.value(row["process"], as: ProcessMark.self).mayLive {
+    if run.status == .running, try !ResultCoding.value(row["process"], as: ProcessMark.self).mayLive {
       run.status = .interrupted
       run.message = "its process ended without a word"
     }

@@ -76,7 +76,7 @@ public final class RunStore: Sendable {
   /// Notes that a run has started.
   public func begin(_ run: RunRecord) throws -> RunWriter {
     var run = run
-    let process = try Text.of(ProcessMark.current)
+    let process = try ResultCoding.text(ProcessMark.current)
     run.id = try write { db in
       try db.execute(
         sql: """
@@ -86,7 +86,8 @@ public final class RunStore: Sendable {
           """,
         arguments: [
           run.parent, run.kind.rawValue, run.subject, run.arm, run.seed.map(Int64.init(bitPattern:)),
-          run.budget, try Text.of(run.configuration), run.codeVersion, try Text.of(run.machine),
+          run.budget, try ResultCoding.text(run.configuration), run.codeVersion,
+          try ResultCoding.text(run.machine),
           run.machine.threads, run.command, run.started.timeIntervalSince1970,
           run.finished?.timeIntervalSince1970, run.status.rawValue, run.message, process,
         ])
@@ -96,17 +97,17 @@ public final class RunStore: Sendable {
   }
 
   /// Takes up a run that was interrupted or failed: it is this process's from now on.
-  /// - Throws: `Mistake` if it is complete, or still running in another process.
+  /// - Throws: `InvalidInput` if it is complete, or still running in another process.
   public func resume(_ id: Int64) throws -> RunWriter {
-    let process = try Text.of(ProcessMark.current)
+    let process = try ResultCoding.text(ProcessMark.current)
     // In one transaction, so that of two processes only one can have it.
     let found = try write { db -> RunRecord? in
       guard let row = try Row.fetchOne(db, sql: "SELECT * FROM runs WHERE id = ?", arguments: [id]) else {
         return nil
       }
       let run = try RunStore.record(row)
-      try expect(run.status != .running, "run \(id) is still running")
-      try expect(run.status != .complete, "run \(id) is complete; there is nothing to resume")
+      try require(run.status != .running, "run \(id) is still running")
+      try require(run.status != .complete, "run \(id) is complete; there is nothing to resume")
       try db.execute(
         sql: "UPDATE runs SET status = 'running', finished = NULL, message = NULL, process = ? WHERE id = ?",
         arguments: [process, id])
@@ -120,12 +121,12 @@ public final class RunStore: Sendable {
   }
 
   /// Deletes runs with all that belongs to them, their parts too.
-  /// - Throws: `Mistake`, and deletes none, if one of them does not exist or is still running.
+  /// - Throws: `InvalidInput`, and deletes none, if one of them does not exist or is still running.
   public func delete(_ ids: [Int64]) throws {
     for id in ids {
       let parts = try runs(RunFilter(.partOf(id)))
       for run in [try run(id)] + parts {
-        try expect(run.status != .running, "run \(run.id) is still running; stop it first")
+        try require(run.status != .running, "run \(run.id) is still running; stop it first")
       }
       for part in parts { removeCheckpoint(of: part.id) }
       removeCheckpoint(of: id)
@@ -155,7 +156,7 @@ public final class RunStore: Sendable {
           """,
         arguments: [
           verdict.claim, verdict.budget, verdict.date.timeIntervalSince1970, verdict.verdict.rawValue,
-          verdict.codeVersion, verdict.run, try Text.of(verdict.details),
+          verdict.codeVersion, verdict.run, try ResultCoding.text(verdict.details),
         ])
     }
   }
@@ -179,14 +180,5 @@ extension RunStore {
     for name in names where name.hasPrefix("\(run).safetensors") {
       unlink("\(checkpoints)/\(name)")
     }
-  }
-}
-
-/// JSON as the store keeps it.
-enum Text {
-  static func of(_ value: some Encodable) throws -> String { try ResultCoding.text(value) }
-
-  static func value<Value: Decodable>(_ text: String, as type: Value.Type = Value.self) throws -> Value {
-    try ResultCoding.value(text)
   }
 }

@@ -71,7 +71,7 @@ package struct RunTable {
     case .integer(let value): "\(value)"
     case .number(let value): "\(value)"
     case .string(let value): value
-    case .array, .object: (try? Text.of(value)) ?? ""
+    case .array, .object: (try? ResultCoding.text(value)) ?? ""
     }
   }
 

@@ -1,4 +1,5 @@
 import CallosumContracts
+import CallosumExperiments
 import Dispatch
 import Foundation
 internal import GRDB

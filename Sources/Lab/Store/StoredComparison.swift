@@ -20,12 +20,12 @@ enum StoredComparison {
 
 extension Comparison {
   /// The comparison that the store keeps as run `id`, as far as it came.
-  /// - Throws: `Mistake` if that run is something else.
+  /// - Throws: `InvalidInput` if that run is something else.
   public init(run id: Int64, in store: RunStore) throws {
     let record = try store.run(id)
     let text = try store.attachments(of: id).first { $0.name == "comparison" }?.text
     guard record.kind == .comparison, let text else {
-      throw Mistake("run \(id) is no comparison; see 'callosum runs list --kind comparison'")
+      throw InvalidInput("run \(id) is no comparison; see 'callosum runs list --kind comparison'")
     }
     self = try Comparison(json: text)
     wasInterrupted = record.status != .complete

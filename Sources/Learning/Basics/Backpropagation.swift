@@ -25,7 +25,7 @@ public final class Backpropagation: LearningRuleMechanism {
 
   public func directions(for parameters: [NamedParameter], _ signals: LearningSignals) throws -> [Tensor] {
     guard let gradients = signals.gradients, gradients.count == parameters.count else {
-      throw Mistake(
+      throw InvalidInput(
         "backpropagation needs a gradient for each of \(parameters.count) parameters, but got"
           + " \(signals.gradients?.count ?? 0)")
     }

@@ -29,7 +29,7 @@ public final class DeltaRule: LearningRuleMechanism {
 
   public func directions(for parameters: [NamedParameter], _ signals: LearningSignals) throws -> [Tensor] {
     guard let error = signals.outputError, error.shape == signals.output.shape else {
-      throw Mistake("\(Self.card.id) needs an error for each output \(signals.output.shape)")
+      throw InvalidInput("\(Self.card.id) needs an error for each output \(signals.output.shape)")
     }
     let local = try LocalWeights(parameters, signals, Self.card.id)
     return [Self.direction(local.x, error.reshaped(local.y.shape))]

@@ -16,7 +16,7 @@ public final class FeedbackAlignment: LearningRuleMechanism {
     public init() {}
 
     public func validate() throws {
-      try expect(gain > 0 && gain.isFinite, "gain must be above 0, is \(gain)")
+      try require(gain > 0 && gain.isFinite, "gain must be above 0, is \(gain)")
     }
   }
 
@@ -50,7 +50,7 @@ public final class FeedbackAlignment: LearningRuleMechanism {
 
   public func directions(for parameters: [NamedParameter], _ signals: LearningSignals) throws -> [Tensor] {
     guard let error = signals.outputError, error.shape == signals.output.shape else {
-      throw Mistake("\(Self.card.id) needs an error for each output \(signals.output.shape)")
+      throw InvalidInput("\(Self.card.id) needs an error for each output \(signals.output.shape)")
     }
     let local = try LocalWeights(parameters, signals, Self.card.id)
     return [DeltaRule.direction(local.x, error.reshaped(local.y.shape))]

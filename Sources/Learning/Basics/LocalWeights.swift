@@ -8,23 +8,23 @@ struct LocalWeights {
   let x, y, w: Tensor
   var samples: Double { Double(x.dim(0)) }
 
-  /// - Throws: ``Mistake`` unless there is exactly one parameter, a matrix between input and output.
+  /// - Throws: ``InvalidInput`` unless there is exactly one parameter, a matrix between input and output.
   init(_ parameters: [NamedParameter], _ signals: LearningSignals, _ rule: String) throws {
     let found = parameters.map { "\($0.name) \($0.value.shape)" }.joined(separator: ", ")
     guard parameters.count == 1, let only = parameters.first, only.value.ndim == 2 else {
-      throw Mistake(
+      throw InvalidInput(
         "\(rule) teaches one matrix of weights [outputs, inputs] and nothing else, but here is "
           + (found.isEmpty ? "nothing to learn" : found))
     }
     let (inputs, outputs) = (signals.input.dim(-1), signals.output.dim(-1))
-    try expect(
+    try require(
       only.value.shape == [outputs, inputs],
       "\(rule) needs weights [\(outputs), \(inputs)] between its input and output, but here is \(found)")
     x = stopGradient(signals.input).reshaped(-1, inputs)
     y = stopGradient(signals.output).reshaped(-1, outputs)
     w = stopGradient(only.value)
-    try expect(x.dim(0) > 0, "\(rule) needs at least one sample")
-    try expect(
+    try require(x.dim(0) > 0, "\(rule) needs at least one sample")
+    try require(
       x.dim(0) == y.dim(0),
       "\(rule) needs as many inputs as outputs, but they are \(signals.input.shape) and"
         + " \(signals.output.shape)")

@@ -14,7 +14,7 @@ import CallosumTensors
 ///
 /// Sources: Oja, "Neural networks, principal components, and subspaces" (1989); Sanger, "Optimal
 /// unsupervised learning in a single-layer linear feedforward neural network" (1989).
-public final class SubspaceRule: LearningRuleMechanism {
+public final class Oja: LearningRuleMechanism {
   public struct Settings: Configuration {
     /// Sanger's form: components in order.
     public var ordered = false
@@ -64,7 +64,7 @@ public final class SubspaceRule: LearningRuleMechanism {
       slot, more: [TensorPort("output", [.free("samples"), .fixed(slot.outputWidth)])]
     ) { tensors in
       guard let x = tensors["input"], let y = tensors["output"], let w = tensors["weight"] else {
-        fail("oja", "an input is missing")
+        preconditionFailure("oja", "an input is missing")
       }
       return direction(x, y, w, settings.ordered)
     }

@@ -20,7 +20,7 @@ public final class SoftHebb: LearningRuleMechanism {
     public init() {}
 
     public func validate() throws {
-      try expect(temperature > 0 && temperature.isFinite, "temperature must be above 0, is \(temperature)")
+      try require(temperature > 0 && temperature.isFinite, "temperature must be above 0, is \(temperature)")
     }
   }
 
@@ -64,7 +64,7 @@ public final class SoftHebb: LearningRuleMechanism {
   ) throws -> Door {
     localDoor(slot, more: []) { tensors in
       guard let x = tensors["input"], let w = tensors["weight"] else {
-        fail("soft-hebb", "an input is missing")
+        preconditionFailure("soft-hebb", "an input is missing")
       }
       return direction(x, w, settings.temperature)
     }

@@ -9,7 +9,7 @@ import Foundation
 /// Every token is mapped by itself: [batch, tokens, width] -> [batch, tokens, outputWidth]. Parameters:
 /// `paths.I.first` and `paths.I.later.L.value` [rows, columns], from the input on. A path whose gate is
 /// closed contributes what it knows but does not learn: that is a deficit.
-public final class MultiPathLinear: UnitMechanism, Layer {
+public final class CriticalPeriodsLinear: UnitMechanism, Layer {
   public struct Settings: Configuration {
     public var paths = 2
     /// Matrices of each path.
@@ -22,9 +22,9 @@ public final class MultiPathLinear: UnitMechanism, Layer {
 
     public func validate() throws {
       for (name, value) in [("paths", paths), ("depth", depth), ("hidden", hidden)] {
-        try expect((1...10_000).contains(value), "\(name) must be from 1 to 10000, is \(value)")
+        try require((1...10_000).contains(value), "\(name) must be from 1 to 10000, is \(value)")
       }
-      try expect(start > 0 && start.isFinite, "start must be above 0, is \(start)")
+      try require(start > 0 && start.isFinite, "start must be above 0, is \(start)")
     }
   }
 
@@ -76,17 +76,17 @@ public final class MultiPathLinear: UnitMechanism, Layer {
   /// with random matrices of orthonormal columns.
   public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
     let rank = min(slot.width, slot.outputWidth)
-    try expect(
+    try require(
       settings.depth == 1 || settings.hidden >= rank,
       "critical-periods-linear: hidden \(settings.hidden) is less than the \(rank) modes to learn")
     let modes = Tensor.full([rank], settings.start)
     let bases = (
-      output: MultiPathLinear.orthonormal(slot.outputWidth, rank, using: &generator),
-      input: MultiPathLinear.orthonormal(slot.width, rank, using: &generator)
+      output: CriticalPeriodsLinear.orthonormal(slot.outputWidth, rank, using: &generator),
+      input: CriticalPeriodsLinear.orthonormal(slot.width, rank, using: &generator)
     )
     paths = (0..<settings.paths).map { _ in
       Path(
-        MultiPathLinear.balanced(
+        CriticalPeriodsLinear.balanced(
           modes, output: bases.output, input: bases.input, depth: settings.depth,
           hidden: settings.hidden, using: &generator))
     }

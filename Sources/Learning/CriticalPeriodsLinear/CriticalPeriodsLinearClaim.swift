@@ -1,5 +1,4 @@
 import CallosumContracts
-import CallosumLearning
 import CallosumNetworks
 import CallosumTensors
 
@@ -11,10 +10,9 @@ extension Claim {
   /// deficit of 150 steps at 0, compared with the equation of each mode over the whole course. Completion: a
   /// 30 x 30 matrix, 300 entries seen, rank 6 until the switch, then rank 2 for 6,000 steps, rate 0.5.
   static let criticalPeriodsLinear = Claim(
-    id: "critical-periods-linear", family: .learning,
+    of: CriticalPeriodsLinear.card,
     sentence: "In deep linear networks an early deficit gives a feature to the other path for good, more so "
       + "with depth, a late one does not; long learning of the wrong rank damages what follows.",
-    paper: "Critical Learning Periods Emerge Even in Deep Linear Networks", year: 2023,
     paperFigure: "critical periods that lengthen with depth, in theory and simulation",
     experiment: "The reduced equation, networks of width 32 against it, and matrix completion with a "
       + "switch of rank after 0, 1,000, 4,000 or 16,000 steps.",
@@ -104,14 +102,14 @@ private func networkGap(_ run: ClaimRun) throws -> ClaimResult {
   let deficit: Range<Int> = 0..<150
   var gap = 0.0, parameters = 0
   for depth in 2...4 {
-    var settings = MultiPathLinear.Settings()
+    var settings = CriticalPeriodsLinear.Settings()
     settings.depth = depth
-    let network = try MultiPathLinear(
+    let network = try CriticalPeriodsLinear(
       settings, in: Slot(width: 8, outputWidth: 15, tokens: 8), using: &random)
     parameters = network.parameterCount
     for path in network.paths {
       let modes = random.normal([8]) * 0.001 + 0.01
-      let matrices = MultiPathLinear.balanced(
+      let matrices = CriticalPeriodsLinear.balanced(
         modes, output: output, input: input, depth: depth, hidden: settings.hidden, using: &random)
       for (one, matrix) in zip(path.parameters(), matrices) {
         one.value = matrix + random.normal(matrix.shape) * 1e-4

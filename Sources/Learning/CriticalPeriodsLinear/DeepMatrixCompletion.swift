@@ -7,12 +7,12 @@ import Foundation
 /// the observed entries; layers start Gaussian with standard deviation 0.001^(1/depth) / sqrt(size), so that
 /// the product is small and descent prefers low rank.
 public final class DeepMatrixCompletion: Module {
-  public let layers: [MultiPathLinear.Matrix]
+  public let layers: [CriticalPeriodsLinear.Matrix]
 
   public init(size: Int, depth: Int, using generator: inout RandomGenerator) {
     let deviation = pow(0.001, 1 / Double(depth)) / Double(size).squareRoot()
     layers = (0..<depth).map { _ in
-      MultiPathLinear.Matrix(generator.normal([size, size], standardDeviation: deviation))
+      CriticalPeriodsLinear.Matrix(generator.normal([size, size], standardDeviation: deviation))
     }
   }
 

@@ -70,15 +70,15 @@ public final class NoProp: Mechanism, Module {
         ("blocks", blocks), ("steps", steps), ("hidden", hidden), ("scheduleWidth", scheduleWidth),
       ]
       for (name, value) in counts + channels.map({ ("channels", $0) }) {
-        try expect((1...100_000).contains(value), "\(name) must be from 1 to 100000, is \(value)")
+        try require((1...100_000).contains(value), "\(name) must be from 1 to 100000, is \(value)")
       }
-      try expect((0...100_000).contains(codeWidth), "codeWidth must be from 0 to 100000, is \(codeWidth)")
-      try expect(
+      try require((0...100_000).contains(codeWidth), "codeWidth must be from 0 to 100000, is \(codeWidth)")
+      try require(
         (4...100_000).contains(timeWidth) && timeWidth % 2 == 0,
         "timeWidth must be even, from 4 to 100000, is \(timeWidth)")
-      try expect(eta > 0 && eta.isFinite, "eta must be above 0, is \(eta)")
-      try expect(clip > 0 && clip < 0.5, "clip must be between 0 and 0.5, is \(clip)")
-      try expect(pathNoise >= 0 && pathNoise.isFinite, "pathNoise must not be negative, is \(pathNoise)")
+      try require(eta > 0 && eta.isFinite, "eta must be above 0, is \(eta)")
+      try require(clip > 0 && clip < 0.5, "clip must be between 0 and 0.5, is \(clip)")
+      try require(pathNoise >= 0 && pathNoise.isFinite, "pathNoise must not be negative, is \(pathNoise)")
     }
   }
 

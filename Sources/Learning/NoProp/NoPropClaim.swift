@@ -1,5 +1,5 @@
 import CallosumContracts
-import CallosumLearning
+import CallosumExperiments
 import CallosumNetworks
 import CallosumTasks
 import CallosumTensors
@@ -14,10 +14,9 @@ extension Claim {
   /// three hidden layers whose errors reach each layer by a fixed random matrix. All four have equally many
   /// parameters.
   static let noProp = Claim(
-    id: "noprop", family: .learning,
+    of: NoProp.card,
     sentence: "Blocks that learn to denoise the class each for itself classify as well as the same blocks "
       + "trained by backpropagation, and better than feedback alignment.",
-    paper: "NoProp: Training Neural Networks without Back-propagation or Forward-propagation", year: 2025,
     paperFigure: "MNIST 99.5 %, like backpropagation; CIFAR-10 79.3 % against 79.9 %",
     experiment: "Fashion-MNIST with 6,000 pictures: NoProp, the same blocks unrolled with backpropagation, "
       + "direct feedback alignment, and blocks that see the picture alone.",
@@ -46,13 +45,13 @@ extension Claim {
     let task = try fashion(6000, seed: run.seed)
     let settings = FitSettings(
       steps: (run.budget == .quick ? 15 : 60) * 47, schedule: .cosine(), clipNorm: 0)
-    let judged = task.batch(.judged, Array(0..<task.testCount))
-    func share(_ logits: Tensor) -> Double { task.objective.score(logits, judged).mean }
+    let test = task.batch(.test, Array(0..<task.testCount))
+    func share(_ logits: Tensor) -> Double { task.objective.score(logits, test).mean }
     if run.arm == "feedback" {
       var weights = run.random("weights")
       let network = AlignedNetwork(using: &weights)
       try learn(network, task, settings, run) { batch in network.loss(batch) }
-      return ClaimResult(["accuracy": share(network(judged.inputs))], parameters: network.parameterCount)
+      return ClaimResult(["accuracy": share(network(test.inputs))], parameters: network.parameterCount)
     }
     let network = try blocks(run.arm, run.random("weights"))
     var noise = run.random("noise")
@@ -62,12 +61,12 @@ extension Claim {
         : network.losses(batch.inputs, batch.targets, using: &noise).mean()
     }
     var sampling = run.random("sampling")
-    let course = network.course(judged.inputs, using: &sampling)
-    let quiet = network.course(judged.inputs, noise: 0, using: &sampling)
+    let course = network.course(test.inputs, using: &sampling)
+    let quiet = network.course(test.inputs, noise: 0, using: &sampling)
     return ClaimResult(
       [
         "accuracy": share(network.logits(course[course.count - 1])),
-        "accuracy of block 1": share(network.guesses(judged.inputs, along: course)[0]),
+        "accuracy of block 1": share(network.guesses(test.inputs, along: course)[0]),
         "accuracy without noise": share(network.logits(quiet[quiet.count - 1])),
       ], parameters: network.parameterCount)
   }
@@ -75,7 +74,7 @@ extension Claim {
 
 private func fashion(_ count: Int, seed: UInt64) throws -> FashionVariant {
   var settings = FashionVariant.Settings()
-  (settings.training, settings.judged, settings.seed) = (count, 2000, seed)
+  (settings.training, settings.test, settings.seed) = (count, 2000, seed)
   return try FashionVariant(settings)
 }
 
@@ -142,19 +141,19 @@ private final class AlignedNetwork: Module {
 // MARK: Picture
 
 /// A small NoProp trained briefly: how three pictures' codes come out of noise, and how much each step knows.
-private func noPropPicture(_ watch: ClaimRun.Watch) throws -> Picture {
-  let run = ClaimRun(arm: "noprop", seed: 1, budget: .quick, watch: watch)
+private func noPropPicture(_ observer: ClaimRun.Observer) throws -> Picture {
+  let run = ClaimRun(arm: "noprop", seed: 1, budget: .quick, observer: observer)
   let task = try fashion(3000, seed: 1)
   let network = try blocks("noprop", run.random("weights"))
   var noise = run.random("noise"), sampling = run.random("sampling")
   try learn(network, task, FitSettings(steps: 120, clipNorm: 0), run) { batch in
     network.losses(batch.inputs, batch.targets, using: &noise).mean()
   }
-  let judged = task.batch(.judged, Array(0..<500))
-  let course = network.course(judged.inputs, using: &sampling)
-  let labels = judged.targets.doubles.map { Int($0) }
-  func share(_ logits: Tensor) -> Double { task.objective.score(logits, judged).mean }
-  let guesses = network.guesses(judged.inputs, along: course).map(share)
+  let test = task.batch(.test, Array(0..<500))
+  let course = network.course(test.inputs, using: &sampling)
+  let labels = test.targets.doubles.map { Int($0) }
+  func share(_ logits: Tensor) -> Double { task.objective.score(logits, test).mean }
+  let guesses = network.guesses(test.inputs, along: course).map(share)
   let panels = [0, 3, 6].map { example in
     let rows = (0..<10).map { place in
       course.map { Double($0[.at(example), .at(place)].item) }

@@ -28,7 +28,7 @@ public final class NoPropLearner: Learner {
   public func learn(
     _ batch: Batch, _ objective: Objective, using generator: inout RandomGenerator
   ) throws -> Double {
-    try expect(
+    try require(
       objective == .classes(network.classes),
       "noprop learns \(network.classes) classes, one for each input")
     var noise = generator

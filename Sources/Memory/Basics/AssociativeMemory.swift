@@ -32,8 +32,8 @@ public final class AssociativeMemory: Memory {
     public init() {}
 
     public func validate() throws {
-      try expect((0...100_000).contains(size), "size must be from 0 to 100000, is \(size)")
-      try expect((0...1).contains(decay), "decay must be from 0 to 1, is \(decay)")
+      try require((0...100_000).contains(size), "size must be from 0 to 100000, is \(size)")
+      try require((0...1).contains(decay), "decay must be from 0 to 1, is \(decay)")
     }
   }
 

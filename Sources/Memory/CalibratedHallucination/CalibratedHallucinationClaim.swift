@@ -1,5 +1,5 @@
 import CallosumContracts
-import CallosumMemory
+import CallosumExperiments
 import CallosumNetworks
 import CallosumTensors
 import Foundation
@@ -12,10 +12,9 @@ extension Claim {
   /// Good-Turing generator, and their mixtures. The character model learns "first last city" strings, 10^4 of
   /// them, of which 500 are facts, and is asked for the probability of every one.
   static let calibratedHallucination = Claim(
-    id: "calibrated-hallucination", family: .memory,
+    of: CalibratedHallucination.card,
     sentence: "A generator that is calibrated on unseen facts says falsehoods at least as often as the "
       + "Good-Turing estimate of what is missing, less its miscalibration.",
-    paper: "Calibrated Language Models Must Hallucinate", year: 2023,
     paperFigure: "exactly this inequality, with probability 0.99",
     experiment: "Generators over implicit worlds of facts: how often the bound of theorem 1 is broken, "
       + "how often it says something at all, and how miscalibrated each generator is.",

@@ -22,7 +22,7 @@ public struct FactoidWorld: Sendable {
 
   /// With any probabilities, one for each fact.
   public init(facts: Int, factoids: Int, probabilities: [Double]) {
-    require(
+    precondition(
       0 < facts && facts < factoids && probabilities.count == facts, "FactoidWorld",
       "needs 0 < facts < factoids and a probability for each fact, got \(facts), \(factoids) and"
         + " \(probabilities.count)")

@@ -35,11 +35,11 @@ public final class HopfieldAssociation: Module {
     public func validate() throws {
       for (name, value, least) in [("heads", heads, 1), ("headWidth", headWidth, 0), ("updates", updates, 1)]
       {
-        try expect((least...100_000).contains(value), "\(name) must be at least \(least), is \(value)")
+        try require((least...100_000).contains(value), "\(name) must be at least \(least), is \(value)")
       }
-      try expect(beta >= 0 && beta.isFinite, "beta must be at least 0, is \(beta)")
-      try expect(tolerance >= 0, "tolerance must be at least 0, is \(tolerance)")
-      try expect(dropout >= 0 && dropout < 1, "dropout must be in 0..<1, is \(dropout)")
+      try require(beta >= 0 && beta.isFinite, "beta must be at least 0, is \(beta)")
+      try require(tolerance >= 0, "tolerance must be at least 0, is \(tolerance)")
+      try require(dropout >= 0 && dropout < 1, "dropout must be in 0..<1, is \(dropout)")
     }
   }
 
@@ -57,7 +57,7 @@ public final class HopfieldAssociation: Module {
     _ settings: Settings, width: Int, outputWidth: Int, part: String,
     using generator: inout RandomGenerator
   ) throws {
-    try expect(
+    try require(
       settings.headWidth > 0 || width % settings.heads == 0,
       "\(part): width \(width) does not divide into \(settings.heads) heads; set headWidth")
     self.settings = settings
@@ -88,7 +88,7 @@ public final class HopfieldAssociation: Module {
   /// patterns] (bool) tells which patterns there are. [batch, queries, outputWidth].
   public func callAsFunction(_ states: Tensor, _ stored: Tensor, mask: Tensor? = nil) -> Tensor {
     running {
-      require(
+      precondition(
         states.ndim == 3 && stored.ndim == 3 && states.dim(0) == stored.dim(0), "HopfieldAssociation",
         "needs states and stored patterns [batch, count, width], got \(states.shape) and \(stored.shape)")
       let seen = mask?.expandedDimensions(axis: 1).expandedDimensions(axis: 1)

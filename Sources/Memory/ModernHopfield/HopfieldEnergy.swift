@@ -17,10 +17,10 @@ public struct HopfieldEnergy {
 
   /// - Parameter patterns: [patterns, dimension], at least two.
   public init(_ patterns: Tensor, beta: Double) {
-    require(
+    precondition(
       patterns.ndim == 2 && patterns.dim(0) > 1, "HopfieldEnergy",
       "needs [patterns, dimension] with at least two patterns, got \(patterns.shape)")
-    require(beta > 0, "HopfieldEnergy", "beta must be above 0, is \(beta)")
+    precondition(beta > 0, "HopfieldEnergy", "beta must be above 0, is \(beta)")
     self.patterns = patterns.asType(.float64)
     self.beta = beta
     count = patterns.dim(0)

@@ -14,7 +14,7 @@ public final class HopfieldLookup: UnitMechanism, Layer {
     public init() {}
 
     public func validate() throws {
-      try expect((1...1_000_000).contains(quantity), "quantity must be at least 1, is \(quantity)")
+      try require((1...1_000_000).contains(quantity), "quantity must be at least 1, is \(quantity)")
       try association.validate()
     }
   }

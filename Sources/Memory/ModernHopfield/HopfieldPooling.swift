@@ -15,7 +15,7 @@ public final class HopfieldPooling: UnitMechanism, Layer {
     public init() {}
 
     public func validate() throws {
-      try expect((1...100_000).contains(quantity), "quantity must be at least 1, is \(quantity)")
+      try require((1...100_000).contains(quantity), "quantity must be at least 1, is \(quantity)")
       try association.validate()
     }
   }
@@ -43,7 +43,7 @@ public final class HopfieldPooling: UnitMechanism, Layer {
   public var withoutGradient: [String: String] { association.withoutGradient }
 
   public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
-    try expect(
+    try require(
       slot.outputWidth % settings.quantity == 0,
       "hopfield-pooling: \(settings.quantity) queries do not share \(slot.outputWidth) outputs equally")
     queries = generator.normal([settings.quantity, slot.width], standardDeviation: 0.02)

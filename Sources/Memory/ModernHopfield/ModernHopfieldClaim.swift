@@ -1,5 +1,5 @@
 import CallosumContracts
-import CallosumMemory
+import CallosumExperiments
 import CallosumNetworks
 import CallosumTasks
 import CallosumTensors
@@ -14,10 +14,9 @@ extension Claim {
   /// 20 bits, 5 % of them flipped. Bags: 16 instances of 8 bits, 8 signals, 1,024 bags to learn from and 512
   /// to judge by; the same instance network in front of each pooling, widened for equal parameters.
   static let modernHopfield = Claim(
-    id: "modern-hopfield", family: .memory,
+    of: ModernHopfield.card,
     sentence: "One update of a modern Hopfield network retrieves a stored pattern, and pooling by retrieval "
       + "finds the one instance of a bag that matters.",
-    paper: "Hopfield Networks is All You Need", year: 2020,
     paperFigure: "exponential capacity in theory; best on 3 of 4 multiple-instance data sets",
     experiment: "Retrieval of noisy patterns on a sphere, N = 10 to 10,000, against the energy and the "
       + "bound of theorem 4; bags of bit patterns with one signal, by three poolings.",
@@ -177,7 +176,7 @@ private final class BagNetwork: Layer {
       let batch = bags.batch(.training, (0..<32).map { _ in Int.random(in: 0..<1024, using: &order) })
       return bags.objective.loss(self(batch.inputs), batch)
     }
-    let judged = bags.batch(.judged, Array(0..<512))
+    let judged = bags.batch(.test, Array(0..<512))
     return bags.objective.score(self(judged.inputs), judged).mean
   }
 }

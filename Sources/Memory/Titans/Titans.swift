@@ -13,7 +13,7 @@ import Foundation
 ///     M_t = (1 - alpha_t) M_(t-1) + S_t,   y_t = M_t(q_t)
 ///
 /// Tokens are taken in chunks of `chunk`: gradients are those at the weights with which the chunk began,
-/// everything else is token by token. `NeuralMemoryStep` says how a chunk becomes matrix products.
+/// everything else is token by token. `TitansStep` says how a chunk becomes matrix products.
 ///
 /// As the paper writes it, nothing holds such a memory steady. A surprise adds up to theta / (1 - eta) in the
 /// end, so eta near 1 carries weights on; and the curvature of the loss grows with a deep memory's own weights,
@@ -28,7 +28,7 @@ import Foundation
 /// less than the largest eigenvalue of J Jᵀ, J the derivative of M(k) by all weights (normalised least mean
 /// squares; Gauss-Newton), so that a chunk of equal tokens corrects at most all of its error; it is 1 in a
 /// linear memory. Both are exact for a quadratic loss; in deep memories they hold to first order in the step.
-/// One and two layers stay steady in all that is tried (NeuralMemoryTests); three do not: where their weights
+/// One and two layers stay steady in all that is tried (TitansTests); three do not: where their weights
 /// have faded, what is recalled can shoot up to thousands of lengths of a value before c holds it. An eta made
 /// to swing in time with a memory could still pump it.
 ///
@@ -41,7 +41,7 @@ import Foundation
 ///
 /// The paper leaves open: the activation between layers (GELU, as lucidrains' titans-pytorch has it), the
 /// width of the hidden layers, the order of convolution and SiLU (as in Mamba) and where the rates start.
-public final class NeuralMemory: Memory {
+public final class Titans: Memory {
   public enum Step: String, Codable, Sendable {
     case absolute, relative
   }
@@ -90,18 +90,18 @@ public final class NeuralMemory: Memory {
       for (name, value) in [
         ("depth", depth), ("expansion", expansion), ("chunk", chunk), ("kernel", kernel),
       ] {
-        try expect((1...10_000).contains(value), "\(name) must be from 1 to 10000, is \(value)")
+        try require((1...10_000).contains(value), "\(name) must be from 1 to 10000, is \(value)")
       }
-      try expect((0...100_000).contains(size), "size must be from 0 to 100000, is \(size)")
-      try expect(
+      try require((0...100_000).contains(size), "size must be from 0 to 100000, is \(size)")
+      try require(
         largestRate >= 0 && largestRate.isFinite, "largestRate must be at least 0, is \(largestRate)")
-      try expect(
+      try require(
         largestSurprise >= 0 && largestSurprise.isFinite,
         "largestSurprise must be at least 0, is \(largestSurprise)")
       for (name, value) in [
         ("rateStart", rateStart), ("momentumStart", momentumStart), ("forgettingStart", forgettingStart),
       ] {
-        try expect(value > 0 && value < 1, "\(name) must be between 0 and 1, is \(value)")
+        try require(value > 0 && value < 1, "\(name) must be between 0 and 1, is \(value)")
       }
     }
   }
@@ -183,10 +183,10 @@ public final class NeuralMemory: Memory {
     return state
   }
 
-  private func step(_ state: State) -> NeuralMemoryStep {
+  private func step(_ state: State) -> TitansStep {
     func layers(_ name: String) -> [Tensor] { start.indices.map { state["\(name).\($0)"] } }
     let weights = layers("weights")
-    return NeuralMemoryStep(
+    return TitansStep(
       weights: weights, momentum: settings.momentum ? layers("momentum") : nil,
       origin: settings.chunk > 1 ? layers("origin") : weights, place: Self.place(in: state) - 1,
       chunk: settings.chunk, isRelative: settings.step == .relative,
@@ -199,7 +199,7 @@ public final class NeuralMemory: Memory {
     return places.size == 0 ? 1 : Int(places[.at(0)].item)
   }
 
-  private func updated(_ state: State, by step: NeuralMemoryStep) -> State {
+  private func updated(_ state: State, by step: TitansStep) -> State {
     var state = state
     for layer in start.indices {
       state["weights.\(layer)"] = step.weights[layer]
@@ -267,7 +267,7 @@ struct NeuralMemoryGates {
   /// eta, and 1 - alpha; nil for 0 and 1.
   let momentum, kept: Tensor?
 
-  init(_ logits: Tensor, _ settings: NeuralMemory.Settings) {
+  init(_ logits: Tensor, _ settings: Titans.Settings) {
     var columns = logits.split(parts: logits.dim(-1), axis: -1)[...]
     let share = sigmoid(columns.removeFirst()) * settings.rateBound
     let eta = settings.momentum ? columns.removeFirst() : nil

@@ -2,7 +2,7 @@ import CallosumContracts
 import CallosumNetworks
 import CallosumTensors
 
-/// Attention as short-term memory together with a ``NeuralMemory`` as long-term memory and learned tokens
+/// Attention as short-term memory together with a ``Titans`` as long-term memory and learned tokens
 /// that belong to no time, P (Titans, section 4). With M(x) for "learn x, then recall by x":
 ///
 ///     context:  h = M_0(q),  y = attention over [P; h; segment],  o = W (norm(y) * SiLU(norm(M(y))))
@@ -31,17 +31,17 @@ public final class TitansBlock: UnitMechanism {
     public var persistent = 4
     /// Tokens that convolutions of the attention see.
     public var kernel = 4
-    public var memory = NeuralMemory.Settings()
+    public var memory = Titans.Settings()
     public init() {}
 
     public func validate() throws {
       for (name, value, least) in [
         ("heads", heads, 1), ("window", window, 2), ("persistent", persistent, 0), ("kernel", kernel, 1),
       ] {
-        try expect((least...100_000).contains(value), "\(name) must be at least \(least), is \(value)")
+        try require((least...100_000).contains(value), "\(name) must be at least \(least), is \(value)")
       }
       try memory.validate()
-      try expect(memory.size == 0, "a block's memory has the block's width: leave its size at 0")
+      try require(memory.size == 0, "a block's memory has the block's width: leave its size at 0")
     }
   }
 
@@ -79,7 +79,7 @@ public final class TitansBlock: UnitMechanism {
 
   public let persistent: PersistentMemory?
   public let attention: SlidingAttention
-  public let memory: NeuralMemory
+  public let memory: Titans
   public let query, output: Linear?
   public let attentionNorm, memoryNorm: RMSNorm?
   private let form: Form
@@ -90,7 +90,7 @@ public final class TitansBlock: UnitMechanism {
   public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
     try slot.requireEqualWidths(Self.card.id)
     let width = slot.width
-    try expect(
+    try require(
       width % settings.heads == 0, "titans-block: width \(width) does not divide into \(settings.heads) heads"
     )
     form = settings.form
@@ -99,7 +99,7 @@ public final class TitansBlock: UnitMechanism {
       ? PersistentMemory(generator.normal([settings.persistent, width], standardDeviation: 0.02)) : nil
     attention = SlidingAttention(
       width, heads: settings.heads, window: settings.window, kernel: settings.kernel, using: &generator)
-    memory = try NeuralMemory(settings.memory, in: slot, using: &generator)
+    memory = try Titans(settings.memory, in: slot, using: &generator)
     query = form == .context ? Linear(width, width, bias: false, using: &generator) : nil
     let isGated = form != .layer
     output = isGated ? Linear(width, width, bias: false, using: &generator) : nil
@@ -177,10 +177,10 @@ public final class TitansBlock: UnitMechanism {
     var outputs: [Tensor] = []
     var done = 0
     while done < x.dim(1) {
-      let place = NeuralMemory.place(in: remembered) - 1
+      let place = Titans.place(in: remembered) - 1
       let count = min(segment - place, x.dim(1) - done)
       let piece = x.sliced(axis: 1, from: done, to: done + count)
-      let recalled = memory.readOrigin(NeuralMemory.normalised(query(piece)), from: remembered)
+      let recalled = memory.readOrigin(Titans.normalised(query(piece)), from: remembered)
       let (y, after) = attention.attendInSegment(
         piece, recalled: recalled, prefix: persistent?.batch(1), place: place, segment: segment, near)
       near = after

@@ -1,5 +1,5 @@
 import CallosumContracts
-import CallosumMemory
+import CallosumExperiments
 import CallosumNetworks
 import CallosumTasks
 import CallosumTensors
@@ -13,7 +13,7 @@ extension Claim {
   /// sequences; the MLP's hidden width makes parameters equal. Judged at 128 and, without further training,
   /// at 512 tokens.
   ///
-  /// All memories take relative steps (``NeuralMemory``) with the part's own bound of theta. In earlier runs
+  /// All memories take relative steps (``Titans``) with the part's own bound of theta. In earlier runs
   /// theta was bounded by constants: with 1/16 two-layer memories ended as NaN, with 1/256 they still did from
   /// the judged seeds 0 and 2, as eta came close to 1, and no arm stored anything. Relative steps were chosen
   /// on memories alone, without a network around them (seeds 0 and 7, random pairs), and in training from
@@ -23,10 +23,9 @@ extension Claim {
   /// memory recalled 91 % from seed 102, 13 % from 100 and 1 % from 101, the gate 9 % from 102 and 2 % from 100.
   /// With 0.02 the linear memory recalled 48 % from 100, but the gate 2 % from 100 and 1 % from 101.
   static let titans = Claim(
-    id: "titans", family: .memory,
+    of: Titans.card,
     sentence: "A neural memory that learns while it reads, as a gate on sliding attention, recalls what the "
       + "attention alone no longer sees.",
-    paper: "Titans: Learning to Memorize at Test Time", year: 2024,
     paperFigure: "ahead of Transformers and linear recurrent models; needles in more than two million tokens",
     experiment: "Associative recall of 16 pairs among 128 tokens by sliding attention (window 16), by "
       + "neural memories with one and two layers, without momentum, without forgetting, and by both at once.",
@@ -61,7 +60,7 @@ extension Claim {
     func recall(_ task: AssociativeRecall) -> Double {
       var score = Objective.Score()
       for start in stride(from: 0, to: 128, by: 32) {
-        let batch = task.batch(.judged, Array(start..<start + 32))
+        let batch = task.batch(.test, Array(start..<start + 32))
         score += task.objective.score(network(batch.inputs), batch)
       }
       return score.mean
@@ -89,7 +88,7 @@ private final class RecallNetwork: Module {
     (first, second, last) = (RMSNorm(width), RMSNorm(width), RMSNorm(width))
     head = Linear(width, vocabulary, using: &random)
     let slot = Slot(width: width, tokens: 128)
-    var memory = NeuralMemory.Settings()
+    var memory = Titans.Settings()
     (memory.expansion, memory.chunk, memory.step) = (1, 8, .relative)
     switch run.arm {
     case "attention": mixer = SlidingAttention(width, heads: 4, window: 16, using: &random)
@@ -101,7 +100,7 @@ private final class RecallNetwork: Module {
       if run.arm == "linear" { memory.depth = 1 }
       memory.momentum = run.arm != "no-momentum"
       memory.forgetting = run.arm != "no-forgetting"
-      mixer = try NeuralMemory(memory, in: slot, using: &random)
+      mixer = try Titans(memory, in: slot, using: &random)
     }
     // The gate's block has some 11,300 numbers; the MLP, 65 for each hidden unit, makes up for the others.
     let hidden = 64 + max(0, 11_300 - mixer.parameterCount) / (2 * width + 1)
@@ -129,14 +128,14 @@ private func titansPicture() throws -> Picture {
   let replacement = unit(random.normal([1, 1, width]))
   func pair(_ x: Tensor, _ index: Int) -> Tensor { x.sliced(axis: 1, from: index, to: index + 1) }
 
-  func course(_ change: (inout NeuralMemory.Settings) -> Void) throws -> (
+  func course(_ change: (inout Titans.Settings) -> Void) throws -> (
     surprise: [Double], old: [Double], new: [Double], recall: [[Double]]
   ) {
-    var settings = NeuralMemory.Settings()
+    var settings = Titans.Settings()
     (settings.chunk, settings.largestRate) = (1, 0.5)
     change(&settings)
     var weights = RandomGenerator(seed: 2)
-    let memory = try NeuralMemory(settings, in: Slot(width: width, tokens: 1), using: &weights)
+    let memory = try Titans(settings, in: Slot(width: width, tokens: 1), using: &weights)
     var state = memory.initialState(batch: 1)
     var (surprise, old, new): ([Double], [Double], [Double]) = ([], [], [])
     var recall = [[Double]](repeating: [], count: pairs)

@@ -1,7 +1,7 @@
 import CallosumNetworks
 import CallosumTensors
 
-/// The weights of a neural memory on their way through a sequence; see ``NeuralMemory`` for the formula.
+/// The weights of a neural memory on their way through a sequence; see ``Titans`` for the formula.
 ///
 /// Within a chunk all gradients g_s are known before anything is updated, and both recurrences are linear, so
 /// every M_t is a sum with numbers that do not depend on the weights:
@@ -11,7 +11,7 @@ import CallosumTensors
 /// R comes out of two linear scans over the tokens (``coefficients(_:)``). The gradient of a matrix is an
 /// outer product of what went in and the error that came back, g_s = a_s d_sᵀ, so that
 /// z M_t = sum of R[t, s] (z a_s) d_s + ...: attention without softmax. No M_t but the last is ever made.
-struct NeuralMemoryStep {
+struct TitansStep {
   /// Of each layer [batch, inputs, outputs]: M, S, and the weights that gradients are taken at.
   var weights: [Tensor]
   var momentum: [Tensor]?
@@ -21,7 +21,7 @@ struct NeuralMemoryStep {
   let chunk: Int
   /// Whether gradients are divided by the curvature.
   let isRelative: Bool
-  /// See ``NeuralMemory/Settings``; 0 for no bound.
+  /// See ``Titans/Settings``; 0 for no bound.
   let largestSurprise: Double
 
   /// Learns tokens [batch, tokens, size] and answers `queries` of that shape, each after its token was

@@ -12,7 +12,7 @@ public final class AveragePooling: TokenMixer {
     public init() {}
 
     public func validate() throws {
-      try expect(window > 0 && window % 2 == 1, "window must be odd and positive, is \(window)")
+      try require(window > 0 && window % 2 == 1, "window must be odd and positive, is \(window)")
     }
   }
 

@@ -18,7 +18,7 @@ public final class ChannelMLP: ChannelMixer {
     public init() {}
 
     public func validate() throws {
-      try expect(ratio > 0 && ratio <= 1000, "ratio must be above 0 and at most 1000, is \(ratio)")
+      try require(ratio > 0 && ratio <= 1000, "ratio must be above 0 and at most 1000, is \(ratio)")
     }
   }
 

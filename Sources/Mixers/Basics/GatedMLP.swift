@@ -6,7 +6,7 @@ import CallosumTensors
 /// itself, f being SiLU (SwiGLU), GELU (GEGLU) or the logistic function (GLU). No biases, as in the paper.
 ///
 /// Parameters: `gate.weight`, `value.weight` [hidden, width], `down.weight` [outputWidth, hidden].
-public final class GatedChannelMLP: ChannelMixer {
+public final class GatedMLP: ChannelMixer {
   public struct Settings: Configuration {
     public enum Gate: String, Codable, Sendable { case silu, gelu, sigmoid }
     /// Hidden units per unit of width; 8/3 has as many weights as a network without gate and ratio 4.
@@ -15,7 +15,7 @@ public final class GatedChannelMLP: ChannelMixer {
     public init() {}
 
     public func validate() throws {
-      try expect(ratio > 0 && ratio <= 1000, "ratio must be above 0 and at most 1000, is \(ratio)")
+      try require(ratio > 0 && ratio <= 1000, "ratio must be above 0 and at most 1000, is \(ratio)")
     }
   }
 

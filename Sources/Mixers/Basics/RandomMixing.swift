@@ -32,7 +32,7 @@ public final class RandomMixing: TokenMixer {
   }
 
   public func forward(_ x: Tensor) -> Tensor {
-    require(
+    precondition(
       x.dim(1) == tokens, "RandomMixing", "axis tokens must be \(tokens), is \(x.dim(1)); input \(x.shape)")
     return matmul(matrix, x)
   }

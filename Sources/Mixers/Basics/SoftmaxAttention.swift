@@ -18,7 +18,7 @@ public final class SoftmaxAttention: TokenMixer {
     public var causal = false
     public init() {}
 
-    public func validate() throws { try expect(heads > 0, "heads must be at least 1, is \(heads)") }
+    public func validate() throws { try require(heads > 0, "heads must be at least 1, is \(heads)") }
   }
 
   public static let card = Card(
@@ -42,7 +42,7 @@ public final class SoftmaxAttention: TokenMixer {
 
   public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
     try slot.requireEqualWidths(Self.card.id)
-    try expect(
+    try require(
       slot.width % settings.heads == 0,
       "softmax-attention: width \(slot.width) does not divide into \(settings.heads) heads")
     isCausal = settings.causal

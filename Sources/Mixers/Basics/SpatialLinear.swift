@@ -39,7 +39,7 @@ public final class SpatialLinear: TokenMixer {
   }
 
   public func forward(_ x: Tensor) -> Tensor {
-    require(
+    precondition(
       x.dim(1) == tokens, "SpatialLinear", "axis tokens must be \(tokens), is \(x.dim(1)); input \(x.shape)")
     let y = matmul(weight, x)
     return bias.map { y + $0.expandedDimensions(axis: 1) } ?? y

@@ -12,7 +12,7 @@ public final class SpatialMLP: TokenMixer {
     public var hidden = 0
     public init() {}
 
-    public func validate() throws { try expect(hidden >= 0, "hidden must be at least 0, is \(hidden)") }
+    public func validate() throws { try require(hidden >= 0, "hidden must be at least 0, is \(hidden)") }
   }
 
   public static let card = Card(
@@ -48,7 +48,7 @@ public final class SpatialMLP: TokenMixer {
   }
 
   public func forward(_ x: Tensor) -> Tensor {
-    require(
+    precondition(
       x.dim(1) == tokens, "SpatialMLP", "axis tokens must be \(tokens), is \(x.dim(1)); input \(x.shape)")
     // Weights on the left mix the tokens of [batch, tokens, width] without moving any.
     let hidden = gelu(matmul(up, x) + upBias.expandedDimensions(axis: 1))

@@ -38,7 +38,7 @@ public final class DeltaNet: TokenMixer {
 
     public func validate() throws {
       try streams.validate()
-      try expect(
+      try require(
         rule == .delta || !negativeEigenvalues, "only the delta rule has eigenvalues that can be negative")
     }
   }

@@ -1,5 +1,5 @@
 import CallosumContracts
-import CallosumMixers
+import CallosumExperiments
 import CallosumNetworks
 import CallosumTasks
 import CallosumTensors
@@ -17,10 +17,9 @@ extension Claim {
   /// Speed: one head of keys and values of 64, 2,048 tokens, forward and backward, least of several times:
   /// in chunks against one token after the other with the state carried.
   static let deltaNet = Claim(
-    id: "delta-net", family: .mixers,
+    of: DeltaNet.card,
     sentence: "A linear-attention state that is written by the delta rule recalls what was last written to a "
       + "key, where one that only adds does not, and chunks make it fast.",
-    paper: "Parallelizing Linear Transformers with the Delta Rule over Sequence Length", year: 2024,
     paperFigure: "perplexity 16.87 against 17.06 (Mamba) and 17.22 (GLA) at 1.3 B parameters",
     experiment: "Multi-query associative recall with overwriting, 16 keys, 64 tokens, one layer of width 32 "
       + "with one head of 16; time for 2,048 tokens in chunks and token by token.",
@@ -122,7 +121,7 @@ private final class RecallNetwork: Module {
       let batch = task.batch(.training, Array(step * 32..<(step + 1) * 32))
       return task.objective.loss(self(batch.inputs), batch)
     }
-    let judged = task.batch(.judged, Array(0..<512))
+    let judged = task.batch(.test, Array(0..<512))
     return task.objective.score(self(judged.inputs), judged).mean
   }
 }

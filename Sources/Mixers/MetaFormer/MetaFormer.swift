@@ -11,7 +11,7 @@ import CallosumTensors
 /// Parameters: `stem`, for each stage `stages.N.downsampling`, `.positions` [tokens, width], `.blocks.M`,
 /// then `norm` and `head`. Weights start truncated normal of deviation 0.02, biases at 0. Stochastic depth,
 /// which only training uses, is left out.
-public final class StagedMetaFormer: Mechanism, Layer {
+public final class MetaFormer: Mechanism, Layer {
   public struct Settings: Configuration {
     /// Width and number of blocks of each stage.
     public var widths = [32]
@@ -55,17 +55,17 @@ public final class StagedMetaFormer: Mechanism, Layer {
     }
 
     public func validate() throws {
-      try expect(
+      try require(
         !widths.isEmpty && widths.count == depths.count, "widths and depths must be one for each stage")
       for size in widths + depths {
-        try expect((1...100_000).contains(size), "widths and depths must be from 1 to 100000, not \(size)")
+        try require((1...100_000).contains(size), "widths and depths must be from 1 to 100000, not \(size)")
       }
-      try expect(
+      try require(
         mixers.count == 1 || mixers.count == widths.count,
         "mixers must be one for all or one for each of \(widths.count) stages, are \(mixers.count)")
       for window in [stem, downsampling] {
         let isSmall = [window.side, window.stride, window.padding].allSatisfy { $0 <= 1000 }
-        try expect(
+        try require(
           isSmall && window.side > 0 && window.stride > 0 && window.padding >= 0,
           "a window needs a side and a stride above 0 and a padding that is not negative")
       }
@@ -129,11 +129,11 @@ public final class StagedMetaFormer: Mechanism, Layer {
 
   /// With the mixers that the settings name. The slot is the image: its width are the channels, its
   /// output width the classes.
-  /// - Throws: `Mistake` if the settings do not suit the image.
+  /// - Throws: `InvalidInput` if the settings do not suit the image.
   public convenience init(
     _ settings: Settings, in slot: Slot, using generator: inout RandomGenerator
   ) throws {
-    let catalogue = Catalogue(CallosumMixers.mixers)
+    let catalogue = Catalogue(Catalogue.mixers)
     try self.init(settings, in: slot, using: &generator) { stage, slot, generator in
       let id = settings.mixers[settings.mixers.count == 1 ? 0 : stage]
       return try catalogue.part(id).tokenMixer(settings.mixerSettings[id], in: slot, using: &generator)
@@ -141,7 +141,7 @@ public final class StagedMetaFormer: Mechanism, Layer {
   }
 
   /// With what `channel`, where it is given, and `mixer` make for each block of a stage.
-  /// - Throws: `Mistake` if the settings do not suit the image, or what they throw.
+  /// - Throws: `InvalidInput` if the settings do not suit the image, or what they throw.
   public init(
     _ settings: Settings, in slot: Slot, using generator: inout RandomGenerator,
     channel: ((_ stage: Int, Slot, inout RandomGenerator) throws -> any Layer)? = nil,
@@ -163,7 +163,7 @@ public final class StagedMetaFormer: Mechanism, Layer {
         downsampling = convolution(settings.downsampling, settings.widths[index - 1], width)
         (rows, columns) = (settings.downsampling.count(rows), settings.downsampling.count(columns))
       }
-      try expect(
+      try require(
         rows > 0 && columns > 0,
         "metaformer: an image of \(image.rows) x \(image.columns) leaves no tokens for stage \(index + 1)")
       let place = Slot(width: width, rows: rows, columns: columns)
@@ -213,7 +213,7 @@ public final class StagedMetaFormer: Mechanism, Layer {
     _ settings: Settings, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> Door {
     let image = try slot.requireGrid(card.id)
-    let network = try StagedMetaFormer(settings, in: slot, using: &generator)
+    let network = try MetaFormer(settings, in: slot, using: &generator)
     return Door(
       module: network,
       inputs: [

@@ -1,5 +1,5 @@
 import CallosumContracts
-import CallosumMixers
+import CallosumExperiments
 import CallosumNetworks
 import CallosumTasks
 import CallosumTensors
@@ -20,10 +20,9 @@ extension Claim {
   /// the five mixers reached 0.76 (attention) to 0.82 (depthwise), no mixing 0.82, pooling without residuals 0.58
   /// and without the channel network 0.65, so that the skeleton is worth more than the mixers differ (0.06).
   static let metaFormer = Claim(
-    id: "metaformer", family: .mixers,
+    of: MetaFormer.card,
     sentence: "Five mixers of tokens, from pooling to attention, differ less than residual connections or "
       + "the channel network are worth.",
-    paper: "MetaFormer Is Actually What You Need for Vision", year: 2021,
     paperFigure: "S12: pooling 77.2, random 75.8, depthwise 78.1, identity 74.3; no residual 0.1, no MLP 2.5",
     experiment: "Six mixers in one skeleton on 2,000 images of Fashion-MNIST, and the pooling network "
       + "without residual connections, norms or channel network.",
@@ -50,7 +49,7 @@ extension Claim {
   ) { run in
     let task = try FashionMNISTTask()
     var random = run.random("weights")
-    let network = try StagedMetaFormer(
+    let network = try MetaFormer(
       settings(run), in: Slot(width: 1, outputWidth: 10, rows: 28, columns: 28), using: &random)
     var shuffle = run.random("subset")
     let chosen = (0..<task.trainingCount).map { $0 }.shuffled(using: &shuffle).prefix(2000)
@@ -87,8 +86,8 @@ private let mixerSettings: [String: JSONValue] = [
   "depthwise-convolution": .object(["window": .number(3)])
 ]
 
-private func settings(_ run: ClaimRun) -> StagedMetaFormer.Settings {
-  var settings = StagedMetaFormer.Settings()
+private func settings(_ run: ClaimRun) -> MetaFormer.Settings {
+  var settings = MetaFormer.Settings()
   settings.depths = [run.budget == .quick ? 4 : 12]
   settings.positions = true
   settings.block.layerScale = 1
@@ -107,7 +106,7 @@ private func settings(_ run: ClaimRun) -> StagedMetaFormer.Settings {
 /// How strongly the middle token's result depends on each token, for untrained mixers on random tokens.
 private func reachPicture() throws -> Picture {
   let side = 7, width = 16, slot = Slot(width: 16, rows: 7, columns: 7)
-  let catalogue = Catalogue(mixers)
+  let catalogue = Catalogue(Catalogue.mixers)
   let panels = try (["identity-mixer"] + mixing).map { id in
     let part = try catalogue.part(id)
     var random = RandomGenerator(seed: 1).stream("reach")

@@ -18,7 +18,7 @@ import CallosumTensors
 /// Source: "Left/Right Brain, human motor control and the implications for robotics" (2024) and the authors'
 /// code. There the lesion "highright" shows the right half what the left one sees times 0 even where the left
 /// one sees all; here it switches off the right half's senses.
-public final class BilateralController: UnitMechanism, Layer, WeightSetLayer {
+public final class BilateralMotor: UnitMechanism, Layer, WeightSetLayer {
   public struct Settings: Configuration {
     /// Units of each layer of one half.
     public var units = 5
@@ -29,9 +29,9 @@ public final class BilateralController: UnitMechanism, Layer, WeightSetLayer {
     public init() {}
 
     public func validate() throws {
-      try expect((1...100_000).contains(units), "units must be from 1 to 100000, is \(units)")
-      try expect((1...100).contains(layers), "layers must be from 1 to 100, is \(layers)")
-      try expect(!callosum || units > 1, "a callosum pools pairs of units, but there is only one")
+      try require((1...100_000).contains(units), "units must be from 1 to 100000, is \(units)")
+      try require((1...100).contains(layers), "layers must be from 1 to 100, is \(layers)")
+      try require(!callosum || units > 1, "a callosum pools pairs of units, but there is only one")
     }
   }
 
@@ -153,7 +153,7 @@ public final class UnilateralController: Layer, WeightSetLayer {
   private let activation: MotorActivation
 
   public init(
-    _ settings: BilateralController.Settings, in slot: Slot, using generator: inout RandomGenerator
+    _ settings: BilateralMotor.Settings, in slot: Slot, using generator: inout RandomGenerator
   ) {
     hidden = (0..<settings.layers).map {
       .glorot($0 == 0 ? slot.width : settings.units, settings.units, using: &generator)

@@ -1,5 +1,4 @@
 import CallosumContracts
-import CallosumModularity
 import CallosumNetworks
 import CallosumTasks
 import CallosumTensors
@@ -17,10 +16,9 @@ extension Claim {
   ///
   /// The senses are those of the present step; in the authors' code muscles report one step late.
   static let bilateralMotor = Claim(
-    id: "bilateral-motor", family: .modularity,
+    of: BilateralMotor.card,
     sentence: "Two halves trained by a loss each are better at reaching and at holding than a network "
       + "trained by the loss that suits the task less, and as good as one trained by the other.",
-    paper: "Left/Right Brain, human motor control and the implications for robotics", year: 2024,
     paperFigure: "each half wins its own task; the bilateral controller is as good as or better than the "
       + "preferred one",
     experiment: "An arm of six muscles reaches for random places and holds random postures under a load; "
@@ -56,7 +54,7 @@ extension Claim {
       let controller = try trained(run, kind, share: place)
       parameters = controller.parameterCount
       let task = try ReachAndHold(kind, seed: run.seed)
-      let test = task.batch(.judged, Array(0..<512))
+      let test = task.batch(.test, Array(0..<512))
       let movement = move(task, test.inputs) { controller($0) }
       let distances = distances(movement)
       metrics["\(kind.rawValue) error"] = distances.mean().item
@@ -100,7 +98,7 @@ private func distances(_ movement: Movement) -> Tensor {
 
 private func trained(_ run: ClaimRun, _ kind: MovementKind, share: Int) throws -> any Layer {
   let slot = Slot(width: 16, outputWidth: 6, tokens: 1)
-  var weights = run.random("weights"), settings = BilateralController.Settings()
+  var weights = run.random("weights"), settings = BilateralMotor.Settings()
   let task = try ReachAndHold(kind, seed: run.seed)
   let steps = run.budget == .quick ? 500 : 1500, rows = 64
   let controller: any Layer
@@ -114,7 +112,7 @@ private func trained(_ run: ClaimRun, _ kind: MovementKind, share: Int) throws -
     learn = { trainer.step($0) { move(task, $0, $1) } }
   default:
     settings.callosum = run.arm == "bilateral-callosum"
-    let bilateral = try BilateralController(settings, in: slot, using: &weights)
+    let bilateral = try BilateralMotor(settings, in: slot, using: &weights)
     let trainer = DualLossTrainer(bilateral)
     controller = bilateral
     learn = { trainer.step($0) { move(task, $0, $1) }.a }
@@ -129,17 +127,17 @@ private func trained(_ run: ClaimRun, _ kind: MovementKind, share: Int) throws -
 
 // MARK: Picture
 
-private func bilateralPicture(_ watch: ClaimRun.Watch) throws -> Picture {
+private func bilateralPicture(_ observer: ClaimRun.Observer) throws -> Picture {
   // Two hands that reach are to be seen: a quick run has not learned it yet.
-  let run = ClaimRun(arm: "bilateral-callosum", seed: 1, budget: .full, watch: watch)
+  let run = ClaimRun(arm: "bilateral-callosum", seed: 1, budget: .full, observer: observer)
   var panels: [Picture.Panel] = []
   for kind in MovementKind.allCases {
-    guard let controller = try trained(run, kind, share: kind == .reach ? 0 : 1) as? BilateralController
+    guard let controller = try trained(run, kind, share: kind == .reach ? 0 : 1) as? BilateralMotor
     else { continue }
     let task = try ReachAndHold(kind, seed: 1)
-    let inputs = task.batch(.judged, Array(0..<3)).inputs, many = task.batch(.judged, Array(0..<256)).inputs
+    let inputs = task.batch(.test, Array(0..<3)).inputs, many = task.batch(.test, Array(0..<256)).inputs
     var curves: [Picture.Series] = []
-    let conditions: [(name: String, lesions: Set<BilateralController.Lesion>)] = [
+    let conditions: [(name: String, lesions: Set<BilateralMotor.Lesion>)] = [
       ("both halves", []), ("left half alone", [.rightOutput]), ("right half alone", [.leftOutput]),
     ]
     for (name, lesions) in conditions {

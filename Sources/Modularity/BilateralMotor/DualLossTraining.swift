@@ -65,20 +65,20 @@ public struct MotorLoss: Sendable, Equatable {
   }
 }
 
-/// Trains a ``BilateralController`` by two losses at once: the left half by A, the right half by B, and what
+/// Trains a ``BilateralMotor`` by two losses at once: the left half by A, the right half by B, and what
 /// both share by half of each (Adam, 1e-3; the gradient of each parameter is scaled to a norm of 1 at most).
 public final class DualLossTrainer {
   /// Moves: gets rows of the task's inputs and what controls them, from senses [rows, n] to excitations.
   public typealias Move = (_ inputs: Tensor, _ controller: (Tensor) -> Tensor) throws -> Movement
 
-  public let controller: BilateralController
+  public let controller: BilateralMotor
   public let a, b: MotorLoss
   public let clipNorm: Double
   private let optimiser: Adam
   private let parameters: [NamedParameter]
 
   public init(
-    _ controller: BilateralController, a: MotorLoss = .a, b: MotorLoss = .b, learningRate: Double = 1e-3,
+    _ controller: BilateralMotor, a: MotorLoss = .a, b: MotorLoss = .b, learningRate: Double = 1e-3,
     clipNorm: Double = 1
   ) {
     (self.controller, self.a, self.b, self.clipNorm) = (controller, a, b, clipNorm)
@@ -109,7 +109,7 @@ public final class DualLossTrainer {
     let (_, gradients) = try valueAndGradient(at: parameters.map(\.value)) { values in
       let sets = zip(parameters, values).map { parameter, value in
         let fixed = stopGradient(value)
-        let half = BilateralController.half(of: parameter.name)
+        let half = BilateralMotor.half(of: parameter.name)
         return (parameter.name, stacked([half == .right ? fixed : value, half == .left ? fixed : value]))
       }
       let movement = try controller.withWeightSets(Dictionary(uniqueKeysWithValues: sets)) {
@@ -125,7 +125,7 @@ public final class DualLossTrainer {
     return (
       (stopGradient(losses[0]), stopGradient(losses[1])),
       zip(parameters, gradients).map { parameter, gradient in
-        BilateralController.half(of: parameter.name) == nil ? gradient * 0.5 : gradient
+        BilateralMotor.half(of: parameter.name) == nil ? gradient * 0.5 : gradient
       }
     )
   }
@@ -145,7 +145,7 @@ public final class DualLossTrainer {
     return (
       (losses[0], losses[1]),
       parameters.enumerated().map { i, parameter in
-        switch BilateralController.half(of: parameter.name) {
+        switch BilateralMotor.half(of: parameter.name) {
         case .left: byA[i]
         case .right: byB[i]
         case nil: (byA[i] + byB[i]) * 0.5
@@ -156,7 +156,7 @@ public final class DualLossTrainer {
 }
 
 /// Trains any controller by one loss in the same way: a ``UnilateralController``, or a
-/// ``BilateralController`` whose halves have no speciality (``MotorLoss/mean``).
+/// ``BilateralMotor`` whose halves have no speciality (``MotorLoss/mean``).
 public final class SingleLossTrainer {
   public let controller: any Layer
   public let loss: MotorLoss
@@ -180,7 +180,7 @@ public final class SingleLossTrainer {
       loss(try move(inputs) { self.controller($0) })
     }
     optimiser.update(gradients.map { clipped([$0], toNorm: clipNorm).gradients[0] })
-    if let bilateral = controller as? BilateralController { bilateral.join = relu(bilateral.join) }
+    if let bilateral = controller as? BilateralMotor { bilateral.join = relu(bilateral.join) }
     return value.item
   }
 }

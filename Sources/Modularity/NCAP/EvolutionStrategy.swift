@@ -20,9 +20,9 @@ public final class EvolutionStrategy {
     public init() {}
 
     public func validate() throws {
-      try expect((1...100_000).contains(pairs), "pairs must be from 1 to 100000, is \(pairs)")
-      try expect(sigma > 0 && sigma.isFinite, "sigma must be above 0, is \(sigma)")
-      try expect(learningRate >= 0 && decay >= 0, "learningRate and decay must be at least 0")
+      try require((1...100_000).contains(pairs), "pairs must be from 1 to 100000, is \(pairs)")
+      try require(sigma > 0 && sigma.isFinite, "sigma must be above 0, is \(sigma)")
+      try require(learningRate >= 0 && decay >= 0, "learningRate and decay must be at least 0")
     }
   }
 
@@ -56,7 +56,7 @@ public final class EvolutionStrategy {
     }
     let found = try returns(Dictionary(uniqueKeysWithValues: sets))
     let tries = 2 * settings.pairs
-    require(
+    precondition(
       found.count == tries + 1, "EvolutionStrategy", "needs \(tries + 1) returns, got \(found.count)")
     let ranks = Tensor(Self.ranks(Array(found.dropFirst()))).asType(.float32)
     optimiser.update(

@@ -21,7 +21,7 @@ import CallosumTensors
 /// of weights, x and the steps begin with the axis of sets.
 ///
 /// Source: Bhattasali et al., "Neural Circuit Architectural Priors for Embodied Control" (2022).
-public final class NCAPSwimmer: UnitMechanism, WeightSetLayer {
+public final class NCAP: UnitMechanism, WeightSetLayer {
   public struct Settings: Configuration {
     /// Steps from one bend of the head to the next of the same side.
     public var period = 60
@@ -41,8 +41,8 @@ public final class NCAPSwimmer: UnitMechanism, WeightSetLayer {
     public init() {}
 
     public func validate() throws {
-      try expect((2...1_000_000).contains(period), "period must be from 2 to 1000000, is \(period)")
-      try expect(turnJoints > 0, "turnJoints must be at least 1, is \(turnJoints)")
+      try require((2...1_000_000).contains(period), "period must be from 2 to 1000000, is \(period)")
+      try require(turnJoints > 0, "turnJoints must be at least 1, is \(turnJoints)")
     }
   }
 
@@ -92,16 +92,16 @@ public final class NCAPSwimmer: UnitMechanism, WeightSetLayer {
     return excuses
   }
 
-  /// - Throws: `Mistake` unless the slot's width is its output's and those of what it is told.
+  /// - Throws: `InvalidInput` unless the slot's width is its output's and those of what it is told.
   public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
     self.settings = settings
     joints = slot.outputWidth
     let told = (settings.turns ? 2 : 0) + (settings.speed ? 1 : 0)
-    try expect(
+    try require(
       slot.width == slot.outputWidth + told,
       "ncap takes \(slot.outputWidth) bends and \(told) numbers that it is told, not \(slot.width)"
     )
-    try expect(
+    try require(
       !settings.turns || settings.turnJoints <= joints,
       "turnJoints must be at most the \(joints) joints, is \(settings.turnJoints)")
     func weights(_ count: Int, excites: Bool) -> Tensor {

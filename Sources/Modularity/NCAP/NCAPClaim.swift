@@ -1,5 +1,4 @@
 import CallosumContracts
-import CallosumModularity
 import CallosumNetworks
 import CallosumTasks
 import CallosumTensors
@@ -12,10 +11,9 @@ extension Claim {
   /// Evolution with 16 antithetic pairs, 25 generations (100 at full budget). The perceptrons see bends, how
   /// fast the body moves, and the time; one of them also the oscillator.
   static let ncap = Claim(
-    id: "ncap", family: .modularity,
+    of: NCAP.card,
     sentence: "A worm's motor circuit swims before it has learned anything and is ahead of a perceptron "
       + "after far fewer episodes; its signs matter.",
-    paper: "Neural Circuit Architectural Priors for Embodied Control", year: 2022,
     paperFigure: "good before learning, the same asymptote as a perceptron, with orders of magnitude "
       + "fewer parameters",
     experiment:
@@ -78,12 +76,12 @@ private let period = 60
 /// What controls a swimmer: the circuit, or a perceptron that also sees speeds and time.
 private struct Pilot {
   let module: any Module
-  private let circuit: NCAPSwimmer?
+  private let circuit: NCAP?
   private let perceptron: Perceptron?
   private let hearsRhythm: Bool
 
   init(_ arm: String, _ swimmer: LinkSwimmer, _ run: ClaimRun) throws {
-    var weights = run.random("weights"), settings = NCAPSwimmer.Settings()
+    var weights = run.random("weights"), settings = NCAP.Settings()
     hearsRhythm = arm == "mlp-rhythm"
     if arm.hasPrefix("mlp") {
       let inputs = 2 * swimmer.joints + 3 + (hearsRhythm ? 1 : 0)
@@ -93,14 +91,14 @@ private struct Pilot {
       settings.signed = arm == "ncap"
       settings.period = period
       let slot = Slot(width: swimmer.joints, tokens: 1)
-      let network = try NCAPSwimmer(settings, in: slot, using: &weights)
+      let network = try NCAP(settings, in: slot, using: &weights)
       (module, circuit, perceptron) = (network, network, nil)
     }
   }
 
   /// Rewards of an episode for each set of weights, and each state on the way if asked for.
   func returns(
-    _ sets: [String: Tensor], _ swimmer: LinkSwimmer, watch: (LinkSwimmer.State) -> Void = { _ in }
+    _ sets: [String: Tensor], _ swimmer: LinkSwimmer, onState: (LinkSwimmer.State) -> Void = { _ in }
   ) -> [Double] {
     let count = sets.values.first?.dim(0) ?? 0, joints = swimmer.joints
     let aim = swimmer.linkLength * Double(joints + 1) / 6
@@ -110,7 +108,7 @@ private struct Pilot {
       // Each set controls one swimmer: [sets, batch, time, joints].
       var memory = State(["step": .zeros([count, 1, 1])])
       for step in 0..<episode {
-        watch(body)
+        onState(body)
         let torques: Tensor
         if let circuit {
           let senses = swimmer.senses(body).reshaped(count, 1, 1, joints)
@@ -156,9 +154,9 @@ private final class Perceptron: Layer {
 
 // MARK: Picture
 
-private func swimmerPicture(_ watch: ClaimRun.Watch) throws -> Picture {
+private func swimmerPicture(_ observer: ClaimRun.Observer) throws -> Picture {
   let swimmer = LinkSwimmer(joints: 5)
-  let run = ClaimRun(arm: "ncap", seed: 1, budget: .quick, watch: watch)
+  let run = ClaimRun(arm: "ncap", seed: 1, budget: .quick, observer: observer)
   let pilot = try Pilot("ncap", swimmer, run)
   let untrained = pilot.module.parameters().map { ($0.name, $0.value.expandedDimensions(axis: 0)) }
   /// Bodies every 40 steps, and the head's way between.

@@ -30,7 +30,7 @@ public final class CorpusCallosum: ChannelMixer {
 
   public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
     try slot.requireEqualWidths(Self.card.id)
-    try expect(slot.width > 1, "\(Self.card.id) pools pairs of units, but there is only one")
+    try require(slot.width > 1, "\(Self.card.id) pools pairs of units, but there is only one")
   }
 
   public func forward(_ x: Tensor) -> Tensor {

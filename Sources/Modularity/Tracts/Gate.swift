@@ -12,18 +12,18 @@ import CallosumTensors
 /// s [batch, tokens, sourceWidth], t [batch, tokens, targetWidth] -> y [batch, tokens, inputs], where
 /// inputs is what the target takes. Parameters: `source.weight` [inputs, sourceWidth], `source.bias`,
 /// `target.weight` [inputs, targetWidth], `projection.weight` [inputs, sourceWidth].
-public final class Gate: Module, Mechanism {
+public final class Gate: TractMechanism {
   public struct Settings: Configuration {
     /// Added to the bias at the start: above 0 the gate begins open.
     public var openness = 0.0
     public init() {}
 
     public func validate() throws {
-      try expect(openness.isFinite, "openness must be a number, is \(openness)")
+      try require(openness.isFinite, "openness must be a number, is \(openness)")
     }
   }
 
-  public static let kind = Kind.tract
+  public static let traits = TractTraits(keepsWidth: false, readsTarget: true, hasWeights: true)
   public static let card = Card(
     id: "gate", name: "Gate", family: .modularity, paper: "Long Short-Term Memory", year: 1997,
     summary: "Lets the activity of a region through to another as far as both agree: a learned sigmoid "
@@ -51,6 +51,19 @@ public final class Gate: Module, Mechanism {
     target = Projection(targetWidth, inputs, using: &generator)
     projection = Projection(sourceWidth, inputs, weights: weights, gain: gain, using: &generator)
     if let bias = source.bias, settings.openness != 0 { source.bias = bias + settings.openness }
+  }
+
+  public convenience init(
+    _ settings: Settings, between ends: TractEnds, using generator: inout RandomGenerator
+  ) throws {
+    self.init(
+      settings, sourceWidth: ends.source.width, targetWidth: ends.targets[0].outputWidth,
+      inputs: ends.targets[0].width, weights: ends.weights, gain: ends.gain, using: &generator)
+  }
+
+  public func carry(_ source: Tensor, target: Tensor?) -> [Tensor] {
+    guard let target else { preconditionFailure("gate", "the activity of the target is missing") }
+    return [self(source, target: target)]
   }
 
   public func callAsFunction(_ s: Tensor, target t: Tensor) -> Tensor {

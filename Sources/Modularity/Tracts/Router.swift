@@ -10,16 +10,16 @@ import CallosumTensors
 /// and Shazeer 2021); of equal p the first counts. x [batch, tokens, sourceWidth] -> for each target e
 /// [batch, tokens, inputs_e]. Parameters: `route.weight` [targets, sourceWidth], `projections.e.weight`
 /// [inputs_e, sourceWidth].
-public final class Router: Module, Mechanism {
+public final class Router: TractMechanism {
   public struct Settings: Configuration {
     /// Targets that a token goes to.
     public var k = 1
     public init() {}
 
-    public func validate() throws { try expect(k > 0, "k must be at least 1, is \(k)") }
+    public func validate() throws { try require(k > 0, "k must be at least 1, is \(k)") }
   }
 
-  public static let kind = Kind.tract
+  public static let traits = TractTraits(keepsWidth: false, branches: true, hasWeights: true)
   public static let card = Card(
     id: "router", name: "Router", family: .modularity,
     paper: "Switch Transformers: Scaling to Trillion Parameter Models with Simple and Efficient Sparsity",
@@ -44,13 +44,13 @@ public final class Router: Module, Mechanism {
   private let k: Int
 
   /// `inputs` is what each target takes.
-  /// - Throws: `Mistake` if there are fewer targets than a token should go to.
+  /// - Throws: `InvalidInput` if there are fewer targets than a token should go to.
   public init(
     _ settings: Settings, sourceWidth: Int, inputs: [Int], weights: TractWeights = .fanInUniform,
     gain: Double = 1, using generator: inout RandomGenerator
   ) throws {
     try settings.validate()
-    try expect(
+    try require(
       settings.k <= inputs.count,
       "a router to \(inputs.count) regions cannot send a token to \(settings.k) of them; k can be up to"
         + " \(inputs.count)")
@@ -60,6 +60,16 @@ public final class Router: Module, Mechanism {
       Projection(sourceWidth, $0, weights: weights, gain: gain, using: &generator)
     }
   }
+
+  public convenience init(
+    _ settings: Settings, between ends: TractEnds, using generator: inout RandomGenerator
+  ) throws {
+    try self.init(
+      settings, sourceWidth: ends.source.width, inputs: ends.targets.map(\.width), weights: ends.weights,
+      gain: ends.gain, using: &generator)
+  }
+
+  public func carry(_ source: Tensor, target: Tensor?) -> [Tensor] { self(source) }
 
   public func callAsFunction(_ x: Tensor) -> [Tensor] {
     running {

@@ -16,7 +16,7 @@ public final class MultiHeadAttention: Layer {
     _ width: Int, heads: Int, causal: Bool = false, bias: Bool = true,
     initialiser: Initialiser = .fanInUniform, using generator: inout RandomGenerator
   ) {
-    require(
+    precondition(
       heads > 0 && width % heads == 0, "MultiHeadAttention",
       "width \(width) does not divide into \(heads) heads")
     qkv = Linear(width, 3 * width, bias: bias, initialiser: initialiser, using: &generator)
@@ -33,7 +33,7 @@ public final class MultiHeadAttention: Layer {
   }
 
   private func attend(_ x: Tensor, mask: Tensor?) -> Tensor {
-    require(x.ndim == 3, "MultiHeadAttention", "needs [batch, tokens, width], got \(x.shape)")
+    precondition(x.ndim == 3, "MultiHeadAttention", "needs [batch, tokens, width], got \(x.shape)")
     let (batch, tokens, width) = (x.dim(0), x.dim(1), x.dim(2))
     // [batch, tokens, 3, heads, width / heads], each third seen as [batch, heads, tokens, ...].
     let parts = qkv(x).reshaped(batch, tokens, 3, heads, width / heads).split(parts: 3, axis: 2)

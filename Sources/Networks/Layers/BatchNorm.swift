@@ -50,7 +50,7 @@ public final class BatchNorm: Layer {
   private func byBatch(_ x: Tensor, updating: Bool) -> Tensor {
     let axes = Array(0..<(x.ndim - 1))
     let count = Double(x.size / max(x.dim(-1), 1))
-    require(
+    precondition(
       count > 1, "BatchNorm",
       "needs more than one value per channel for the statistics of a batch, got \(x.shape)")
     let mean = x.mean(axes: axes), variance = x.variance(axes: axes)

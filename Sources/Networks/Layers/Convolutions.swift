@@ -69,7 +69,7 @@ private func initial(
   _ name: StaticString, _ inputs: Int, _ outputs: Int, _ kernel: [Int], _ groups: Int, _ hasBias: Bool,
   _ initialiser: Initialiser, _ generator: inout RandomGenerator
 ) -> (weight: Tensor, bias: Tensor?) {
-  require(
+  precondition(
     groups > 0 && inputs % groups == 0 && outputs % groups == 0, name,
     "\(inputs) inputs and \(outputs) outputs do not divide into \(groups) groups")
   let taps = kernel.reduce(1, *)

@@ -1,5 +1,3 @@
-import CallosumContracts
-import CallosumNetworks
 import CallosumTensors
 
 /// Queries, keys and values for mixers with a state (Yang et al. 2024, section 3.4): one linear map of the
@@ -24,7 +22,7 @@ public final class HeadStreams: Module {
     case none
   }
 
-  public struct Settings: Configuration {
+  public struct Settings: Codable, Sendable, Equatable {
     public var heads = 4
     /// Numbers in a key and in a value; 0 means an equal share of the width.
     public var keyWidth = 0
@@ -39,11 +37,11 @@ public final class HeadStreams: Module {
     public init() {}
 
     public func validate() throws {
-      try expect(heads > 0, "heads must be at least 1, is \(heads)")
+      try require(heads > 0, "heads must be at least 1, is \(heads)")
       for (name, value) in [("keyWidth", keyWidth), ("valueWidth", valueWidth), ("window", window)] {
-        try expect((0...100_000).contains(value), "\(name) must be from 0 to 100000, is \(value)")
+        try require((0...100_000).contains(value), "\(name) must be from 0 to 100000, is \(value)")
       }
-      try expect(window > 0 || !bias, "without a convolution there is no place for its bias")
+      try require(window > 0 || !bias, "without a convolution there is no place for its bias")
     }
   }
 
@@ -56,7 +54,7 @@ public final class HeadStreams: Module {
     _ settings: Settings, width: Int, part: String, using generator: inout RandomGenerator
   ) throws {
     let heads = settings.heads
-    try expect(
+    try require(
       width % heads == 0 || (settings.keyWidth > 0 && settings.valueWidth > 0),
       "\(part): width \(width) does not divide into \(heads) heads; give keyWidth and valueWidth")
     keyWidth = settings.keyWidth > 0 ? settings.keyWidth : width / heads

@@ -1,5 +1,3 @@
-import CallosumContracts
-import CallosumNetworks
 import CallosumTensors
 
 /// A block of a MetaFormer (Yu et al. 2021, equations 2 and 3), tokens [batch, tokens, width] to tokens:
@@ -19,7 +17,7 @@ public final class MetaFormerBlock: Layer {
     case image
     case none
 
-    func made(_ width: Int) -> (any Layer)? {
+    package func made(_ width: Int) -> (any Layer)? {
       switch self {
       case .layer: LayerNorm(width)
       case .image: GroupNorm(groups: 1, width)
@@ -28,7 +26,7 @@ public final class MetaFormerBlock: Layer {
     }
   }
 
-  public struct Settings: Configuration {
+  public struct Settings: Codable, Sendable, Equatable {
     public var norm = Norm.layer
     /// Where g1 and g2 start; 0 leaves them out.
     public var layerScale = 0.0
@@ -40,8 +38,8 @@ public final class MetaFormerBlock: Layer {
     public init() {}
 
     public func validate() throws {
-      try expect(layerScale.isFinite, "layerScale must be finite, is \(layerScale)")
-      try expect((1...100_000).contains(mlpRatio), "mlpRatio must be from 1 to 100000, is \(mlpRatio)")
+      try require(layerScale.isFinite, "layerScale must be finite, is \(layerScale)")
+      try require((1...100_000).contains(mlpRatio), "mlpRatio must be from 1 to 100000, is \(mlpRatio)")
     }
   }
 

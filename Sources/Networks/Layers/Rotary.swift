@@ -10,7 +10,7 @@ import Foundation
 /// GPT-NeoX and Llama as Hugging Face's transformers computes them; the paper pairs neighbours, which is
 /// another order of the same numbers. The first token stands at place `offset`.
 public func rotaryEmbedding(_ x: Tensor, base: Double = 10_000, offset: Int = 0) -> Tensor {
-  require(
+  precondition(
     x.ndim >= 2 && x.dim(-1) % 2 == 0, "rotaryEmbedding",
     "needs [..., tokens, an even width], got \(x.shape)")
   return turned(x, places: (0..<x.dim(-2)).map { Double($0 + offset) }, base: base)
@@ -23,7 +23,7 @@ public func rotaryEmbedding(_ x: Tensor, base: Double = 10_000, offset: Int = 0)
 public func rotaryEmbedding(
   _ x: Tensor, grid: (rows: Int, columns: Int), base: Double = 10_000
 ) -> Tensor {
-  require(
+  precondition(
     x.ndim >= 2 && x.dim(-1) % 4 == 0 && min(grid.rows, grid.columns) > 0
       && x.dim(-2) == grid.rows * grid.columns, "rotaryEmbedding",
     "needs [..., \(grid.rows) * \(grid.columns) patches, a width divisible by 4], got \(x.shape)")
@@ -64,7 +64,7 @@ public final class RotaryAttention: StatefulLayer {
     _ width: Int, heads: Int, base: Double = 10_000, initialiser: Initialiser = .fanInUniform,
     using generator: inout RandomGenerator
   ) {
-    require(
+    precondition(
       heads > 0 && width % (2 * heads) == 0, "RotaryAttention",
       "width \(width) does not divide into \(heads) heads of an even width")
     func map() -> Linear {
@@ -80,7 +80,7 @@ public final class RotaryAttention: StatefulLayer {
   }
 
   public func forward(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
-    require(
+    precondition(
       x.ndim == 3 && x.dim(2) == width, "RotaryAttention", "needs [batch, tokens, \(width)], got \(x.shape)")
     let (batch, tokens) = (x.dim(0), x.dim(1))
     func parted(_ x: Tensor) -> Tensor {

@@ -37,7 +37,7 @@ public final class MLP: Layer {
 /// A gated feed-forward network (Shazeer 2020, SwiGLU): down(silu(gate(x)) * up(x)), [..., width] -> same
 /// shape, without biases. Parameters: `gate.weight`, `up.weight` [hidden, width], `down.weight` [width,
 /// hidden]. Signal: `inner` [..., hidden], what `down` gets.
-public final class GatedMLP: Layer {
+public final class SwiGLU: Layer {
   public let gate, up, down: Linear
 
   public init(

@@ -1,4 +1,3 @@
-import CallosumNetworks
 import CallosumTensors
 
 /// Causal softmax attention in which each token sees itself and the `window` - 1 tokens before it, and a
@@ -16,7 +15,7 @@ public final class SlidingAttention: StatefulLayer {
   public init(
     _ width: Int, heads: Int, window: Int, kernel: Int = 4, using generator: inout RandomGenerator
   ) {
-    require(
+    precondition(
       heads > 0 && width % heads == 0 && window > 1 && kernel > 0, "SlidingAttention",
       "needs a width \(width) that divides into \(heads) heads, a window \(window) above 1 and a kernel "
         + "\(kernel) above 0")
@@ -41,7 +40,7 @@ public final class SlidingAttention: StatefulLayer {
   }
 
   /// `prefix` [1 or batch, count, width] is seen by every token.
-  func attend(_ x: Tensor, prefix: Tensor?, _ state: State) -> (output: Tensor, state: State) {
+  public func attend(_ x: Tensor, prefix: Tensor?, _ state: State) -> (output: Tensor, state: State) {
     var state = state
     let seen = Self.count("seen", in: state), new = x.dim(1), past = window - 1
     let (q, k, v) = projected(x, &state)
@@ -60,7 +59,7 @@ public final class SlidingAttention: StatefulLayer {
   /// `recalled` (one vector for each token), and `prefix`. The first of them is token number `place` of
   /// the segment, from 0; `keys`, `values`, `recalledKeys` and `recalledValues` [batch, segment, width] of
   /// the state hold those before.
-  func attendInSegment(
+  public func attendInSegment(
     _ x: Tensor, recalled: Tensor, prefix: Tensor?, place: Int, segment: Int, _ state: State
   ) -> (output: Tensor, state: State) {
     var state = state
@@ -85,7 +84,7 @@ public final class SlidingAttention: StatefulLayer {
   }
 
   /// The state of ``attendInSegment(_:recalled:prefix:place:segment:_:)`` before the first token.
-  func segmentState(batch: Int, segment: Int) -> State {
+  public func segmentState(batch: Int, segment: Int) -> State {
     var state = initialState(batch: batch)
     let empty = Tensor.zeros([batch, segment, width], dtype: projection.weight.dtype)
     for name in ["keys", "values", "recalledKeys", "recalledValues"] { state[name] = empty }

@@ -36,7 +36,7 @@ public final class TinyCNN: Layer {
     using generator: inout RandomGenerator
   ) {
     let smallest = 1 << channels.count
-    require(
+    precondition(
       imageShape.count == 3 && imageShape[0] >= smallest && imageShape[1] >= smallest, "TinyCNN",
       "\(channels.count) stages need images of at least \(smallest) x \(smallest), these are \(imageShape)")
     let before = [imageShape[2]] + channels

@@ -4,7 +4,7 @@ import CallosumTensors
 /// logits of the next token [batch, tokens, vocabulary].
 ///
 /// Each block computes x + attention(norm1(x)), then x + mlp(norm2(x)), with ``RotaryAttention``,
-/// ``GatedMLP`` and ``RMSNorm``; a last norm and a linear map make the logits. Parameters: `embedding.weight`
+/// ``SwiGLU`` and ``RMSNorm``; a last norm and a linear map make the logits. Parameters: `embedding.weight`
 /// [vocabulary, width], `blocks.N.norm1`, `.attention`, `.norm2`, `.mlp`, `norm.weight`, and `head.weight`
 /// [vocabulary, width] where it is not the embedding. To be read and changed by hooks: `blocks.N.residual` (the
 /// stream behind a block), `blocks.N.attention.weights`, `.attention.heads`, `blocks.N.mlp`, `.mlp.inner`.
@@ -26,13 +26,13 @@ public final class TinyLM: Module {
   public final class Block: StatefulLayer {
     public let norm1, norm2: RMSNorm
     public let attention: RotaryAttention
-    public let mlp: GatedMLP
+    public let mlp: SwiGLU
 
     init(_ settings: Settings, using generator: inout RandomGenerator) {
       (norm1, norm2) = (RMSNorm(settings.width), RMSNorm(settings.width))
       attention = RotaryAttention(
         settings.width, heads: settings.heads, base: settings.base, using: &generator)
-      mlp = GatedMLP(settings.width, hidden: settings.hidden, using: &generator)
+      mlp = SwiGLU(settings.width, hidden: settings.hidden, using: &generator)
     }
 
     public func initialState(batch: Int) -> State { attention.initialState(batch: batch) }
@@ -74,7 +74,7 @@ public final class TinyLM: Module {
   /// Tokens that follow those whose keys and values the states hold.
   public func callAsFunction(_ tokens: Tensor, _ states: [State]) -> (logits: Tensor, states: [State]) {
     running {
-      require(
+      precondition(
         tokens.ndim == 2 && states.count == blocks.count, "TinyLM",
         "needs tokens [batch, tokens] and \(blocks.count) states, got \(tokens.shape) and \(states.count)")
       var x = embedding(tokens)

@@ -25,7 +25,7 @@ public class ElementwiseOptimiser: Optimiser {
     self.weightDecay = weightDecay
     self.kept = kept
     for (position, group) in groups.enumerated() {
-      require(
+      precondition(
         parameters.contains { group.contains($0.name) }, name,
         "group \(position) holds none of the \(parameters.count) parameters")
     }
@@ -52,19 +52,19 @@ public class ElementwiseOptimiser: Optimiser {
 
   /// Changes one parameter and what is kept for it.
   func apply(_ step: Step) {
-    fail(name, "this optimiser does not say what a step is")
+    preconditionFailure(name, "this optimiser does not say what a step is")
   }
 
   public final func update(_ gradients: [Tensor]) {
-    require(
+    precondition(
       gradients.count == parameters.count, name,
       "got \(gradients.count) gradients for \(parameters.count) parameters")
     for (i, parameter) in parameters.enumerated() {
       let gradient = gradients[i].packed, value = parameter.value
-      require(
+      precondition(
         gradient.shape == value.shape, name,
         "\(parameter.name) has shape \(value.shape), its gradient \(gradient.shape)")
-      require(
+      precondition(
         gradient.dtype == .float32 && value.dtype == .float32, name,
         "\(parameter.name) is \(value.dtype), its gradient \(gradient.dtype), not both float32")
     }
@@ -151,14 +151,15 @@ public class ElementwiseOptimiser: Optimiser {
 
   private func position(of parameter: String, _ operation: StaticString) -> Int {
     guard let i = parameters.firstIndex(where: { $0.name == parameter }) else {
-      fail(operation, "\(name) has no parameter \(parameter); it has \(nameList(parameters.map(\.name)))")
+      preconditionFailure(
+        operation, "\(name) has no parameter \(parameter); it has \(nameList(parameters.map(\.name)))")
     }
     return i
   }
 
   private func requireMask(_ mask: Tensor, _ i: Int, _ operation: StaticString) {
     let shape = parameters[i].value.shape
-    require(
+    precondition(
       mask.shape == shape && mask.dtype == .bool, operation,
       "\(parameters[i].name) needs bool \(shape), got \(mask.dtype) \(mask.shape)")
   }

@@ -27,7 +27,7 @@ public func noised(
 /// The gradients without what goes against `reference`, where their joint product is negative: the
 /// nearest ones that do not (A-GEM, Chaudhry et al. 2019).
 public func projected(_ gradients: [Tensor], besides reference: [Tensor]) -> [Tensor] {
-  require(
+  precondition(
     gradients.map(\.shape) == reference.map(\.shape), "projected",
     "gradients of shapes \(gradients.map(\.shape)) and \(reference.map(\.shape)) do not fit")
   let along = zip(gradients, reference).reduce(0) { $0 + ($1.0 * $1.1).sum().item }

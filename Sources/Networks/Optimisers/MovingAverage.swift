@@ -10,9 +10,9 @@ public final class MovingAverage {
   public private(set) var averages: [Tensor]
 
   public init(_ parameters: [NamedParameter], decay: Double = 0.999) {
-    require(decay >= 0 && decay <= 1, "MovingAverage", "decay must lie in 0...1, is \(decay)")
+    precondition(decay >= 0 && decay <= 1, "MovingAverage", "decay must lie in 0...1, is \(decay)")
     for parameter in parameters {
-      require(
+      precondition(
         parameter.value.dtype == .float32, "MovingAverage",
         "\(parameter.name) is \(parameter.value.dtype), not float32")
     }

@@ -18,7 +18,7 @@ public final class Rprop: ElementwiseOptimiser {
   ) {
     self.factors = factors
     self.sizes = sizes
-    require(
+    precondition(
       groups.allSatisfy { ($0.weightDecay ?? 0) == 0 }, "Rprop",
       "has no weight decay, but a group asks for one")
     super.init(

@@ -11,7 +11,7 @@ public final class SGD: ElementwiseOptimiser {
     _ parameters: [NamedParameter], learningRate: Double, momentum: Double = 0, nesterov: Bool = false,
     weightDecay: Double = 0, groups: [ParameterGroup] = []
   ) {
-    require(!nesterov || momentum > 0, "SGD", "Nesterov's form needs a momentum above 0")
+    precondition(!nesterov || momentum > 0, "SGD", "Nesterov's form needs a momentum above 0")
     self.momentum = momentum
     self.nesterov = nesterov
     super.init(

@@ -64,18 +64,18 @@ public final class ElmNeuron: NeuronModel {
 
     public func validate() throws {
       for (name, value) in [("memories", memories), ("synapsesPerBranch", synapsesPerBranch)] {
-        try expect((1...100_000).contains(value), "\(name) must be from 1 to 100000, is \(value)")
+        try require((1...100_000).contains(value), "\(name) must be from 1 to 100000, is \(value)")
       }
       for (name, value) in [("branches", branches), ("hidden", hidden)] {
-        try expect((0...100_000).contains(value), "\(name) must be from 0 to 100000, is \(value)")
+        try require((0...100_000).contains(value), "\(name) must be from 0 to 100000, is \(value)")
       }
       for (name, value) in [
         ("synapseTau", synapseTau), ("shortestTau", shortestTau), ("lambda", lambda), ("timeStep", timeStep),
       ] {
-        try expect(value > 0 && value.isFinite, "\(name) must be above 0, is \(value)")
+        try require(value > 0 && value.isFinite, "\(name) must be above 0, is \(value)")
       }
-      try expect(synapseStart.isFinite, "synapseStart must be a number, is \(synapseStart)")
-      try expect(
+      try require(synapseStart.isFinite, "synapseStart must be a number, is \(synapseStart)")
+      try require(
         longestTau > shortestTau + 3e-6 && longestTau.isFinite,
         "longestTau must be above shortestTau, is \(longestTau) against \(shortestTau)")
     }
@@ -131,7 +131,7 @@ public final class ElmNeuron: NeuronModel {
     fixedTimescales = settings.learnsTimescales ? nil : scales
     switch settings.routing {
     case .none:
-      try expect(
+      try require(
         count == slot.width,
         "elm-neuron without routing needs as many synapses as inputs, \(slot.width), not \(branches) × "
           + "\(settings.synapsesPerBranch)")
@@ -180,7 +180,7 @@ public final class ElmNeuron: NeuronModel {
 
   /// All steps at once but for the memory's own loop, which is one kernel.
   public func forward(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
-    require(
+    precondition(
       x.ndim == 3 && x.dim(1) > 0 && x.dim(2) == width, "ElmNeuron",
       "needs [batch, time, \(width)], got the shape \(x.shape)")
     let before = state["trace"]
@@ -267,7 +267,7 @@ extension ElmNeuron.Settings {
   /// The input of each synapse, and whether there is one.
   func windows(over width: Int, branches: Int) throws -> (places: [Int], present: [Bool]) {
     let stride = (width + branches - 1) / branches
-    try expect(
+    try require(
       stride <= synapsesPerBranch,
       "elm-neuron: \(branches) branches of \(synapsesPerBranch) synapses do not cover \(width) inputs")
     let windows = (0..<branches).flatMap { branch in (0..<synapsesPerBranch).map { branch * stride + $0 } }

@@ -1,6 +1,6 @@
 import CallosumContracts
+import CallosumExperiments
 import CallosumNetworks
-import CallosumNeurons
 import CallosumTasks
 import CallosumTensors
 import Foundation
@@ -13,13 +13,9 @@ extension Claim {
   /// steps at most. 400 steps of Adam with batches of 32; all answer at the last step. Every arm learns with
   /// each of three rates, and the one that does best on 512 examples of its own is judged on 1,024 others.
   static let elmNeuron = Claim(
-    id: "elm-neuron", family: .neurons,
+    of: ElmNeuron.card,
     sentence: "One neuron with a leaky memory of many time constants adds two digits in spikes better than "
       + "an LSTM of its size, and needs the long time constants for it.",
-    paper:
-      "The Expressive Leaky Memory Neuron: an Efficient and Expressive Phenomenological Neuron Model Can "
-      + "Solve Long-Horizon Tasks",
-    year: 2023,
     paperFigure: "a detailed pyramidal neuron matched with 8,002 parameters (AUC 0.9922); over 70 % on "
       + "Pathfinder-X",
     experiment: "Two digits in spikes, 100 steps, 19 sums; the neuron, an LSTM and the neuron without long "
@@ -51,9 +47,9 @@ extension Claim {
       let found = network.accuracy(task, .validation, count: 512)
       if found > best?.validation ?? -1 { best = (found, network) }
     }
-    guard let network = best?.network else { throw Mistake("no learning rate was tried") }
+    guard let network = best?.network else { throw InvalidInput("no learning rate was tried") }
     return ClaimResult(
-      ["accuracy": network.accuracy(task, .judged, count: 1024)], parameters: network.parameterCount,
+      ["accuracy": network.accuracy(task, .test, count: 1024)], parameters: network.parameterCount,
       multiplyAccumulates: countingMultiplyAccumulates { _ = network(Tensor.zeros([1, 100, 40])) })
   }
 }
@@ -84,7 +80,7 @@ private final class Adder: Layer {
       states.sliced(axis: 1, from: x.dim(1) - 1).squeezed(axis: 1)
     }
     if let neuron { return last(neuron(x, neuron.initialState(batch: x.dim(0))).output) }
-    guard let lstm, let head else { fail("Adder", "there is neither a neuron nor an LSTM") }
+    guard let lstm, let head else { preconditionFailure("Adder", "there is neither a neuron nor an LSTM") }
     return head(last(lstm(x, lstm.initialState(batch: x.dim(0))).output))
   }
 
@@ -108,16 +104,16 @@ private final class Adder: Layer {
 // MARK: Picture
 
 /// What a neuron that has learned remembers while it hears two digits.
-private func elmPicture(_ watch: ClaimRun.Watch) throws -> Picture {
-  let run = ClaimRun(arm: "elm", seed: 1, budget: .quick, watch: watch)
+private func elmPicture(_ observer: ClaimRun.Observer) throws -> Picture {
+  let run = ClaimRun(arm: "elm", seed: 1, budget: .quick, observer: observer)
   let task = try SpikeAdding(seed: 1)
   let network = try Adder(run)
   try network.learn(task, rate: 3e-3, in: run)
-  guard let neuron = network.neuron else { throw Mistake("the picture needs a neuron") }
-  let batch = task.batch(.judged, [3])
+  guard let neuron = network.neuron else { throw InvalidInput("the picture needs a neuron") }
+  let batch = task.batch(.test, [3])
   let start = neuron.initialState(batch: 1)
   let (said, seen) = neuron.reading(["memory"]) { neuron(batch.inputs, start).output }
-  guard let memory = seen["memory"]?.first else { throw Mistake("the neuron shows no memory") }
+  guard let memory = seen["memory"]?.first else { throw InvalidInput("the neuron shows no memory") }
   func rows(_ x: Tensor) -> [[Double]] {
     x.squeezed(axis: 0).transposed().split(parts: x.dim(2)).map(\.doubles)
   }

@@ -10,7 +10,7 @@ import CallosumTensors
 /// so that what earlier tasks put in comes out as before. New rows of H learn on the way, see
 /// ``HebbianSubspace``; ``endTask()`` merges them. Nothing but the weight's gradient is projected.
 /// ``SpikingPerceptron`` is the network of the paper with this in every layer of its trunk.
-public final class HebbianProjection: LearningRuleMechanism {
+public final class HLOP: LearningRuleMechanism {
   public struct Settings: Configuration {
     /// Rows of the first task, and of each later one.
     public var rows = 80
@@ -21,7 +21,7 @@ public final class HebbianProjection: LearningRuleMechanism {
     public init() {}
 
     public func validate() throws {
-      try expect(
+      try require(
         rows > 0 && laterRows >= 0 && earlierRows >= 0,
         "rows must be at least 1, laterRows and earlierRows at least 0")
       try subspace.validate()
@@ -61,8 +61,8 @@ public final class HebbianProjection: LearningRuleMechanism {
 
   public func directions(for parameters: [NamedParameter], _ signals: LearningSignals) throws -> [Tensor] {
     let inputs = signals.input.dim(-1), outputs = signals.output.dim(-1)
-    guard let error = signals.outputError else { throw Mistake("hlop needs the error of the output") }
-    try expect(
+    guard let error = signals.outputError else { throw InvalidInput("hlop needs the error of the output") }
+    try require(
       parameters.count == 1 && parameters[0].value.shape == [outputs, inputs],
       "hlop teaches one matrix of weights [\(outputs), \(inputs)], but here are "
         + "\(parameters.map { "\($0.name) \($0.value.shape)" })")
@@ -94,7 +94,7 @@ public final class HebbianProjection: LearningRuleMechanism {
   public static func door(
     _ settings: Settings, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> Door {
-    let subspace = try HebbianProjection(settings, using: &generator).start(width: slot.width)
+    let subspace = try HLOP(settings, using: &generator).start(width: slot.width)
     let width = TensorPort.Extent.fixed(slot.width), outputs = TensorPort.Extent.fixed(slot.outputWidth)
     return Door(
       module: subspace,

@@ -1,6 +1,5 @@
 import CallosumContracts
 import CallosumNetworks
-import CallosumNeurons
 import CallosumTasks
 import CallosumTensors
 import Foundation
@@ -16,13 +15,10 @@ extension Claim {
   /// its quarter of hidden neurons: 80 and 50 for the first task, 70 and 18 for later ones, 20 and 5 fewer
   /// after every third. The exact arm has as many rows, the largest components of all inputs of a task that
   /// earlier rows leave over. The frozen trunk learns heads only, after the first task.
-  static let hebbianProjection = Claim(
-    id: "hlop", family: .neurons,
+  static let hlop = Claim(
+    of: HLOP.card,
     sentence: "Spiking layers whose weights learn outside the space that lateral Hebbian weights have found "
       + "for earlier tasks forget next to nothing.",
-    paper:
-      "Hebbian Learning based Orthogonal Projection for Continual Learning of Spiking Neural Networks",
-    year: 2024,
     paperFigure: "nearly zero forgetting under several ways of training",
     experiment: "Five permutations of Fashion-MNIST one after the other; the share right over all tasks at "
       + "the end, and how it changed since each was learned.",
@@ -56,7 +52,7 @@ extension Claim {
 /// One network on its way through the tasks.
 private final class Course {
   let network: SpikingPerceptron
-  private let tasks: [(training: Batch, judged: Batch)]
+  private let tasks: [(training: Batch, test: Batch)]
   private let epochs: Int
 
   init(_ run: ClaimRun, tasks count: Int) throws {
@@ -66,7 +62,7 @@ private final class Course {
     let data = try FashionMNIST()
     tasks = try (0..<count).map { task in
       var settings = FashionVariant.Settings()
-      (settings.training, settings.validation, settings.judged) = (2000, 0, 1000)
+      (settings.training, settings.validation, settings.test) = (2000, 0, 1000)
       settings.seed = run.seed
       settings.transforms = [.permuted(seed: run.seed * 100 + UInt64(task))]
       let pictures = try FashionVariant(settings, data: data)
@@ -74,7 +70,7 @@ private final class Course {
         let batch = pictures.batch(split, Array(0..<(pictures.count(split) ?? 0)))
         return Batch(inputs: batch.inputs.reshaped(-1, 784), targets: batch.targets)
       }
-      return (flat(.training), flat(.judged))
+      return (flat(.training), flat(.test))
     }
     epochs = run.budget == .quick ? 5 : 20
   }
@@ -114,8 +110,8 @@ private final class Course {
   }
 
   func accuracy(_ task: Int) -> Double {
-    let logits = network(tasks[task].judged.inputs, task: task)
-    return (logits.argMax(axis: 1) .== tasks[task].judged.targets).asType(.float32).mean().item
+    let logits = network(tasks[task].test.inputs, task: task)
+    return (logits.argMax(axis: 1) .== tasks[task].test.targets).asType(.float32).mean().item
   }
 
   /// The largest components of what earlier rows leave over of each layer's input, over the whole task.
@@ -135,10 +131,10 @@ private final class Course {
 
 // MARK: Picture
 
-private func projectionPicture(_ watch: ClaimRun.Watch) throws -> Picture {
+private func projectionPicture(_ observer: ClaimRun.Observer) throws -> Picture {
   var courses: [(name: String, table: [[Double]], gram: [[Double]])] = []
   for (arm, name) in [("hlop", "Hebbian projection"), ("plain", "no projection")] {
-    let run = ClaimRun(arm: arm, seed: 1, budget: .quick, watch: watch)
+    let run = ClaimRun(arm: arm, seed: 1, budget: .quick, observer: observer)
     let course = try Course(run, tasks: 4)
     let table = try course.learn(run)
     let rows = course.network.trunk[1].subspace.rows

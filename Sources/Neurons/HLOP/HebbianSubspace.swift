@@ -25,11 +25,11 @@ public final class HebbianSubspace: Module {
     public init() {}
 
     public func validate() throws {
-      try expect(rate > 0 && rate.isFinite, "rate must be above 0, is \(rate)")
-      try expect((0..<1).contains(momentum), "momentum must be from 0 to below 1, is \(momentum)")
-      try expect(iterations > 0, "iterations must be at least 1, is \(iterations)")
-      try expect(limit > 0 && range > 0, "limit and range must be above 0, are \(limit) and \(range)")
-      try expect(levels >= 0, "levels must not be negative, is \(levels)")
+      try require(rate > 0 && rate.isFinite, "rate must be above 0, is \(rate)")
+      try require((0..<1).contains(momentum), "momentum must be from 0 to below 1, is \(momentum)")
+      try require(iterations > 0, "iterations must be at least 1, is \(iterations)")
+      try require(limit > 0 && range > 0, "limit and range must be above 0, are \(limit) and \(range)")
+      try require(levels >= 0, "levels must not be negative, is \(levels)")
     }
   }
 

@@ -39,16 +39,16 @@ public final class SpikingPerceptron: Module {
     public init() {}
 
     public func validate() throws {
-      try expect(!hidden.isEmpty && hidden.allSatisfy { $0 > 0 }, "hidden must be widths above 0")
-      try expect(steps > 0, "steps must be at least 1, is \(steps)")
-      try expect((0...1).contains(leak), "leak must be from 0 to 1, is \(leak)")
-      try expect(
+      try require(!hidden.isEmpty && hidden.allSatisfy { $0 > 0 }, "hidden must be widths above 0")
+      try require(steps > 0, "steps must be at least 1, is \(steps)")
+      try require((0...1).contains(leak), "leak must be from 0 to 1, is \(leak)")
+      try require(
         threshold > 0 && lowestThreshold > 0 && slope > 0,
         "threshold, lowestThreshold and slope must be above 0")
-      try expect(
+      try require(
         timeStep > 0 && timeConstant > 0 && firingShare > 0,
         "timeStep, timeConstant and firingShare must be above 0")
-      try expect(
+      try require(
         teaching != .traces || presynaptic != .rate,
         "subspaces that learn online, step by step, cannot learn from rates")
       try subspace.validate()
@@ -172,7 +172,7 @@ public final class SpikingPerceptron: Module {
     _ x: Tensor, task: Int, steps: Int? = nil, from state: State? = nil, projecting: Bool = false,
     visit: (HebbianSubspace, Tensor) -> Void = { _, _ in }
   ) -> (outputs: Tensor, state: State) {
-    require(
+    precondition(
       state == nil || settings.teaching != .rates, "SpikingPerceptron",
       "rates are those of a whole sequence; there is no state to begin with")
     let steps = steps ?? settings.steps

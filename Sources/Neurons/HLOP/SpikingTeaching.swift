@@ -55,7 +55,7 @@ func onlineSpikes(
   return (spikes, course.state)
 }
 
-/// Neurons that are taught by rates (Meng et al. 2022, as the authors of ``HebbianProjection`` have them):
+/// Neurons that are taught by rates (Meng et al. 2022, as the authors of ``HLOP`` have them):
 ///
 ///     u_t = b v_(t-1) + (1 - b) i_t,  b = exp(-step / constant);   fires where u_t >= share · threshold
 ///     v_t = u_t - threshold if it fires;   a spike counts threshold / step

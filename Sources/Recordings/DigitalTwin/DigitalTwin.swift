@@ -23,11 +23,11 @@ public final class DigitalTwin: Layer, Mechanism {
     public init() {}
 
     public func validate() throws {
-      try expect(
+      try require(
         !channels.isEmpty && channels.count == kernels.count,
         "channels and kernels must have a number for each layer, are \(channels) and \(kernels)")
-      try expect(channels.allSatisfy { $0 > 0 }, "channels must be at least 1, are \(channels)")
-      try expect(
+      try require(channels.allSatisfy { $0 > 0 }, "channels must be at least 1, are \(channels)")
+      try require(
         kernels.allSatisfy { $0 > 0 && $0 % 2 == 1 }, "kernels must be odd, are \(kernels)")
     }
   }
@@ -82,7 +82,7 @@ public final class DigitalTwin: Layer, Mechanism {
   @Parameter public var bias: Tensor
   private let output: Output
 
-  /// - Throws: `Mistake` for settings that make no sense.
+  /// - Throws: `InvalidInput` for settings that make no sense.
   public init(
     _ settings: Settings = Settings(), rows: Int, columns: Int, channels: Int, cells: Int,
     using generator: inout RandomGenerator
@@ -105,7 +105,7 @@ public final class DigitalTwin: Layer, Mechanism {
   public func forward(_ images: Tensor) -> Tensor {
     let maps = stages.reduce(images) { $1($0) }
     let pixels = maps.reshaped(maps.dim(0), -1, maps.dim(-1))
-    require(
+    precondition(
       pixels.dim(1) == positions.dim(1), "DigitalTwin",
       "images \(images.shape) have \(pixels.dim(1)) positions, the readout \(positions.dim(1))")
     let seen = matmul(positions, pixels)

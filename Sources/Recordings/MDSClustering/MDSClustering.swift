@@ -56,19 +56,19 @@ public struct MDSClustering: Procedure {
     public init() {}
 
     public func validate() throws {
-      try expect((1...10_000).contains(clusters), "clusters must be from 1 to 10000, is \(clusters)")
-      try expect(temperature > 0, "temperature must be above 0, is \(temperature)")
-      try expect(learningRate > 0, "learningRate must be above 0, is \(learningRate)")
-      try expect(
+      try require((1...10_000).contains(clusters), "clusters must be from 1 to 10000, is \(clusters)")
+      try require(temperature > 0, "temperature must be above 0, is \(temperature)")
+      try require(learningRate > 0, "learningRate must be above 0, is \(learningRate)")
+      try require(
         [steps, iterations, patience, rounds, partIterations, partSteps, estimateSteps, finalSteps]
           .allSatisfy { (0...1_000_000).contains($0) },
         "steps, iterations, patience and rounds must be from 0 to 1000000")
-      try expect((0..<1).contains(averaging), "averaging must be from 0 to below 1, is \(averaging)")
-      try expect(norm >= 0 && leastDivisor >= 0, "norm and leastDivisor must be at least 0")
-      try expect(
+      try require((0..<1).contains(averaging), "averaging must be from 0 to below 1, is \(averaging)")
+      try require(norm >= 0 && leastDivisor >= 0, "norm and leastDivisor must be at least 0")
+      try require(
         range.isEmpty || range.count == 2 && range[0] < range[1],
         "range must be empty or a lower and a higher number, is \(range)")
-      try expect(parts >= 2, "parts must be at least 2, is \(parts)")
+      try require(parts >= 2, "parts must be at least 2, is \(parts)")
     }
   }
 
@@ -120,7 +120,7 @@ public struct MDSClustering: Procedure {
 
   public let settings: Settings
 
-  /// - Throws: `Mistake` for settings that make no sense.
+  /// - Throws: `InvalidInput` for settings that make no sense.
   public init(_ settings: Settings = Settings()) throws {
     try settings.validate()
     self.settings = settings
@@ -132,7 +132,7 @@ public struct MDSClustering: Procedure {
   }
 
   /// The loop, then rounds of splits and merges, then ascent to the end.
-  /// - Throws: `Mistake` if the first assignment does not fit or the objective grows beyond all bounds.
+  /// - Throws: `InvalidInput` if the first assignment does not fit or the objective grows beyond all bounds.
   public func run(_ input: Subject) throws -> Outcome {
     var loop = try MDSLoop(settings, input)
     var now = try loop.settled(loop.firstState(input.assignment), of: loop.everyCell)

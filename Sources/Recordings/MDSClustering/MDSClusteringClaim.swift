@@ -1,7 +1,7 @@
 import CallosumAnalysis
 import CallosumContracts
+import CallosumExperiments
 import CallosumNetworks
-import CallosumRecordings
 import CallosumTasks
 import CallosumTensors
 import Foundation
@@ -27,10 +27,9 @@ extension Claim {
   /// other cells answer each stimulus (or image) once, by Poisson counts, and are given the type of most cells
   /// of their cluster. Types score; nothing is chosen by them.
   static let mdsClustering = Claim(
-    id: "mds-clustering", family: .recordings,
+    of: MDSClustering.card,
     sentence: "Clusters by stimuli that drive one cluster and no other recover functional cell types, where "
       + "stimuli that only drive their own, or random images, do not.",
-    paper: "Most discriminative stimuli for functional cell type clustering", year: 2023,
     paperFigure: "recovers functional types in mouse retina, marmoset retina and macaque V4",
     experiment: "120 linear-nonlinear cells of six types, a digital twin trained on 2,000 images, clustering "
       + "from 10 clusters; then other cells are told by one Poisson response to each stimulus.",
@@ -114,7 +113,7 @@ private struct CellWorld {
     let seen = twin(all.inputs)
     (model.subtracted, model.divisor) = (seen.mean(axis: 0), sqrt(seen.variance(axis: 0)))
     self.model = model
-    let images = recording.batch(.judged, Array(0..<(recording.count(.judged) ?? 0))).inputs
+    let images = recording.batch(.test, Array(0..<(recording.count(.test) ?? 0))).inputs
     correlation = meanCorrelation(twin(images), population.responses(to: images))
   }
 }
@@ -201,8 +200,8 @@ private func oneShotAccuracy(_ types: Types, _ world: CellWorld, _ run: ClaimRun
 
 // MARK: Picture
 
-private func clusteringPicture(_ watch: ClaimRun.Watch) throws -> Picture {
-  let run = ClaimRun(arm: "mds", seed: 1, budget: .quick, watch: watch)
+private func clusteringPicture(_ observer: ClaimRun.Observer) throws -> Picture {
+  let run = ClaimRun(arm: "mds", seed: 1, budget: .quick, observer: observer)
   let world = try CellWorld(run, share: 0...1)
   let found = try discriminated(world, run).found
   let side = world.population.size

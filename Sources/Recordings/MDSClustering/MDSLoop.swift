@@ -38,7 +38,7 @@ package struct MDSLoop {
   private var model: ResponseModel { ascent.model }
 
   package init(_ settings: MDSClustering.Settings, _ input: MDSClustering.Subject) throws {
-    try expect(input.model.cells > 0, "mds-clustering needs at least one cell")
+    try require(input.model.cells > 0, "mds-clustering needs at least one cell")
     self.settings = settings
     ascent = StimulusAscent(model: input.model, settings: settings)
     (start, generator) = (input.start, input.generator)
@@ -51,7 +51,7 @@ package struct MDSLoop {
   private mutating func newStimuli(_ count: Int) -> Tensor {
     let shape = [count] + model.stimulusShape
     let stimuli = start.map { $0(count, &generator) } ?? generator.normal(shape, dtype: model.dtype)
-    require(
+    precondition(
       stimuli.shape == shape, "mds-clustering", "start gave stimuli \(stimuli.shape) instead of \(shape)")
     return ascent.constrained(stimuli)
   }
@@ -73,7 +73,7 @@ package struct MDSLoop {
     let cells = cells ?? model.cells
     let groups = min(groups ?? settings.clusters, cells)
     let assignment = given ?? randomGroups(cells, groups: groups)
-    try expect(
+    try require(
       assignment.count == cells && assignment.allSatisfy { $0 >= 0 },
       "mds-clustering: an assignment of \(assignment.count) cells does not fit the model's \(cells)")
     return MDSState(stimuli: newStimuli(Set(assignment).count), assignment: movedUp(assignment))

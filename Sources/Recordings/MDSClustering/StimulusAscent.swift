@@ -36,7 +36,7 @@ struct StimulusAscent {
   }
 
   /// `steps` of ascent from `start` [clusters, stimulus...].
-  /// - Throws: `Mistake` if the objective grows beyond all bounds.
+  /// - Throws: `InvalidInput` if the objective grows beyond all bounds.
   func callAsFunction(
     _ start: Tensor, _ assignment: [Int], of members: [Int], steps: Int
   ) throws -> Tensor {
@@ -47,7 +47,7 @@ struct StimulusAscent {
     for step in 0..<steps {
       let (values, pullback) = valueAndPullback(at: [stimuli]) { [objectives($0[0], weights, members)] }
       let losses = values[0].doubles.map { -$0 }
-      try expect(
+      try require(
         losses.allSatisfy(\.isFinite),
         "mds-clustering: the objective is no longer finite; lower learningRate or set norm or range")
       // Ascent is judged by what a step led to.

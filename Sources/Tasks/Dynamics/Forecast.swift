@@ -19,16 +19,16 @@ public struct Forecast: LearningTask {
   public init(
     id: String, name: String, states: [Split: Tensor], window: Int, interval: Double
   ) throws {
-    try expect(window > 0, "window must be at least 1, is \(window)")
+    try require(window > 0, "window must be at least 1, is \(window)")
     for split in Split.allCases {
       let length = states[split]?.dim(0) ?? 0
-      try expect(
+      try require(
         length > window, "\(id): \(length) \(split.rawValue) states are too few for windows of \(window)")
     }
-    guard let training = states[.training] else { throw Mistake("\(id) has nothing to learn from") }
+    guard let training = states[.training] else { throw InvalidInput("\(id) has nothing to learn from") }
     let mean = training.asType(.float64).mean(axis: 0)
     let deviation = sqrt(training.asType(.float64).variance(axis: 0))
-    try expect(deviation.min().item > 0, "\(id): a number of the training states never changes")
+    try require(deviation.min().item > 0, "\(id): a number of the training states never changes")
     self.id = id
     self.name = name
     self.window = window
@@ -53,7 +53,9 @@ public struct Forecast: LearningTask {
 
   /// Windows that begin at `starts` and the `steps` states behind each: [starts, window + steps, width].
   public func continuations(_ split: Split, from starts: [Int], steps: Int) -> Tensor {
-    guard let states = states[split] else { fail("continuations", "\(id) has no \(split.rawValue) states") }
+    guard let states = states[split] else {
+      preconditionFailure("continuations", "\(id) has no \(split.rawValue) states")
+    }
     let offsets = starts.flatMap { start in (0..<window + steps).map { Int32(start + $0) } }
     return states.take(Tensor(offsets, [starts.count, window + steps]))
   }
@@ -61,7 +63,7 @@ public struct Forecast: LearningTask {
   /// The mean time until a forecast's error exceeds `threshold`, over a batch of forecasts [batch, steps,
   /// width] of standardised states: the error at a step is the root of the mean square over the numbers.
   public func validTime(_ forecasts: Tensor, _ truth: Tensor, threshold: Double = 0.5) -> Double {
-    require(
+    precondition(
       forecasts.shape == truth.shape && truth.ndim == 3, "validTime",
       "forecasts \(forecasts.shape) and truth \(truth.shape) should be [batch, steps, width]")
     let errors = sqrt(square(forecasts - truth).mean(axis: -1))

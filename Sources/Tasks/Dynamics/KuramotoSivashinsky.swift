@@ -12,9 +12,9 @@ public struct KuramotoSivashinsky: Sendable, Equatable {
   public let step: Double
 
   public init(length: Double = 22, points: Int = 64, step: Double = 0.25) throws {
-    try expect(length > 0 && length.isFinite, "length must be above 0, is \(length)")
-    try expect(points >= 8, "the ring needs at least 8 points, got \(points)")
-    try expect(step > 0 && step <= 1, "step must lie between 0 and 1, is \(step)")
+    try require(length > 0 && length.isFinite, "length must be above 0, is \(length)")
+    try require(points >= 8, "the ring needs at least 8 points, got \(points)")
+    try require(step > 0 && step <= 1, "step must lie between 0 and 1, is \(step)")
     (self.length, self.points, self.step) = (length, points, step)
   }
 
@@ -52,10 +52,10 @@ extension Forecast {
   /// one trajectory for each split.
   public static func kuramotoSivashinsky(
     _ equation: KuramotoSivashinsky, window: Int = 16, training: Int = 20_000, validation: Int = 2000,
-    judged: Int = 4000, every: Int = 1, seed: UInt64 = 0
+    test: Int = 4000, every: Int = 1, seed: UInt64 = 0
   ) throws -> Forecast {
-    try expect(every > 0, "every must be at least 1, is \(every)")
-    let lengths = [Split.training: training, .validation: validation, .judged: judged]
+    try require(every > 0, "every must be at least 1, is \(every)")
+    let lengths = [Split.training: training, .validation: validation, .test: test]
     let transient = Int((200 / (equation.step * Double(every))).rounded(.up))
     // The splits run side by side, each as long as the longest.
     let starts = Split.allCases.map { split in

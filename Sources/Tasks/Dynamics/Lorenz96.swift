@@ -22,11 +22,11 @@ public struct Lorenz96: Sendable, Equatable {
     sectors: Int = 8, fastPerSector: Int = 8, forcing: Double = 20, coupling: Double = 1,
     amplitudeRatio: Double = 10, timeRatio: Double = 10, step: Double = 0.002
   ) throws {
-    try expect(sectors >= 4, "the circle needs at least 4 sectors, got \(sectors)")
-    try expect(
+    try require(sectors >= 4, "the circle needs at least 4 sectors, got \(sectors)")
+    try require(
       fastPerSector >= 0 && (fastPerSector == 0 || sectors * fastPerSector >= 4),
       "fastPerSector must be at least 0, is \(fastPerSector)")
-    try expect(amplitudeRatio != 0 && step > 0, "amplitudeRatio must not be 0 and step must be above 0")
+    try require(amplitudeRatio != 0 && step > 0, "amplitudeRatio must not be 0 and step must be above 0")
     (self.sectors, self.fastPerSector, self.forcing) = (sectors, fastPerSector, forcing)
     (self.coupling, self.amplitudeRatio, self.timeRatio) = (coupling, amplitudeRatio, timeRatio)
     self.step = step
@@ -66,7 +66,7 @@ public struct Lorenz96: Sendable, Equatable {
 
   /// The states after 0, `every`, 2 `every`, ... steps.
   public func trajectory(from start: [Double], count: Int, every: Int = 1) -> [[Double]] {
-    require(
+    precondition(
       start.count == stateCount, "Lorenz96", "a state has \(stateCount) numbers, \(start.count) were given")
     var state = start, middle = start
     var k1 = start, k2 = start, k3 = start, k4 = start
@@ -101,13 +101,13 @@ extension Forecast {
   /// Forecasting the slow variables of Lorenz's model, seen every `every` steps after a transient of time
   /// 20, one trajectory for each split.
   public static func lorenz96(
-    _ model: Lorenz96, window: Int = 16, training: Int = 20_000, validation: Int = 2000, judged: Int = 4000,
+    _ model: Lorenz96, window: Int = 16, training: Int = 20_000, validation: Int = 2000, test: Int = 4000,
     every: Int = 10, seed: UInt64 = 0
   ) throws -> Forecast {
-    try expect(every > 0, "every must be at least 1, is \(every)")
+    try require(every > 0, "every must be at least 1, is \(every)")
     let transient = Int((20 / (model.step * Double(every))).rounded(.up))
     var states: [Split: Tensor] = [:]
-    for (split, count) in [Split.training: training, .validation: validation, .judged: judged] {
+    for (split, count) in [Split.training: training, .validation: validation, .test: test] {
       var generator = RandomGenerator(seed: seed).stream("lorenz-96/\(split.rawValue)")
       let all = model.trajectory(
         from: model.start(using: &generator), count: transient + count, every: every)

@@ -10,9 +10,9 @@ public struct Burgers: Sendable, Equatable {
 
   /// - Parameter steps: for a time of 1. With 200 the fields of ``BurgersTask`` err by 2e-7 of their size.
   public init(viscosity: Double = 0.01, points: Int = 512, steps: Int = 200) throws {
-    try expect(viscosity > 0 && viscosity.isFinite, "viscosity must be above 0, is \(viscosity)")
-    try expect(points >= 8, "the ring needs at least 8 points, got \(points)")
-    try expect(steps > 0, "steps must be at least 1, is \(steps)")
+    try require(viscosity > 0 && viscosity.isFinite, "viscosity must be above 0, is \(viscosity)")
+    try require(points >= 8, "the ring needs at least 8 points, got \(points)")
+    try require(steps > 0, "steps must be at least 1, is \(steps)")
     (self.viscosity, self.points, self.steps) = (viscosity, points, steps)
   }
 
@@ -46,10 +46,10 @@ public struct BurgersTask: LearningTask {
 
   /// - Parameter points: what networks see of the fine grid; must divide it.
   public init(
-    points: Int = 64, solver: Burgers, training: Int = 256, validation: Int = 32, judged: Int = 64,
+    points: Int = 64, solver: Burgers, training: Int = 256, validation: Int = 32, test: Int = 64,
     seed: UInt64 = 0
   ) throws {
-    try expect(
+    try require(
       points > 0 && solver.points % points == 0,
       "points must divide the grid of \(solver.points), is \(points)")
     self.points = points
@@ -61,7 +61,7 @@ public struct BurgersTask: LearningTask {
       let deviation = amplitude(frequency * frequency)
       return sum + deviation * deviation
     }
-    fields = try FieldPairs("burgers", [training, validation, judged], seed) { count, generator in
+    fields = try FieldPairs("burgers", [training, validation, test], seed) { count, generator in
       let start = field.sample(count, using: &generator) * (0.5 / variance.squareRoot())
       return (start.expandedDimensions(axis: -1), solver.solve(from: start).expandedDimensions(axis: -1))
     }
@@ -74,10 +74,10 @@ public struct BurgersTask: LearningTask {
   }
 
   /// The same fields seen on another number of points.
-  /// - Throws: `Mistake` unless it divides the fine grid.
+  /// - Throws: `InvalidInput` unless it divides the fine grid.
   public func at(points: Int) throws -> BurgersTask {
     let all = self.points * step
-    try expect(points > 0 && all % points == 0, "points must divide the grid of \(all), is \(points)")
+    try require(points > 0 && all % points == 0, "points must divide the grid of \(all), is \(points)")
     return BurgersTask(self, points: points)
   }
 

@@ -10,12 +10,12 @@ public enum DarcyFlow {
   /// u for permeabilities a and sources f, all [batch, rows, columns] (float64), to a residual of `tolerance`
   /// times |f|.
   public static func solve(permeability a: Tensor, source f: Tensor, tolerance: Double = 1e-10) -> Tensor {
-    require(
+    precondition(
       a.ndim == 3 && a.shape == f.shape && a.size > 0, "DarcyFlow",
       "permeability \(a.shape) and source \(f.shape) should be [batch, rows, columns]")
     let (rows, columns) = (a.dim(1), a.dim(2)), cells = rows * columns
     let permeabilities = a.doubles, sources = f.doubles
-    require(permeabilities.allSatisfy { $0 > 0 }, "DarcyFlow", "permeability must be above 0 everywhere")
+    precondition(permeabilities.allSatisfy { $0 > 0 }, "DarcyFlow", "permeability must be above 0 everywhere")
     var solution: [Double] = []
     for start in stride(from: 0, to: permeabilities.count, by: cells) {
       let system = Stencil(permeability: Array(permeabilities[start..<start + cells]), rows, columns)
@@ -128,12 +128,12 @@ public struct DarcyTask: LearningTask {
   private let fields: FieldPairs
 
   public init(
-    size: Int = 32, training: Int = 128, validation: Int = 32, judged: Int = 64, seed: UInt64 = 0
+    size: Int = 32, training: Int = 128, validation: Int = 32, test: Int = 64, seed: UInt64 = 0
   ) throws {
-    try expect((4...1024).contains(size), "size must be from 4 to 1024, is \(size)")
+    try require((4...1024).contains(size), "size must be from 4 to 1024, is \(size)")
     self.size = size
     let field = GaussianField(.cosine, shape: [size, size]) { 1 / ($0 + 9) }
-    fields = try FieldPairs("darcy", [training, validation, judged], seed) { count, generator in
+    fields = try FieldPairs("darcy", [training, validation, test], seed) { count, generator in
       // Fields of one sign are all alike, and would stand in several splits: they are drawn again.
       var kept: [Tensor] = []
       while kept.count < count {
@@ -163,7 +163,7 @@ struct FieldPairs: Sendable {
   ) throws {
     var pairs: [Split: Batch] = [:]
     for (split, count) in zip(Split.allCases, counts) {
-      try expect(count > 0, "\(name) needs at least 1 \(split.rawValue) field, got \(count)")
+      try require(count > 0, "\(name) needs at least 1 \(split.rawValue) field, got \(count)")
       var generator = RandomGenerator(seed: seed).stream("\(name)/\(split.rawValue)")
       let (inputs, targets) = withoutRecording { draw(count, &generator) }
       pairs[split] = Batch(inputs: inputs.asType(.float32), targets: targets.asType(.float32))
@@ -174,7 +174,9 @@ struct FieldPairs: Sendable {
   func count(_ split: Split) -> Int { pairs[split]?.inputs.dim(0) ?? 0 }
 
   func batch(_ split: Split, _ indices: [Int]) -> Batch {
-    guard let all = pairs[split] else { fail("batch", "there are no \(split.rawValue) fields") }
+    guard let all = pairs[split] else {
+      preconditionFailure("batch", "there are no \(split.rawValue) fields")
+    }
     let rows = Tensor(indices.map { Int32($0) })
     return Batch(inputs: all.inputs.take(rows), targets: all.targets.take(rows))
   }

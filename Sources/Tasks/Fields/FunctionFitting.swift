@@ -24,7 +24,7 @@ public struct FunctionFitting: LearningTask {
 
   public func batch(_ split: Split, _ indices: [Int]) -> Batch {
     guard let points = points[split], let values = values[split] else {
-      fail("batch", "\(id) has no \(split.rawValue) points")
+      preconditionFailure("batch", "\(id) has no \(split.rawValue) points")
     }
     let rows = Tensor(indices.map { Int32($0) })
     return Batch(inputs: points.take(rows), targets: values.take(rows))
@@ -41,8 +41,8 @@ public struct FunctionFitting: LearningTask {
   public static func sines(
     waves: Int = 8, cycles: Int = 40, count: Int = 256, seed: UInt64 = 0
   ) throws -> FunctionFitting {
-    try expect(waves > 0 && cycles >= waves, "cycles must be at least the waves, which are at least 1")
-    try expect(count >= cycles, "\(count) points cannot tell \(cycles) cycles; take \(cycles) at least")
+    try require(waves > 0 && cycles >= waves, "cycles must be at least the waves, which are at least 1")
+    try require(count >= cycles, "\(count) points cannot tell \(cycles) cycles; take \(cycles) at least")
     var generator = RandomGenerator(seed: seed).stream("sines")
     let amplitudes = generator.normal([waves], dtype: .float64).doubles
     let phases = (0..<waves).map { _ in 2 * Double.pi * generator.uniform() }
@@ -55,7 +55,7 @@ public struct FunctionFitting: LearningTask {
     }
     var places: [Split: [Double]] = [:]
     for place in 0..<4 * count {
-      let split: Split = place % 2 == 0 ? .training : place % 4 == 1 ? .validation : .judged
+      let split: Split = place % 2 == 0 ? .training : place % 4 == 1 ? .validation : .test
       places[split, default: []].append(Double(place) / Double(4 * count))
     }
     return FunctionFitting(
@@ -70,7 +70,7 @@ public struct FunctionFitting: LearningTask {
   /// pixels in [0, 1], x to the right and y down. Every second pixel each way is for training; of the others
   /// one in eight, drawn at random, is for validation and the rest judge.
   public static func picture(_ picture: Tensor, seed: UInt64 = 0) throws -> FunctionFitting {
-    try expect(
+    try require(
       picture.ndim == 3 && picture.dim(0) > 3 && picture.dim(1) > 3,
       "a picture should be [rows, columns, channels], is \(picture.shape)")
     let (rows, columns) = (picture.dim(0), picture.dim(1))
@@ -78,7 +78,7 @@ public struct FunctionFitting: LearningTask {
     var places: [Split: [Int]] = [:]
     for place in 0..<rows * columns {
       let isKnown = place / columns % 2 == 0 && place % columns % 2 == 0
-      let split: Split = isKnown ? .training : generator.uniform() < 1.0 / 8 ? .validation : .judged
+      let split: Split = isKnown ? .training : generator.uniform() < 1.0 / 8 ? .validation : .test
       places[split, default: []].append(place)
     }
     let values = picture.reshaped(rows * columns, picture.dim(2))
@@ -97,11 +97,11 @@ public struct FunctionFitting: LearningTask {
   /// A solid's distance as a function of place: uniform points of [-1, 1]³ and, for half of them, points near
   /// the surface (within a normal deviation of 0.05).
   public static func solid(
-    _ solid: Solid, training: Int = 4096, validation: Int = 512, judged: Int = 2048, seed: UInt64 = 0
+    _ solid: Solid, training: Int = 4096, validation: Int = 512, test: Int = 2048, seed: UInt64 = 0
   ) throws -> FunctionFitting {
     var parts: [Split: (points: Tensor, values: Tensor)] = [:]
-    for (split, count) in [Split.training: training, .validation: validation, .judged: judged] {
-      try expect(count > 0, "a solid needs at least 1 \(split.rawValue) point, got \(count)")
+    for (split, count) in [Split.training: training, .validation: validation, .test: test] {
+      try require(count > 0, "a solid needs at least 1 \(split.rawValue) point, got \(count)")
       var generator = RandomGenerator(seed: seed).stream("solid/\(split.rawValue)")
       var points: [Double] = []
       for index in 0..<count {
@@ -127,7 +127,7 @@ public struct FunctionFitting: LearningTask {
 /// A picture of twelve discs and polygons of random colour with hard edges, over smooth noise of deviation
 /// 0.05 whose amplitudes fall with 1 / frequency; levels within 0 to 1. [size, size, 3] (float32).
 public func toyPicture(size: Int = 128, using generator: inout RandomGenerator) -> Tensor {
-  require(size > 1, "toyPicture", "needs at least 2 pixels a side, got \(size)")
+  precondition(size > 1, "toyPicture", "needs at least 2 pixels a side, got \(size)")
   let noise = GaussianField(.fourier, shape: [size, size]) { $0 > 0 ? 1 / $0.squareRoot() : 0 }
     .sample(3, using: &generator)
   let smooth = (noise / sqrt(noise.variance()) * 0.05 + 0.5).doubles

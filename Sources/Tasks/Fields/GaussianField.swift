@@ -15,7 +15,7 @@ public struct GaussianField: Sendable {
   public let amplitude: @Sendable (Double) -> Double
 
   public init(_ waves: Waves, shape: [Int], amplitude: @escaping @Sendable (Double) -> Double) {
-    require(
+    precondition(
       !shape.isEmpty && shape.allSatisfy { $0 > 0 }, "GaussianField", "shape \(shape) holds no points")
     self.waves = waves
     self.shape = shape

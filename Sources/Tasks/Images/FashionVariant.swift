@@ -12,7 +12,7 @@ public struct FashionVariant: ImageClassification {
     /// How many pictures of the chosen classes each split has at most.
     public var training = 55_000
     public var validation = 5000
-    public var judged = 10_000
+    public var test = 10_000
     /// The classes kept, which are numbered anew in this order.
     public var classes = Array(0..<10)
     public var transforms: [ImageTransform] = []
@@ -22,10 +22,10 @@ public struct FashionVariant: ImageClassification {
     public init() {}
 
     public func validate() throws {
-      try expect(
-        training > 0 && validation >= 0 && judged > 0,
-        "training and judged must be at least 1 and validation at least 0")
-      try expect(
+      try require(
+        training > 0 && validation >= 0 && test > 0,
+        "training and test must be at least 1 and validation at least 0")
+      try require(
         !classes.isEmpty && Set(classes).count == classes.count && classes.allSatisfy((0..<10).contains),
         "classes must be different numbers from 0 to 9, are \(classes)")
     }
@@ -40,7 +40,7 @@ public struct FashionVariant: ImageClassification {
   private let transforms: [Split: [ImageTransform.Prepared]]
   private let mean, deviation: Float
 
-  /// - Throws: ``DataSetError`` or ``IDXError`` where the data set is missing, `Mistake` for settings that
+  /// - Throws: ``DataSetError`` or ``IDXError`` where the data set is missing, `InvalidInput` for settings that
   ///   make no sense.
   public init(_ settings: Settings = Settings()) throws { try self.init(settings, data: try FashionMNIST()) }
 
@@ -55,8 +55,8 @@ public struct FashionVariant: ImageClassification {
     let forAll = try settings.transforms.map(prepared)
     let shape = (rows, columns)
     let forJudged = try settings.judgedTransforms.map(prepared)
-    try expect((rows, columns) == shape, "judgedTransforms must keep the shape of pictures")
-    transforms = [.training: forAll, .validation: forAll, .judged: forAll + forJudged]
+    try require((rows, columns) == shape, "judgedTransforms must keep the shape of pictures")
+    transforms = [.training: forAll, .validation: forAll, .test: forAll + forJudged]
     imageShape = [rows, columns, 1]
     self.settings = settings
     self.data = data
@@ -67,20 +67,20 @@ public struct FashionVariant: ImageClassification {
     let learnable = data.training.labels.indices.filter { isKept(data.training.labels[$0]) }
       .shuffled(using: &order)
     let judging = data.test.labels.indices.filter { isKept(data.test.labels[$0]) }
-    try expect(
+    try require(
       !learnable.isEmpty && !judging.isEmpty, "there are no pictures of the classes \(settings.classes)")
     let validation = min(settings.validation, learnable.count - 1)
     indices = [
       .training: Array(learnable.prefix(min(settings.training, learnable.count - validation))),
-      .validation: Array(learnable.suffix(validation)), .judged: Array(judging.prefix(settings.judged)),
+      .validation: Array(learnable.suffix(validation)), .test: Array(judging.prefix(settings.test)),
     ]
   }
 
   public var classCount: Int { settings.classes.count }
   public var trainingCount: Int { count(.training) ?? 0 }
-  public var testCount: Int { count(.judged) ?? 0 }
+  public var testCount: Int { count(.test) ?? 0 }
   public func trainingBatch(_ indices: [Int]) -> Batch { batch(.training, indices) }
-  public func testBatch(_ range: Range<Int>) -> Batch { batch(.judged, Array(range)) }
+  public func testBatch(_ range: Range<Int>) -> Batch { batch(.test, Array(range)) }
   public func count(_ split: Split) -> Int? { indices[split]?.count ?? 0 }
 
   public func batch(_ split: Split, _ indices: [Int]) -> Batch {
@@ -107,7 +107,7 @@ public struct FashionVariant: ImageClassification {
   }
 
   private func place(_ split: Split, _ index: Int) -> Int { indices[split]?[index] ?? 0 }
-  private func source(_ split: Split) -> FashionMNIST.Split { split == .judged ? data.test : data.training }
+  private func source(_ split: Split) -> FashionMNIST.Split { split == .test ? data.test : data.training }
 }
 
 extension FashionMNIST.Split {
@@ -155,7 +155,7 @@ public struct FashionPairs: LearningTask {
   private let pictures: FashionVariant
   private let places: [Split: [[Int]]]
 
-  /// - Throws: `Mistake` unless every split has pictures of two classes.
+  /// - Throws: `InvalidInput` unless every split has pictures of two classes.
   public init(_ pictures: FashionVariant, arrangement: Arrangement, question: Question) throws {
     (self.pictures, self.arrangement, self.question) = (pictures, arrangement, question)
     var places: [Split: [[Int]]] = [:]
@@ -163,7 +163,7 @@ public struct FashionPairs: LearningTask {
       let all = 0..<(pictures.count(split) ?? 0)
       let byClass = Dictionary(grouping: all) { pictures.fashionClass(split, $0) }
       places[split] = byClass.sorted { $0.key < $1.key }.map(\.value)
-      try expect(byClass.count > 1, "pairs need \(split.rawValue) pictures of two classes at least")
+      try require(byClass.count > 1, "pairs need \(split.rawValue) pictures of two classes at least")
     }
     self.places = places
   }

@@ -8,7 +8,7 @@ public struct GreyImage: Sendable, Equatable {
   public var pixels: [Float]
 
   public init(rows: Int, columns: Int, pixels: [Float]) {
-    require(
+    precondition(
       rows * columns == pixels.count, "GreyImage",
       "\(rows) x \(columns) pixels were promised, \(pixels.count) were given")
     (self.rows, self.columns, self.pixels) = (rows, columns, pixels)
@@ -42,18 +42,18 @@ public enum ImageTransform: Codable, Sendable, Equatable {
   case patches(side: Int)
 
   /// What shape pictures of this shape get.
-  /// - Throws: `Mistake` if they do not suit.
+  /// - Throws: `InvalidInput` if they do not suit.
   public func shape(_ rows: Int, _ columns: Int) throws -> (rows: Int, columns: Int) {
     switch self {
     case .permuted, .rotated: return (rows, columns)
     case .corrupted(_, let severity):
-      try expect((1...5).contains(severity), "severity must be from 1 to 5, is \(severity)")
+      try require((1...5).contains(severity), "severity must be from 1 to 5, is \(severity)")
       return (rows, columns)
     case .halved:
-      try expect(rows % 2 == 0 && columns % 2 == 0, "\(rows) x \(columns) pixels cannot be halved")
+      try require(rows % 2 == 0 && columns % 2 == 0, "\(rows) x \(columns) pixels cannot be halved")
       return (rows / 2, columns / 2)
     case .patches(let side):
-      try expect(
+      try require(
         side > 0 && rows % side == 0 && columns % side == 0,
         "\(rows) x \(columns) pixels cannot be cut into squares of \(side)")
       return (rows / side * (columns / side), side * side)

@@ -26,7 +26,7 @@ public struct LinkSwimmer: Sendable, Equatable {
   private var mechanics: Mechanics
 
   public init(joints: Int = 5) {
-    require(joints > 0, "LinkSwimmer", "needs at least 1 joint, got \(joints)")
+    precondition(joints > 0, "LinkSwimmer", "needs at least 1 joint, got \(joints)")
     self.joints = joints
     mechanics = Mechanics(
       joints: joints, linkLength: linkLength, drags: [dragAlong, dragAcross], friction: friction)
@@ -66,7 +66,7 @@ public struct LinkSwimmer: Sendable, Equatable {
   /// Speeds of the centre of mass [batch, 2] (m/s), the heading [batch, 1] and the bends [batch, joints]
   /// (rad/s) while muscles pull with `torques` [batch, joints], -1 to 1.
   public func speeds(_ state: State, torques: Tensor) -> (position: Tensor, heading: Tensor, bends: Tensor) {
-    require(
+    precondition(
       torques.shape == state.bends.shape, "LinkSwimmer",
       "torques should be \(state.bends.shape), are \(torques.shape)")
     return parts(rates(state, torques, frame(state)))
@@ -93,7 +93,7 @@ public struct LinkSwimmer: Sendable, Equatable {
   /// The swimmers one step later (Euler's method), and how fast they went forward [batch] (m/s): the speed of
   /// the centre of mass along the mean direction of the links.
   public func step(_ state: State, torques: Tensor) -> (state: State, forwardSpeed: Tensor) {
-    require(
+    precondition(
       torques.shape == state.bends.shape, "LinkSwimmer",
       "torques should be \(state.bends.shape), are \(torques.shape)")
     let frame = frame(state)

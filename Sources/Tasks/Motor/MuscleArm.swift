@@ -42,7 +42,7 @@ public struct MuscleArm: Sendable, Equatable {
 
   /// Arms at rest with these joint angles [batch, 2], their muscles as little active as they can be.
   public func atRest(angles: Tensor) -> State {
-    require(
+    precondition(
       angles.ndim == 2 && angles.dim(1) == 2, "MuscleArm", "angles should be [batch, 2], are \(angles.shape)")
     let velocities = Tensor.zeros(like: angles)
     let least = Tensor.full([angles.dim(0), 6], Self.leastActivation, dtype: angles.dtype)
@@ -57,7 +57,7 @@ public struct MuscleArm: Sendable, Equatable {
   ///   - excitations: [batch, 6], clipped to 0.001 to 1.
   ///   - load: [batch, 2] (N), nil for none.
   public func step(_ state: State, excitations: Tensor, load: Tensor? = nil) -> State {
-    require(
+    precondition(
       excitations.shape == state.activations.shape, "MuscleArm",
       "excitations should be \(state.activations.shape), are \(excitations.shape)")
     let u = clip(excitations, min: Self.leastActivation, max: 1)
@@ -95,7 +95,7 @@ public struct MuscleArm: Sendable, Equatable {
     var t1 = column(torques, 0) + swing * (2 * v1 + v2) * v2
     var t2 = column(torques, 1) - swing * v1 * v1
     if let load {
-      require(
+      precondition(
         load.shape == state.angles.shape, "MuscleArm",
         "load should be \(state.angles.shape), is \(load.shape)")
       let (x, y) = (column(load, 0), column(load, 1)), jacobian = jacobian(state.angles)

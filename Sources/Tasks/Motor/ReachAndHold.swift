@@ -21,8 +21,8 @@ public struct ReachAndHold: LearningTask {
     _ movement: Movement, arm: MuscleArm = MuscleArm(), steps: Int = 50, largestLoad: Double = 10,
     seed: UInt64 = 0
   ) throws {
-    try expect(steps > 0, "steps must be at least 1, is \(steps)")
-    try expect(largestLoad >= 0, "largestLoad must be at least 0, is \(largestLoad)")
+    try require(steps > 0, "steps must be at least 1, is \(steps)")
+    try require(largestLoad >= 0, "largestLoad must be at least 0, is \(largestLoad)")
     (self.movement, self.arm, self.steps) = (movement, arm, steps)
     (self.largestLoad, self.seed) = (largestLoad, seed)
   }

@@ -25,11 +25,11 @@ public struct CellPopulation: Sendable {
   public init(
     cells: Int = 120, size: Int = 16, sizeJitter: Double = 0.1, gainSpread: Double = 0.3, seed: UInt64 = 0
   ) throws {
-    try expect(cells >= CellType.allCases.count, "a population needs 6 cells at least, got \(cells)")
-    try expect(size >= 8, "images must have at least 8 pixels a side, not \(size)")
-    try expect(
+    try require(cells >= CellType.allCases.count, "a population needs 6 cells at least, got \(cells)")
+    try require(size >= 8, "images must have at least 8 pixels a side, not \(size)")
+    try require(
       (0...0.3).contains(sizeJitter), "sizeJitter must be from 0 to 0.3, is \(sizeJitter)")
-    try expect(gainSpread >= 0, "gainSpread must be at least 0, is \(gainSpread)")
+    try require(gainSpread >= 0, "gainSpread must be at least 0, is \(gainSpread)")
     self.size = size
     types = (0..<cells).map { CellType.allCases[$0 % CellType.allCases.count] }
     var generator = RandomGenerator(seed: seed).stream("cell-population")
@@ -103,11 +103,11 @@ public struct CellPopulation: Sendable {
 
   /// What the cells answer to 1/f images: a task for a model of them.
   public func recording(
-    training: Int = 2000, validation: Int = 200, judged: Int = 200, noisy: Bool = true, seed: UInt64 = 0
+    training: Int = 2000, validation: Int = 200, test: Int = 200, noisy: Bool = true, seed: UInt64 = 0
   ) throws -> CellRecording {
     CellRecording(
       population: self,
-      fields: try FieldPairs("cell-recording", [training, validation, judged], seed) { count, generator in
+      fields: try FieldPairs("cell-recording", [training, validation, test], seed) { count, generator in
         let images = images(count, using: &generator), rates = responses(to: images)
         return (images, noisy ? Self.spikes(rates, using: &generator) : rates)
       })

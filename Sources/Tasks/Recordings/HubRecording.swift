@@ -25,20 +25,20 @@ public struct HubRecording: Sendable {
     /// Seconds of each split, one after the other.
     public var training = 200.0
     public var validation = 20.0
-    public var judged = 40.0
+    public var test = 40.0
     public init() {}
 
     public func validate() throws {
-      try expect(hubs > 0 && drivenPerHub > 0, "there must be hubs and cells that they drive")
+      try require(hubs > 0 && drivenPerHub > 0, "there must be hubs and cells that they drive")
       for (name, value) in [
         ("timeConstant", timeConstant), ("step", step), ("training", training), ("validation", validation),
-        ("judged", judged),
-      ] { try expect(value > 0 && value.isFinite, "\(name) must be above 0, is \(value)") }
-      try expect(step <= timeConstant / 2, "step must be at most half the timeConstant, is \(step)")
-      try expect(refractory >= 0 && noise >= 0, "refractory and noise must be at least 0")
-      try expect(
+        ("test", test),
+      ] { try require(value > 0 && value.isFinite, "\(name) must be above 0, is \(value)") }
+      try require(step <= timeConstant / 2, "step must be at most half the timeConstant, is \(step)")
+      try require(refractory >= 0 && noise >= 0, "refractory and noise must be at least 0")
+      try require(
         step <= shortestDelay && shortestDelay <= longestDelay, "delays must be at least a step and in order")
-      try expect(leastDrive <= largestDrive, "leastDrive must be at most largestDrive")
+      try require(leastDrive <= largestDrive, "leastDrive must be at most largestDrive")
     }
   }
 
@@ -87,7 +87,7 @@ public struct HubRecording: Sendable {
     var pause = [Int](repeating: 0, count: cells)
     let rest = Int((settings.refractory / step).rounded())
     let leak = step / settings.timeConstant, jitter = settings.noise * (2 * leak).squareRoot()
-    let steps = Int((1000 * (settings.training + settings.validation + settings.judged) / step).rounded())
+    let steps = Int((1000 * (settings.training + settings.validation + settings.test) / step).rounded())
     var spikes: [Spike] = []
     var behaviour: [Double] = []
     var rate = 0.0
@@ -130,13 +130,13 @@ public struct HubRecording: Sendable {
     switch split {
     case .training: return 0..<settings.training
     case .validation: return settings.training..<validation
-    case .judged: return validation..<validation + settings.judged
+    case .test: return validation..<validation + settings.test
     }
   }
 
   /// Spikes counted in bins of `width` seconds: [bins, cells] (float32).
   public func counts(_ split: Split, width: Double) -> Tensor {
-    require(width > 0, "counts", "bins must have a width above 0, not \(width)")
+    precondition(width > 0, "counts", "bins must have a width above 0, not \(width)")
     let seconds = seconds(of: split)
     let bins = Int((seconds.upperBound - seconds.lowerBound) / width + 1e-9)
     var counts = [Float](repeating: 0, count: bins * cells)

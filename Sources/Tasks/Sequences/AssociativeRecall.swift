@@ -25,14 +25,14 @@ public struct AssociativeRecall: DrawnSequences {
     keys: Int = 64, values: Int = 64, pairs: Int = 16, queries: Int = 16, writes: ClosedRange<Int> = 1...1,
     length: Int = 128, seed: UInt64 = 0
   ) throws {
-    try expect(values > 0, "associative recall needs at least 1 value, got \(values)")
-    try expect(
+    try require(values > 0, "associative recall needs at least 1 value, got \(values)")
+    try require(
       (1...max(keys, 1)).contains(pairs), "pairs must be from 1 to the \(keys) keys, is \(pairs)")
-    try expect((1...pairs).contains(queries), "queries must be from 1 to the \(pairs) pairs, is \(queries)")
-    try expect(
+    try require((1...pairs).contains(queries), "queries must be from 1 to the \(pairs) pairs, is \(queries)")
+    try require(
       writes.lowerBound >= 1, "each key must be written at least once, not \(writes.lowerBound) times")
     let least = 2 * pairs * writes.lowerBound + queries
-    try expect(
+    try require(
       length >= least, "\(pairs) pairs and \(queries) queries need a length of \(least), not \(length)")
     (self.keys, self.values, self.pairs, self.queries) = (keys, values, pairs, queries)
     (self.writes, self.length, self.seed) = (writes, length, seed)

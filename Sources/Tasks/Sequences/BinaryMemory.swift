@@ -15,7 +15,7 @@ public struct BinaryMemory: DrawnSequences {
   public let spans: [Int]
 
   public init(_ question: Question, spans: [Int], seed: UInt64 = 0) throws {
-    try expect(
+    try require(
       !spans.isEmpty && spans == Array(Set(spans)).sorted() && spans[0] > 1,
       "spans must be ascending numbers from 2, are \(spans)")
     (self.question, self.spans, self.seed) = (question, spans, seed)
@@ -51,7 +51,7 @@ public struct CumulativeParity: DrawnSequences {
   public let length: Int
 
   public init(length: Int = 8, seed: UInt64 = 0) throws {
-    try expect(length >= 6, "cumulative parity has too few sequences to split below 6 bits, got \(length)")
+    try require(length >= 6, "cumulative parity has too few sequences to split below 6 bits, got \(length)")
     (self.length, self.seed) = (length, seed)
   }
 

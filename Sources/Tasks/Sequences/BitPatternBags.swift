@@ -16,14 +16,14 @@ public struct BitPatternBags: LearningTask {
 
   public init(
     bits: Int = 8, instances: Int = 16, signals: Int = 8, training: Int = 1024, validation: Int = 128,
-    judged: Int = 512, seed: UInt64 = 0
+    test: Int = 512, seed: UInt64 = 0
   ) throws {
-    try expect((2...20).contains(bits), "patterns must have 2 to 20 bits, not \(bits)")
-    try expect(instances > 0, "a bag needs at least 1 instance, got \(instances)")
-    try expect(
+    try require((2...20).contains(bits), "patterns must have 2 to 20 bits, not \(bits)")
+    try require(instances > 0, "a bag needs at least 1 instance, got \(instances)")
+    try require(
       signals > 0 && signals < 1 << bits, "of \(1 << bits) patterns, 1 to \((1 << bits) - 1) can be signals")
     (self.bits, self.instances, self.seed) = (bits, instances, seed)
-    counts = [.training: training, .validation: validation, .judged: judged]
+    counts = [.training: training, .validation: validation, .test: test]
     var generator = RandomGenerator(seed: seed).stream("bit-pattern-bags/signals")
     self.signals = Set(generator.distinct(signals, of: 1 << bits))
   }

@@ -57,9 +57,9 @@ public struct BooleanFunctions: LearningTask {
   public init(
     _ kind: Kind, variables: Int = 8, examples: Int = 24, anchors: Int = 8, seed: UInt64 = 0
   ) throws {
-    try expect(variables >= 4, "Boolean functions need at least 4 variables, got \(variables)")
-    try expect(examples > 0, "a sequence needs at least 1 example, got \(examples)")
-    try expect(anchors > 0, "nearest neighbours need at least 1 anchor, got \(anchors)")
+    try require(variables >= 4, "Boolean functions need at least 4 variables, got \(variables)")
+    try require(examples > 0, "a sequence needs at least 1 example, got \(examples)")
+    try require(anchors > 0, "nearest neighbours need at least 1 anchor, got \(anchors)")
     (self.kind, self.variables, self.examples) = (kind, variables, examples)
     (self.anchors, self.seed) = (anchors, seed)
   }

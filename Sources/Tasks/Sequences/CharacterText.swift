@@ -35,14 +35,14 @@ public struct CharacterText: LearningTask {
       guard let decoded = String(data: data, encoding: .utf8) else { throw TextError.notText(path: path) }
       text = decoded
     }
-    try expect(length > 0, "a window of text needs at least 1 token, got \(length)")
+    try require(length > 0, "a window of text needs at least 1 token, got \(length)")
     self.length = length
     self.unit = unit
 
     let letters = Array(text)
     let count = unit == .byte ? data.count : letters.count
     let ends = [count * 9 / 10, count * 19 / 20, count]
-    parts = [.training: 0..<ends[0], .validation: ends[0]..<ends[1], .judged: ends[1]..<ends[2]]
+    parts = [.training: 0..<ends[0], .validation: ends[0]..<ends[1], .test: ends[1]..<ends[2]]
     guard parts.values.allSatisfy({ $0.count > length }) else {
       throw TextError.tooShort(path: path, tokens: count, needed: 20 * (length + 1))
     }

@@ -21,9 +21,9 @@ public struct CopyTask: DrawnSequences {
   public init(symbols: Int = 64, copied: Int = 12, delay: Int = 0, scattered: Bool = false, seed: UInt64 = 0)
     throws
   {
-    try expect(symbols > 1, "copying needs at least 2 symbols, got \(symbols)")
-    try expect(copied > 0, "at least 1 symbol must be copied, not \(copied)")
-    try expect(delay >= 0, "delay must be at least 0, is \(delay)")
+    try require(symbols > 1, "copying needs at least 2 symbols, got \(symbols)")
+    try require(copied > 0, "at least 1 symbol must be copied, not \(copied)")
+    try require(delay >= 0, "delay must be at least 0, is \(delay)")
     (self.symbols, self.copied, self.delay) = (symbols, copied, delay)
     (isScattered, self.seed) = (scattered, seed)
   }

@@ -34,7 +34,7 @@ extension DrawnSequences {
 
   /// The sequences with these indices; the first decides how long they are.
   public func batch(_ split: Split, _ indices: [Int]) -> Batch {
-    require(!indices.isEmpty, "batch", "\(id) was asked for no examples")
+    precondition(!indices.isEmpty, "batch", "\(id) was asked for no examples")
     let length = length(split, first: indices[0])
     let examples = indices.map { example(split, $0, length: length) }
     let targets = examples.flatMap(\.targets), width = targets.count / indices.count
@@ -80,13 +80,13 @@ func drawn<Example>(
     let example = draw(&generator)
     if Split(owning: fingerprint(example)) == split { return example }
   }
-  fail("batch", "\(id) has too few different examples for a \(split.rawValue) split")
+  preconditionFailure("batch", "\(id) has too few different examples for a \(split.rawValue) split")
 }
 
 extension RandomGenerator {
   /// `count` different numbers from 0..<`all`, in random order.
   package mutating func distinct(_ count: Int, of all: Int) -> [Int] {
-    require(count <= all, "distinct", "there are not \(count) different numbers below \(all)")
+    precondition(count <= all, "distinct", "there are not \(count) different numbers below \(all)")
     // Fisher and Yates's shuffle, stopped after the first `count` places.
     var numbers = Array(0..<all)
     for place in 0..<count {

@@ -26,12 +26,12 @@ public struct ModularArithmetic: LearningTask {
     modulus: Int = 97, operation: Operation = .add, trainingShare: Double = 0.5, corruption: Double = 0,
     seed: UInt64 = 0
   ) throws {
-    try expect((3...4096).contains(modulus), "modulus must be from 3 to 4096, is \(modulus)")
-    try expect(
+    try require((3...4096).contains(modulus), "modulus must be from 3 to 4096, is \(modulus)")
+    try require(
       trainingShare > 0 && trainingShare < 1, "trainingShare must lie between 0 and 1, is \(trainingShare)")
-    try expect((0...1).contains(corruption), "corruption must be from 0 to 1, is \(corruption)")
+    try require((0...1).contains(corruption), "corruption must be from 0 to 1, is \(corruption)")
     let isPrime = (2..<modulus).allSatisfy { modulus % $0 != 0 }
-    try expect(operation != .divide || isPrime, "division needs a prime modulus, \(modulus) is none")
+    try require(operation != .divide || isPrime, "division needs a prime modulus, \(modulus) is none")
     (self.modulus, self.operation) = (modulus, operation)
 
     let random = RandomGenerator(seed: seed)
@@ -40,11 +40,11 @@ public struct ModularArithmetic: LearningTask {
     let all = (0..<modulus).flatMap { a in second.map { b in (a: a, b: b) } }.shuffled(using: &order)
     let learned = Int((trainingShare * Double(all.count)).rounded())
     let rest = all.count - learned
-    try expect(
+    try require(
       learned > 0 && rest > 1, "a share of \(trainingShare) of \(all.count) pairs leaves a split empty")
     pairs = [
       .training: Array(all[..<learned]), .validation: Array(all[learned..<learned + rest / 2]),
-      .judged: Array(all[(learned + rest / 2)...]),
+      .test: Array(all[(learned + rest / 2)...]),
     ]
     var labels = all[..<learned].map { Self.result($0.a, $0.b, operation, modulus) }
     var noise = random.stream("modular-arithmetic/corruption")

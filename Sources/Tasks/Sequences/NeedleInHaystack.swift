@@ -25,13 +25,13 @@ public struct NeedleInHaystack: DrawnSequences {
     keys: Int = 8, symbols: Int = 40, answer: Int = 4, distractors: Int = 0, length: Int = 64,
     depth: Double? = nil, seed: UInt64 = 0
   ) throws {
-    try expect(
+    try require(
       keys > distractors && distractors >= 0, "\(distractors) distractors need more than \(keys) keys")
-    try expect(
+    try require(
       symbols > 1 && answer > 0, "a needle needs 2 symbols and an answer, got \(symbols) and \(answer)")
     let least = (distractors + 2) * (answer + 1) - 1
-    try expect(length >= least, "the needles and the question need a length of \(least), not \(length)")
-    try expect(depth.map { (0...1).contains($0) } ?? true, "depth must be from 0 to 1, is \(depth ?? 0)")
+    try require(length >= least, "the needles and the question need a length of \(least), not \(length)")
+    try require(depth.map { (0...1).contains($0) } ?? true, "depth must be from 0 to 1, is \(depth ?? 0)")
     (self.keys, self.symbols, self.answer, self.distractors) = (keys, symbols, answer, distractors)
     (self.length, self.depth, self.seed) = (length, depth, seed)
   }

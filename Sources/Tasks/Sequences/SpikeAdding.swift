@@ -19,10 +19,10 @@ public struct SpikeAdding: LearningTask {
   public init(
     channels: Int = 40, steps: Int = 50, smoothness: Double = 2, peak: Double = 0.3, seed: UInt64 = 0
   ) throws {
-    try expect(
+    try require(
       channels > 1 && steps > 1, "digits need at least 2 channels and steps, not \(channels) and \(steps)")
-    try expect(smoothness > 0, "smoothness must be above 0, is \(smoothness)")
-    try expect(peak > 0 && peak <= 1, "peak must lie between 0 and 1, is \(peak)")
+    try require(smoothness > 0, "smoothness must be above 0, is \(smoothness)")
+    try require(peak > 0 && peak <= 1, "peak must lie between 0 and 1, is \(peak)")
     (self.channels, self.steps, self.seed) = (channels, steps, seed)
     var generator = RandomGenerator(seed: seed).stream("spike-adding/maps")
     maps = (0..<10).map { _ in

@@ -46,7 +46,7 @@ public struct SavedForm: Sendable {
   private static let bytesOf32 = bytes(of: 32)
 
   private static func bytes(of block: Int) -> SavedForm {
-    require(block > 0, "SavedForm", "a block needs at least one element, got \(block)")
+    precondition(block > 0, "SavedForm", "a block needs at least one element, got \(block)")
     return SavedForm { x in
       let count = x.size, shape = x.shape
       let packed = x.packed, bytes = Storage(byteCount: count)

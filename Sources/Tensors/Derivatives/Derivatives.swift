@@ -32,7 +32,7 @@ public func valueAndGradient(
 /// by what arises inside.
 public func valueAndGradient(
   at inputs: [Tensor],
-  watching function: (_ inputs: [Tensor], _ watch: @escaping (Tensor) -> Tensor) throws -> Tensor
+  watching function: (_ inputs: [Tensor], _ observer: @escaping (Tensor) -> Tensor) throws -> Tensor
 ) rethrows -> (value: Tensor, gradients: [Tensor], watched: [Tensor]) {
   let (values, walk) = try record(at: inputs) { [try function($0, $1)] }
   let gradients = walk([.ones(like: oneNumber(values[0]))], true)
@@ -73,7 +73,7 @@ public func withDerivative(
 }
 
 private func checked(_ gradients: [Tensor?], for inputs: [Tensor], _ name: StaticString) -> [Tensor?] {
-  require(
+  precondition(
     gradients.count == inputs.count, name,
     "its derivative returned \(gradients.count) gradients for \(inputs.count) inputs")
   return gradients
@@ -100,7 +100,7 @@ public func withDerivatives(
   of function: ([Tensor]) -> Tensor,
   _ rules: [(_ gradient: Tensor, _ inputs: [Tensor]) -> Tensor]
 ) -> Tensor {
-  require(
+  precondition(
     rules.count == inputs.count, name, "there are \(rules.count) rules for \(inputs.count) inputs")
   return function(inputs.map(\.unmarked)).requireConstant(name, elsewhere)
     .recorded(name, from: inputs) { gradient, wants in
@@ -118,7 +118,7 @@ public func withoutRecording<Result>(_ body: () throws -> Result) rethrows -> Re
 }
 
 private func oneNumber(_ value: Tensor) -> Tensor {
-  require(
+  precondition(
     value.size == 1, "valueAndGradient",
     "the function must return one number, but returned shape \(value.shape)")
   return value
@@ -131,7 +131,7 @@ private final class Watched {
 }
 
 private func record(
-  at inputs: [Tensor], _ function: ([Tensor], _ watch: @escaping (Tensor) -> Tensor) throws -> [Tensor]
+  at inputs: [Tensor], _ function: ([Tensor], _ observer: @escaping (Tensor) -> Tensor) throws -> [Tensor]
 ) rethrows -> (values: [Tensor], walk: (_ gradients: [Tensor?], _ releasing: Bool) -> [Tensor]) {
   let state = ThreadState.current
   let outer = state.tape
@@ -155,7 +155,7 @@ private func record(
       var outputs: [(index: Int, gradient: Tensor)] = []
       for (position, gradient) in gradients.enumerated() {
         guard let gradient, marks[position] >= start else { continue }
-        require(
+        precondition(
           gradient.shape == shapes[position], "pullback",
           "gradient \(position) has shape \(gradient.shape), but the value has \(shapes[position])")
         outputs.append((marks[position], gradient))

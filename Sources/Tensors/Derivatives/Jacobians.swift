@@ -11,7 +11,7 @@ public func jacobian(at x: Tensor, rows: [Int]? = nil, of function: (Tensor) thr
   let (values, pullback) = try valueAndPullback(at: [x]) { [try function($0[0])] }
   let y = values[0], count = y.size
   let found = (rows ?? Array(0..<count)).map { row in
-    require(
+    precondition(
       row >= 0 && row < count, "jacobian", "row \(row) does not lie in 0..<\(count), result \(y.shape)")
     return pullback([oneHot(row, y.shape, x.dtype)])[0]
   }
@@ -25,7 +25,7 @@ public func jacobian(at x: Tensor, rows: [Int]? = nil, of function: (Tensor) thr
 public func batchJacobian(at x: Tensor, of function: (Tensor) throws -> Tensor) rethrows -> Tensor {
   let (values, pullback) = try valueAndPullback(at: [x]) { [try function($0[0])] }
   let y = values[0]
-  require(
+  precondition(
     x.ndim > 0 && y.ndim > 0 && x.dim(0) == y.dim(0), "batchJacobian",
     "input \(x.shape) and result \(y.shape) must share their first axis")
   let item = Array(y.shape.dropFirst()), inner = Array(x.shape.dropFirst())
@@ -41,7 +41,7 @@ public func batchJacobian(at x: Tensor, of function: (Tensor) throws -> Tensor) 
 public func valueAndTangent(
   at inputs: [Tensor], along tangents: [Tensor], of function: ([Tensor]) throws -> [Tensor]
 ) rethrows -> (values: [Tensor], tangents: [Tensor]) {
-  require(
+  precondition(
     inputs.count == tangents.count && zip(inputs, tangents).allSatisfy { $0.shape == $1.shape },
     "valueAndTangent",
     "inputs of shapes \(inputs.map(\.shape)) do not fit tangents of shapes \(tangents.map(\.shape))")
@@ -56,7 +56,7 @@ public func valueAndTangent(
 public func hessianVectorProduct(
   at inputs: [Tensor], _ vectors: [Tensor], of function: ([Tensor]) throws -> Tensor
 ) rethrows -> [Tensor] {
-  require(
+  precondition(
     inputs.map(\.shape) == vectors.map(\.shape), "hessianVectorProduct",
     "vectors of shapes \(vectors.map(\.shape)) do not fit inputs of shapes \(inputs.map(\.shape))")
   if inputs.isEmpty { return [] }

@@ -3,7 +3,7 @@
 /// The elements of all tensors one after the other, [total], each tensor in row-major order. Derivatives
 /// pass.
 public func flattened(_ tensors: [Tensor]) -> Tensor {
-  require(!tensors.isEmpty, "flattened", "needs at least one tensor")
+  precondition(!tensors.isEmpty, "flattened", "needs at least one tensor")
   return concatenated(tensors.map { $0.reshaped(-1) })
 }
 
@@ -11,7 +11,7 @@ public func flattened(_ tensors: [Tensor]) -> Tensor {
 /// Derivatives pass.
 public func unflattened(_ vector: Tensor, like tensors: [Tensor]) -> [Tensor] {
   let total = tensors.map(\.size).reduce(0, +)
-  require(
+  precondition(
     vector.shape == [total], "unflattened",
     "a vector of shape \(vector.shape) does not divide into shapes \(tensors.map(\.shape))")
   var start = 0
@@ -35,7 +35,7 @@ public func unflattened(_ vector: Tensor, like tensors: [String: Tensor]) -> [St
 
 /// The product of two lists of tensors of the same shapes as vectors: one number. Derivatives pass.
 public func dot(_ a: [Tensor], _ b: [Tensor]) -> Tensor {
-  require(
+  precondition(
     !a.isEmpty && a.map(\.shape) == b.map(\.shape), "dot",
     "tensors of shapes \(a.map(\.shape)) and \(b.map(\.shape)) have no product")
   let products = zip(a, b).map { ($0 * $1).sum() }

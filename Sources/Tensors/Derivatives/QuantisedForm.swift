@@ -29,7 +29,7 @@ public final class QuantisedForm: Sendable {
     groups: Int = 1, axis: Int = -1, bits: Int = 8, decay: Double = 0.9, roundsAtRandom: Bool = true,
     using generator: inout RandomGenerator
   ) {
-    require(
+    precondition(
       groups > 0 && [1, 2, 4, 8].contains(bits) && decay >= 0 && decay < 1, "QuantisedForm",
       "needs groups, 1, 2, 4 or 8 bits and a decay in 0..<1, got \(groups), \(bits) and \(decay)")
     (self.groups, self.axis, self.bits) = (groups, axis, bits)
@@ -52,7 +52,7 @@ public final class QuantisedForm: Sendable {
 
   private func keep(_ x: Tensor) -> () -> Tensor {
     let axis = resolved(axis, rank: x.ndim, "QuantisedForm")
-    require(
+    precondition(
       x.dim(axis) % groups == 0, "QuantisedForm",
       "axis \(axis) of \(x.shape) does not divide into \(groups) groups")
     let shape = x.shape

@@ -138,7 +138,7 @@ extension Tensor {
   package func requireConstant(_ name: StaticString, _ what: String) -> Tensor {
     let depends =
       dtype.isFloatingPoint && ThreadState.current.tape.map { $0.index(of: self) >= 0 } ?? false
-    require(!depends, name, "\(what) has no derivative here; use stopGradient around it")
+    precondition(!depends, name, "\(what) has no derivative here; use stopGradient around it")
     return unmarked
   }
 }

@@ -114,7 +114,7 @@ final class Tape {
       switch (rule, entries[at].inputs) {
       case (.partOfJoint, _): continue
       case (.absent, _):
-        require(
+        precondition(
           gradients[at - start] == nil, entries[at].name,
           "has no derivative, but one was asked for; use stopGradient around it where it is a constant")
       case (.released, _):

@@ -32,9 +32,9 @@ extension OperationGraph {
   /// Where a reshape divides or joins axes, whole slices stay whole: the rows of an attention head take that
   /// head with them. An index that fills no slice takes with it the slice that removes least.
   public func coupled(_ name: String, axis: Int, indices: [Int]) -> AxisCoupling {
-    guard let start = input(name) else { fail("coupled", "the graph has no input '\(name)'") }
+    guard let start = input(name) else { preconditionFailure("coupled", "the graph has no input '\(name)'") }
     let axis = resolved(axis, rank: start.shape.count, "coupled")
-    require(
+    precondition(
       !indices.isEmpty && indices.allSatisfy { $0 >= 0 && $0 < start.shape[axis] }, "coupled",
       "indices \(indices) do not lie in axis \(axis) of '\(name)' \(start.shape)")
     var search = CouplingSearch(self)

@@ -76,7 +76,7 @@ extension OperationGraph: CustomStringConvertible {
 public func operationGraph(
   at inputs: [Tensor], named names: [String], of function: ([Tensor]) throws -> [Tensor]
 ) rethrows -> OperationGraph {
-  require(
+  precondition(
     inputs.count == names.count && Set(names).count == names.count, "operationGraph",
     "needs a name of its own for each of \(inputs.count) inputs, got \(names)")
   let state = ThreadState.current, outer = state.tape, tape = Tape()

@@ -13,7 +13,7 @@ extension RandomGenerator {
     _ shape: [Int], rate: Double = 1, dtype: DType = .float32
   ) -> Tensor {
     requireFloatingPoint(dtype, "exponential")
-    require(rate > 0 && rate.isFinite, "exponential", "rate must be above 0 and finite, is \(rate)")
+    precondition(rate > 0 && rate.isFinite, "exponential", "rate must be above 0 and finite, is \(rate)")
     return (exponentials(shape) / rate).asType(dtype)
   }
 
@@ -44,7 +44,7 @@ extension RandomGenerator {
 
   /// Poisson counts (int32) that share one rate.
   public mutating func poisson(_ shape: [Int], rate: Double) -> Tensor {
-    require(rate >= 0 && rate <= 1e9, "poisson", "rate must lie in 0...1e9, is \(rate)")
+    precondition(rate >= 0 && rate <= 1e9, "poisson", "rate must lie in 0...1e9, is \(rate)")
     let result = Tensor(uninitialized: shape, .int32)
     var rate = rate
     callosum_random_poisson(
@@ -57,7 +57,7 @@ extension RandomGenerator {
   /// Gamma with a shape parameter above 0 for each element of `concentration`, times `scale`. In the
   /// type of `concentration`; what lies below its smallest number is 0.
   public mutating func gamma(_ concentration: Tensor, scale: Double = 1) -> Tensor {
-    require(scale > 0 && scale.isFinite, "gamma", "scale must be above 0 and finite, is \(scale)")
+    precondition(scale > 0 && scale.isFinite, "gamma", "scale must be above 0 and finite, is \(scale)")
     return (exp(logGammas(concentration, "gamma")) * scale).asType(concentration.dtype)
   }
 
@@ -71,7 +71,7 @@ extension RandomGenerator {
 
   /// Beta with parameters above 0; their shapes broadcast.
   public mutating func beta(_ alpha: Tensor, _ beta: Tensor) -> Tensor {
-    require(
+    precondition(
       alpha.dtype == beta.dtype, "beta",
       "types \(alpha.dtype) and \(beta.dtype) do not fit; convert one with asType")
     let shape = broadcastShape(alpha.shape, beta.shape, "beta")
@@ -92,7 +92,7 @@ extension RandomGenerator {
   /// Dirichlet: `concentration` [..., classes], all above 0, gives probabilities of the same shape that
   /// add up to 1 over the last axis.
   public mutating func dirichlet(_ concentration: Tensor) -> Tensor {
-    require(
+    precondition(
       concentration.ndim > 0 && concentration.dim(-1) > 0, "dirichlet",
       "needs a last axis of classes, got shape \(concentration.shape)")
     return softmax(logGammas(concentration, "dirichlet")).asType(concentration.dtype)
@@ -116,7 +116,7 @@ extension RandomGenerator {
   ) -> Tensor {
     let values = tensor.requireConstant(name, what).asType(.float64).packed
     let fits = (values .>= range.lowerBound) .&& (values .<= range.upperBound)
-    require(
+    precondition(
       fits.all().item == 1, name,
       range.lowerBound == 0
         ? "every \(what) must lie in 0...\(range.upperBound)" : "every \(what) must be above 0 and finite")
@@ -137,7 +137,7 @@ extension RandomGenerator {
   public mutating func categorical(
     _ logits: Tensor, axis: Int = -1, count: Int, replacement: Bool = true
   ) -> Tensor {
-    require(count >= 0, "categorical", "count must not be below 0, is \(count)")
+    precondition(count >= 0, "categorical", "count must not be below 0, is \(count)")
     let last = classesLast(logits, axis)
     if replacement {
       let batch = Array(last.shape.dropLast())
@@ -145,7 +145,7 @@ extension RandomGenerator {
       return (last.expandedDimensions(axis: -2) + noise).argMax(axis: -1)
     }
     let possible = (last .> -Double.infinity).asType(.int32).sum(axis: -1)
-    require(
+    precondition(
       last.size == 0 || Double(count) <= possible.min().item, "categorical",
       "cannot draw \(count) different classes of logits \(logits.shape): a row has fewer that are possible")
     return (last + gumbel(last.shape, dtype: last.dtype)).topK(count).indices
@@ -154,12 +154,12 @@ extension RandomGenerator {
   private func classesLast(_ logits: Tensor, _ axis: Int) -> Tensor {
     requireFloatingPoint(logits.dtype, "categorical")
     let axis = resolved(axis, rank: logits.ndim, "categorical")
-    require(logits.dim(axis) > 0, "categorical", "axis \(axis) of shape \(logits.shape) is empty")
+    precondition(logits.dim(axis) > 0, "categorical", "axis \(axis) of shape \(logits.shape) is empty")
     let last = logits.requireConstant("categorical", "logits").movedAxis(source: axis, destination: -1)
     // NaN compares as false.
     let largest = last.max(axis: -1)
     let fits = (largest .> -Double.infinity) .&& (largest .< Double.infinity)
-    require(
+    precondition(
       fits.all().item == 1, "categorical",
       "logits must have a largest finite one in every row of axis \(axis)")
     return last
@@ -173,7 +173,7 @@ extension RandomGenerator {
   public mutating func multivariateNormal(
     _ shape: [Int]? = nil, mean: Tensor, covariance: Tensor
   ) -> Tensor {
-    require(
+    precondition(
       mean.ndim > 0 && covariance.ndim > 1 && covariance.dim(-1) == covariance.dim(-2)
         && mean.dim(-1) == covariance.dim(-1) && mean.dtype == covariance.dtype, "multivariateNormal",
       "mean \(mean.dtype) \(mean.shape) and covariance \(covariance.dtype) \(covariance.shape) do not fit "
@@ -181,7 +181,7 @@ extension RandomGenerator {
     let batch = broadcastShape(
       Array(mean.shape.dropLast()), Array(covariance.shape.dropLast(2)), "multivariateNormal")
     let shape = shape ?? batch
-    require(
+    precondition(
       broadcastShape(batch, shape, "multivariateNormal") == shape, "multivariateNormal",
       "shape \(shape) has no room for the leading axes \(batch)")
     let noise = normal(shape + [mean.dim(-1), 1], dtype: mean.dtype)
@@ -194,7 +194,7 @@ extension RandomGenerator {
     _ shape: [Int], gain: Double = 1, dtype: DType = .float32
   ) -> Tensor {
     requireFloatingPoint(dtype, "orthogonal")
-    require(shape.count >= 2, "orthogonal", "needs matrices [..., rows, columns], got shape \(shape)")
+    precondition(shape.count >= 2, "orthogonal", "needs matrices [..., rows, columns], got shape \(shape)")
     let (rows, columns) = (shape[shape.count - 2], shape[shape.count - 1])
     if shape.elementCount == 0 { return .zeros(shape, dtype: dtype) }
     let tall = Array(shape.dropLast(2)) + [max(rows, columns), min(rows, columns)]

@@ -49,7 +49,7 @@ public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerat
   // MARK: Tensors
 
   func requireFloatingPoint(_ dtype: DType, _ name: StaticString) {
-    require(dtype.isFloatingPoint, name, "makes float32 or float64, not \(dtype)")
+    precondition(dtype.isFloatingPoint, name, "makes float32 or float64, not \(dtype)")
   }
 
   private func blocks(_ count: Int, _ dtype: DType) -> Int {
@@ -101,7 +101,7 @@ public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerat
 
   /// Integers (int32) in [low, high).
   public mutating func integers(_ shape: [Int], low: Int, high: Int) -> Tensor {
-    require(low < high, "integers", "needs low < high, got \(low) and \(high)")
+    precondition(low < high, "integers", "needs low < high, got \(low) and \(high)")
     let count = shape.elementCount
     return Tensor((0..<count).map { _ in Int32(Int.random(in: low..<high, using: &self)) }, shape)
   }
@@ -116,7 +116,7 @@ public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerat
 
 /// `x` with each element set to 0 with probability `rate` and the others scaled by 1 / (1 - rate).
 public func dropout(_ x: Tensor, rate: Double, using generator: inout RandomGenerator) -> Tensor {
-  require(rate >= 0 && rate < 1, "dropout", "rate must lie in 0..<1, is \(rate)")
+  precondition(rate >= 0 && rate < 1, "dropout", "rate must lie in 0..<1, is \(rate)")
   if rate == 0 { return x }
   let keeps = generator.bernoulli(x.shape, probability: 1 - rate)
   return x * (keeps.asType(x.dtype) * (1 / (1 - rate)))

@@ -70,25 +70,25 @@ import Testing
   }
 
   @Test func forecastsAreOfSeparateTrajectories() throws {
-    let lorenz = try Forecast.lorenz96(try Lorenz96(), window: 5, training: 500, validation: 40, judged: 60)
+    let lorenz = try Forecast.lorenz96(try Lorenz96(), window: 5, training: 500, validation: 40, test: 60)
     let sivashinsky = try Forecast.kuramotoSivashinsky(
-      try KuramotoSivashinsky(points: 32), window: 4, training: 100, validation: 20, judged: 30)
+      try KuramotoSivashinsky(points: 32), window: 4, training: 100, validation: 20, test: 30)
     for task in [lorenz, sivashinsky] {
       expectLawful(task)
-      let batch = task.batch(.judged, [0, 7])
+      let batch = task.batch(.test, [0, 7])
       #expect(batch.inputs[1, 1].doubles == batch.targets[1, 0].doubles)
       let training = task.states[.training]
       #expect(Swift.abs(training?.mean().item ?? 1) < 1e-5)
       #expect(Swift.abs((training?.variance().item ?? 0) - 1) < 1e-4)
     }
-    #expect(lorenz.count(.judged) == 55)
-    #expect(throws: Mistake("lorenz-96: 5 validation states are too few for windows of 5")) {
-      try Forecast.lorenz96(try Lorenz96(), window: 5, training: 9, validation: 5, judged: 9)
+    #expect(lorenz.count(.test) == 55)
+    #expect(throws: InvalidInput("lorenz-96: 5 validation states are too few for windows of 5")) {
+      try Forecast.lorenz96(try Lorenz96(), window: 5, training: 9, validation: 5, test: 9)
     }
   }
 
   @Test func validTimeEndsWithTheFirstBadStep() throws {
-    let task = try Forecast.lorenz96(try Lorenz96(), window: 5, training: 100, validation: 10, judged: 10)
+    let task = try Forecast.lorenz96(try Lorenz96(), window: 5, training: 100, validation: 10, test: 10)
     let truth = Tensor.zeros([2, 4, 8])
     var forecast = [Float](repeating: 0, count: 64)
     for i in 0..<8 { forecast[2 * 8 + i] = 0.6 }  // The first forecast is bad at its third step only.

@@ -46,9 +46,9 @@ import Testing
   }
 
   @Test func darcyTask() throws {
-    let task = try DarcyTask(size: 16, training: 6, validation: 4, judged: 5)
+    let task = try DarcyTask(size: 16, training: 6, validation: 4, test: 5)
     expectLawful(task)
-    let batch = task.batch(.judged, [4, 0])
+    let batch = task.batch(.test, [4, 0])
     #expect(Set(batch.inputs.doubles) == [3, 12])
     #expect(batch.targets.min().item > 0)
   }
@@ -61,12 +61,12 @@ import Testing
 
   @Test func burgersTaskAtSeveralResolutions() throws {
     let task = try BurgersTask(
-      points: 32, solver: try Burgers(points: 128, steps: 300), training: 5, validation: 4, judged: 4)
+      points: 32, solver: try Burgers(points: 128, steps: 300), training: 5, validation: 4, test: 4)
     expectLawful(task)
-    let (coarse, fine) = (task.batch(.judged, [1]), try task.at(points: 128).batch(.judged, [1]))
+    let (coarse, fine) = (task.batch(.test, [1]), try task.at(points: 128).batch(.test, [1]))
     #expect(fine.inputs.shape == [1, 128, 1])
     #expect(coarse.targets.doubles == fine.targets.sliced(axis: 1, by: 4).doubles)
-    #expect(throws: Mistake("points must divide the grid of 128, is 48")) { try task.at(points: 48) }
+    #expect(throws: InvalidInput("points must divide the grid of 128, is 48")) { try task.at(points: 48) }
     // The mean is conserved.
     #expect(Swift.abs(fine.inputs.mean().item - fine.targets.mean().item) < 1e-6)
   }

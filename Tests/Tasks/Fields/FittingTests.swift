@@ -23,7 +23,7 @@ import Testing
     let power = square(complexMagnitude(rfft(Tensor(pairs.map(\.1))))).doubles
     for k in 0...64 { #expect((power[k] > 1e-6) == [3, 6, 9, 12].contains(k)) }
     #expect(abs(pairs.reduce(0) { $0 + $1.1 * $1.1 } / 128 - 1) < 1e-5)
-    #expect(throws: Mistake("20 points cannot tell 40 cycles; take 40 at least")) {
+    #expect(throws: InvalidInput("20 points cannot tell 40 cycles; take 40 at least")) {
       try FunctionFitting.sines(count: 20)
     }
   }

@@ -61,7 +61,7 @@ import Testing
   @Test func subsetsAndClasses() throws {
     try withData { data in
       var settings = FashionVariant.Settings()
-      (settings.training, settings.validation, settings.judged) = (30, 10, 12)
+      (settings.training, settings.validation, settings.test) = (30, 10, 12)
       settings.classes = [7, 2, 5]
       let task = try FashionVariant(settings, data: data)
       #expect(Split.allCases.map { task.count($0) } == [30, 10, 12])
@@ -73,7 +73,7 @@ import Testing
         #expect(Set(labels).count > 1)
       }
       settings.classes = [3, 3]
-      #expect(throws: Mistake("classes must be different numbers from 0 to 9, are [3, 3]")) {
+      #expect(throws: InvalidInput("classes must be different numbers from 0 to 9, are [3, 3]")) {
         try FashionVariant(settings, data: data)
       }
     }
@@ -86,7 +86,7 @@ import Testing
       let plain = try FashionVariant(settings, data: data)
       settings.transforms = [.permuted(seed: 3)]
       let task = try FashionVariant(settings, data: data)
-      let (a, b) = (plain.image(.judged, 4), task.image(.judged, 4))
+      let (a, b) = (plain.image(.test, 4), task.image(.test, 4))
       #expect(a.pixels != b.pixels && a.pixels.sorted() == b.pixels.sorted())
       // Where a pixel goes, it goes in each: found by a picture in which all pixels differ.
       let numbered = GreyImage(rows: 28, columns: 28, pixels: (0..<784).map { Float($0) })
@@ -110,13 +110,13 @@ import Testing
       #expect(task.imageShape == [14, 14, 1])
       expectLawful(task)
       #expect(task.image(.training, 3) == plain.image(.training, 3))
-      #expect(task.image(.judged, 3) != plain.image(.judged, 3))
+      #expect(task.image(.test, 3) != plain.image(.test, 3))
       settings.judgedTransforms = [.halved]
-      #expect(throws: Mistake("judgedTransforms must keep the shape of pictures")) {
+      #expect(throws: InvalidInput("judgedTransforms must keep the shape of pictures")) {
         try FashionVariant(settings, data: data)
       }
       settings.transforms = [.patches(side: 5)]
-      #expect(throws: Mistake("28 x 28 pixels cannot be cut into squares of 5")) {
+      #expect(throws: InvalidInput("28 x 28 pixels cannot be cut into squares of 5")) {
         try FashionVariant(settings, data: data)
       }
     }

@@ -58,11 +58,11 @@ import Testing
       let batch = task.batch(.training, [5, 6])
       #expect(batch.inputs.sliced(axis: 1, from: 2, to: 4).doubles == batch.targets.doubles)
     }
-    let still = hold.batch(.judged, [0, 1, 2])
+    let still = hold.batch(.test, [0, 1, 2])
     let hand = MuscleArm().hand(still.inputs.sliced(axis: 1, to: 2))
     expectClose(hand, still.targets, 1e-6)
     #expect(abs(still.inputs.sliced(axis: 1, from: 4)).max().item > 1)
-    #expect(reach.batch(.judged, [0]).inputs.sliced(axis: 1, from: 4).doubles == [0, 0])
+    #expect(reach.batch(.test, [0]).inputs.sliced(axis: 1, from: 4).doubles == [0, 0])
     let (hands, excitations) = hold.run(still.inputs) { state, _, step in
       #expect(step < 3)
       return Tensor.full([state.angles.dim(0), 6], 0.1)

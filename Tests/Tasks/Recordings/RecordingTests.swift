@@ -56,14 +56,16 @@ import Testing
 
   @Test func splitsFollowOneAnother() throws {
     var settings = HubRecording.Settings()
-    (settings.training, settings.validation, settings.judged) = (6, 1, 2)
+    (settings.training, settings.validation, settings.test) = (6, 1, 2)
     let recording = try HubRecording(settings, seed: 2), again = try HubRecording(settings, seed: 2)
     #expect(recording.spikes == again.spikes)
     let counts = Split.allCases.map { recording.counts($0, width: 0.05) }
     #expect(counts.map(\.shape) == [[120, 24], [20, 24], [40, 24]])
     #expect(counts.reduce(0) { $0 + $1.sum().item } == Double(recording.spikes.count { $0.time < 9 }))
     settings.longestDelay = 1
-    #expect(throws: Mistake("delays must be at least a step and in order")) { try HubRecording(settings) }
+    #expect(throws: InvalidInput("delays must be at least a step and in order")) {
+      try HubRecording(settings)
+    }
   }
 
   @Test func cellsAnswerToWhatTheyLike() throws {
@@ -97,8 +99,8 @@ import Testing
       #expect(Swift.abs(counts.mean().item / rate - 1) < 0.06)
       #expect(Swift.abs(counts.variance().item / rate - 1) < 0.12)
     }
-    let recording = try population.recording(training: 20, validation: 5, judged: 5)
+    let recording = try population.recording(training: 20, validation: 5, test: 5)
     expectLawful(recording)
-    #expect(recording.batch(.judged, [0]).targets.shape == [1, 120])
+    #expect(recording.batch(.test, [0]).targets.shape == [1, 120])
   }
 }

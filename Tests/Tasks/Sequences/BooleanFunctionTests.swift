@@ -55,7 +55,7 @@ import Testing
   }
 
   @Test func nearestNeighboursFollow() throws {
-    let sequence = try BooleanFunctions(.nearestNeighbour, anchors: 4).episode(.judged, 2)
+    let sequence = try BooleanFunctions(.nearestNeighbour, anchors: 4).episode(.test, 2)
     for i in 4..<24 {
       let similarities = (0..<i).map { j in zip(sequence.x[i], sequence.x[j]).count { $0 == $1 } }
       let nearest = similarities.firstIndex(of: similarities.max() ?? 0) ?? 0

@@ -33,7 +33,7 @@ import Testing
       try write(Array((String(repeating: "ab", count: 50) + "ü€").utf8), to: path)
       let task = try CharacterText(path: path, length: 2)
       #expect(task.characters == ["a", "b"])
-      let last = task.batch(.judged, [(task.count(.judged) ?? 1) - 1]).targets
+      let last = task.batch(.test, [(task.count(.test) ?? 1) - 1]).targets
       #expect(last.doubles == [2, 2])
       #expect(task.text([0, 1, 2]) == "ab\u{FFFD}")
     }

@@ -59,7 +59,7 @@ func expectLawful(
       seen[split] = Set((0..<6000).map { one.example(split, $0).tokens })
     }
     #expect((450...580).contains(seen[.validation]?.count ?? 0))
-    #expect((450...580).contains(seen[.judged]?.count ?? 0))
+    #expect((450...580).contains(seen[.test]?.count ?? 0))
   }
 
   /// Walks over the sequence and remembers.
@@ -98,14 +98,14 @@ func expectLawful(
   @Test func recallLeavesOutWhatDoesNotFit() throws {
     let task = try AssociativeRecall(
       keys: 16, values: 32, pairs: 16, queries: 8, writes: 1...3, length: 64)
-    let example = task.example(.judged, 0)
+    let example = task.example(.test, 0)
     #expect(example.tokens.count == 64)
     #expect(example.isScored.count { $0 } == 8)
     #expect(Set(example.tokens.filter { $0 < 16 }).count == 16)
-    #expect(throws: Mistake("16 pairs and 16 queries need a length of 48, not 47")) {
+    #expect(throws: InvalidInput("16 pairs and 16 queries need a length of 48, not 47")) {
       try AssociativeRecall(length: 47)
     }
-    #expect(throws: Mistake("pairs must be from 1 to the 3 keys, is 4")) {
+    #expect(throws: InvalidInput("pairs must be from 1 to the 3 keys, is 4")) {
       try AssociativeRecall(keys: 3, pairs: 4)
     }
   }
@@ -145,7 +145,7 @@ func expectLawful(
   @Test func needlesStandWhereAsked() throws {
     for (depth, place) in [(0, 1), (1, 56), (0.5, 29)] as [(Double, Int)] {
       let task = try NeedleInHaystack(depth: depth)
-      let example = task.example(.judged, 3)
+      let example = task.example(.test, 3)
       #expect(task.place(in: example).lowerBound == place)
     }
     let task = try NeedleInHaystack(distractors: 2)
@@ -190,7 +190,7 @@ func expectLawful(
     // One in 67 of those drawn anew is right again.
     #expect(abs(Double(task.wrongLabels.count) - corrupted * 66 / 67) < 12)
     #expect(try ModularArithmetic(modulus: 67).wrongLabels.isEmpty)
-    #expect(throws: Mistake("division needs a prime modulus, 15 is none")) {
+    #expect(throws: InvalidInput("division needs a prime modulus, 15 is none")) {
       try ModularArithmetic(modulus: 15, operation: .divide)
     }
   }

@@ -43,7 +43,7 @@ import Testing
       #expect(patterns.count { task.signals.contains($0) } == Int(labels[bag]))
     }
     #expect((0.44...0.56).contains(labels.reduce(0, +) / 1024))
-    #expect(throws: Mistake("of 4 patterns, 1 to 3 can be signals")) {
+    #expect(throws: InvalidInput("of 4 patterns, 1 to 3 can be signals")) {
       try BitPatternBags(bits: 2, signals: 4)
     }
   }

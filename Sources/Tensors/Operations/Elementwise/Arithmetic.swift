@@ -8,7 +8,7 @@ extension Tensor {
   func combined(
     _ operation: callosum_binary_operation, _ other: Tensor, _ name: StaticString
   ) -> Tensor {
-    require(
+    precondition(
       dtype == other.dtype, name,
       "types \(dtype) and \(other.dtype) do not fit; convert one with asType")
     let target = broadcastShape(shape, other.shape, name)
@@ -109,7 +109,7 @@ public func % (a: Tensor, b: Tensor) -> Tensor {
 
 private func requireDivisor(_ b: Tensor, _ name: StaticString) {
   guard b.dtype == .int32 else { return }
-  require((b .== 0).any().item == 0, name, "an integer divisor is 0")
+  precondition((b .== 0).any().item == 0, name, "an integer divisor is 0")
 }
 
 /// a to the power b.

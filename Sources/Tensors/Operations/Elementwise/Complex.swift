@@ -6,7 +6,7 @@ import CallosumKernels
 
 /// Complex numbers [..., 2] from their parts.
 public func complex(real: Tensor, imaginary: Tensor) -> Tensor {
-  require(
+  precondition(
     real.shape == imaginary.shape && real.dtype == imaginary.dtype && real.dtype.isFloatingPoint, "complex",
     "parts \(real.dtype) \(real.shape) and \(imaginary.dtype) \(imaginary.shape) do not fit; both must be "
       + "float32 or both float64, of one shape")
@@ -48,7 +48,7 @@ public func complexMagnitude(_ z: Tensor) -> Tensor {
 public func complexMultiply(_ a: Tensor, _ b: Tensor, conjugating: Bool = false) -> Tensor {
   requireComplex(a, "complexMultiply")
   requireComplex(b, "complexMultiply")
-  require(
+  precondition(
     a.dtype == b.dtype, "complexMultiply",
     "types \(a.dtype) and \(b.dtype) do not fit; convert one with asType")
   let shape = broadcastShape(Array(a.shape.dropLast()), Array(b.shape.dropLast()), "complexMultiply")
@@ -102,7 +102,7 @@ public func complexEinsum(_ formula: String, _ a: Tensor, _ b: Tensor) -> Tensor
 }
 
 func requireComplex(_ z: Tensor, _ name: StaticString) {
-  require(
+  precondition(
     z.dtype.isFloatingPoint && z.ndim > 0 && z.dim(-1) == 2, name,
     "needs complex numbers, pairs of float32 or float64 along a last axis of 2, got \(z.dtype) \(z.shape)")
 }

@@ -15,7 +15,7 @@ extension Tensor {
 
   /// f(self) by kernel for functions of numbers of any type.
   func number(_ operation: callosum_unary_operation, _ name: StaticString) -> Tensor {
-    require(dtype != .bool, name, "needs numbers, got bool")
+    precondition(dtype != .bool, name, "needs numbers, got bool")
     return mapped(operation)
   }
 
@@ -26,7 +26,7 @@ extension Tensor {
   }
 
   func requireReal(_ name: StaticString) {
-    require(dtype.isFloatingPoint, name, "needs float32 or float64, got \(dtype)")
+    precondition(dtype.isFloatingPoint, name, "needs float32 or float64, got \(dtype)")
   }
 }
 

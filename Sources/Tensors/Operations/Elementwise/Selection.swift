@@ -41,7 +41,7 @@ public prefix func .! (a: Tensor) -> Tensor {
 }
 
 private func truth(_ a: Tensor, _ name: StaticString) -> Tensor {
-  require(a.dtype == .bool, name, "needs bool, got \(a.dtype); compare first, as in x .!= 0")
+  precondition(a.dtype == .bool, name, "needs bool, got \(a.dtype); compare first, as in x .!= 0")
   return a
 }
 
@@ -57,7 +57,7 @@ public func isFinite(_ x: Tensor) -> Tensor {
 /// `a` where `condition` (bool) holds, else `b`; the three shapes broadcast.
 public func which(_ condition: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
   _ = truth(condition, "which")
-  require(
+  precondition(
     a.dtype == b.dtype, "which",
     "types \(a.dtype) and \(b.dtype) do not fit; convert one with asType")
   let target = broadcastShape(
@@ -76,7 +76,7 @@ public func which(_ condition: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
 
 /// `x` held between `low` and `high` (nil for no bound). At a bound the gradient passes.
 public func clip(_ x: Tensor, min low: Double? = nil, max high: Double? = nil) -> Tensor {
-  require(x.dtype != .bool, "clip", "needs numbers, got bool")
+  precondition(x.dtype != .bool, "clip", "needs numbers, got bool")
   var result = x.unmarked
   if let low { result = maximum(result, low) }
   if let high { result = minimum(result, high) }

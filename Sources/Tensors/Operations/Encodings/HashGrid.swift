@@ -12,15 +12,15 @@ import CallosumKernels
 /// - Returns: [..., levels * features], the coarsest level first if `resolutions` ascends.
 public func hashGridEncoding(_ x: Tensor, table: Tensor, resolutions: [Int]) -> Tensor {
   let name: StaticString = "hashGridEncoding"
-  require(
+  precondition(
     x.ndim > 0 && (1...4).contains(x.dim(-1)) && x.dtype.isFloatingPoint, name,
     "points must be real, [..., 1 to 4 axes], are \(x.dtype) \(x.shape)")
-  require(
+  precondition(
     table.ndim == 3 && table.dim(0) == resolutions.count && table.dim(1) > 0
       && table.dim(1) <= Int(Int32.max) && table.dtype == x.dtype, name,
     "the table must be \(x.dtype) [\(resolutions.count) levels, entries, features], is \(table.dtype) \(table.shape)"
   )
-  require(
+  precondition(
     resolutions.allSatisfy { (1...(1 << 24)).contains($0) }, name,
     "resolutions must lie in 1...\(1 << 24), are \(resolutions)")
   let points = Array(x.shape.dropLast()).elementCount

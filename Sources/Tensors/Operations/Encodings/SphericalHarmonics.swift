@@ -8,7 +8,7 @@ import Foundation
 /// Polynomials of the coordinates, with derivatives; vectors of another length are not normalised.
 public func sphericalHarmonics(_ directions: Tensor, degree: Int) -> Tensor {
   directions.requireReal("sphericalHarmonics")
-  require(
+  precondition(
     directions.ndim > 0 && directions.dim(-1) == 3 && (0...20).contains(degree), "sphericalHarmonics",
     "needs directions [..., 3] and a degree from 0 to 20, got \(directions.shape) and \(degree)")
   let parts = directions.split(parts: 3, axis: -1)

@@ -102,14 +102,14 @@ private func gradientOfBias(_ g: Tensor) -> Tensor { g.sum(axes: Array(0..<(g.nd
 
 private func checkChannels(_ name: StaticString, _ x: Tensor, _ w: Tensor, _ bias: Tensor?, _ groups: Int) {
   let shapes = "input \(x.shape), weight \(w.shape)"
-  require(
+  precondition(
     x.ndim >= 3 && w.ndim == x.ndim, name,
     "needs input [batch, spatial..., channels] and weight [outputs, kernel..., inputs / groups]; \(shapes)")
   let (inputs, outputs) = (x.dim(-1), w.dim(0))
-  require(
+  precondition(
     groups > 0 && inputs % groups == 0 && outputs % groups == 0 && w.dim(-1) == inputs / groups, name,
     "axis channels must be \(w.dim(-1) * groups) with \(groups) groups, is \(inputs); \(shapes)")
-  require(
+  precondition(
     bias == nil || bias?.shape == [outputs], name,
     "bias has shape \(bias?.shape ?? []), weight asks for [\(outputs)]")
 }

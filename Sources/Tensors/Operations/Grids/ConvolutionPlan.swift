@@ -134,7 +134,7 @@ struct ConvolutionPlan {
     job.padding_low = triple(windows.before)
     job.padding_high = triple(windows.after)
     let status = body(&job)
-    require(
+    precondition(
       status == 0, "convolution",
       "the library failed with status \(status) on input \(xShape), weight \(wShape)")
   }

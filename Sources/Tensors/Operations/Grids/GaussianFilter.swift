@@ -7,7 +7,7 @@ public func gaussianFilter(
   _ x: Tensor, sigma: Double, axis: Int, mode: PaddingMode = .symmetric, reach: Double = 4
 ) -> Tensor {
   x.requireReal("gaussianFilter")
-  require(
+  precondition(
     sigma >= 0 && sigma.isFinite && reach > 0, "gaussianFilter",
     "sigma must not be negative and reach above 0, are \(sigma) and \(reach)")
   let axis = resolved(axis, rank: x.ndim, "gaussianFilter")

@@ -17,19 +17,19 @@ public func gridSample(
   mode: PaddingMode = .zeros, alignCorners: Bool = false
 ) -> Tensor {
   let axes = x.ndim - 2
-  require(
+  precondition(
     (1...3).contains(axes) && coordinates.ndim >= 2 && coordinates.dim(-1) == axes
       && coordinates.dim(0) == x.dim(0) && coordinates.dtype == x.dtype && x.dtype.isFloatingPoint,
     "gridSample",
     "x \(x.dtype) \(x.shape) needs coordinates [\(x.dim(0)), ..., \(max(axes, 0))], got "
       + "\(coordinates.dtype) \(coordinates.shape)")
-  require(
+  precondition(
     mode != .circular && mode != .symmetric, "gridSample", "\(mode.rawValue) borders are not defined here")
   let places = Array(coordinates.shape[1..<(coordinates.ndim - 1)])
   let grid = Grid(
     batch: x.dim(0), sizes: Array(x.shape[1...axes]), channels: x.dim(-1), places: places.elementCount,
     interpolation: interpolation, mode: mode, alignCorners: alignCorners)
-  require(
+  precondition(
     grid.sizes.allSatisfy { $0 > 0 }, "gridSample", "x \(x.shape) has an axis without elements")
   let yShape = [x.dim(0)] + places + [x.dim(-1)]
   return fused(

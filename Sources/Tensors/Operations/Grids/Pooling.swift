@@ -40,7 +40,7 @@ public func maxUnpool(
   to size: [Int]? = nil
 ) -> Tensor {
   let stride = stride ?? kernel, padding = padding ?? kernel.map { _ in 0 }
-  require(
+  precondition(
     x.ndim == kernel.count + 2
       && [stride.count, padding.count, size?.count ?? kernel.count] == [
         kernel.count, kernel.count, kernel.count,
@@ -145,7 +145,7 @@ public func globalMaxPool(_ x: Tensor) -> Tensor {
 
 /// The mean of each channel: [batch, spatial..., channels] -> [batch, channels].
 public func globalAveragePool(_ x: Tensor) -> Tensor {
-  require(x.ndim > 2, "globalAveragePool", "needs [batch, spatial..., channels], got \(x.shape)")
+  precondition(x.ndim > 2, "globalAveragePool", "needs [batch, spatial..., channels], got \(x.shape)")
   return x.mean(axes: Array(1..<(x.ndim - 1)))
 }
 
@@ -247,7 +247,7 @@ private struct PoolingPlan {
     _ dilation: [Int], _ countPadding: Bool = true
   ) {
     let padding = padding ?? kernel.map { _ in 0 }
-    require(
+    precondition(
       padding.count == kernel.count && zip(padding, kernel).allSatisfy { 2 * $0 <= $1 }, name,
       "padding \(padding) must be at most half the kernel \(kernel)")
     let windows = Windows(
@@ -257,7 +257,7 @@ private struct PoolingPlan {
       (0..<windows.output[axis]).map { output -> callosum_span in
         let places = (0..<kernel[axis]).map { output * stride[axis] - padding[axis] + $0 * dilation[axis] }
         let inside = places.filter { $0 >= 0 && $0 < windows.spatial[axis] }
-        require(
+        precondition(
           !inside.isEmpty, name, "a window lies between the elements of axis \(axis + 1) of \(x.shape)")
         return callosum_span(
           place: inside[0], count: inside.count, divisor: countPadding ? kernel[axis] : inside.count)
@@ -268,7 +268,7 @@ private struct PoolingPlan {
 
   /// Bins.
   init(_ name: StaticString, _ x: Tensor, bins: [Int]) {
-    require(
+    precondition(
       (1...3).contains(bins.count) && x.ndim == bins.count + 2 && bins.allSatisfy { $0 > 0 }
         && x.shape[1..<(x.ndim - 1)].allSatisfy { $0 > 0 }, name,
       "\(x.shape) does not divide into \(bins) bins; needs [batch, spatial..., channels]")
@@ -282,7 +282,7 @@ private struct PoolingPlan {
   }
 
   private init(_ name: StaticString, _ x: Tensor, _ spans: [[callosum_span]], _ dilation: [Int]) {
-    require(x.dtype.isFloatingPoint, name, "needs float32 or float64, got \(x.dtype)")
+    precondition(x.dtype.isFloatingPoint, name, "needs float32 or float64, got \(x.dtype)")
     xShape = x.shape
     yShape = [x.dim(0)] + spans.map(\.count) + [x.dim(-1)]
     (self.spans, self.dilation) = (spans, dilation)

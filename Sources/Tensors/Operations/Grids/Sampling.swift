@@ -44,7 +44,7 @@ extension Tensor {
       return padded(widths)
     }
     let reach = mode == .reflect ? count - 1 : mode == .replicate ? Int.max : count
-    require(
+    precondition(
       before >= 0 && after >= 0 && before <= reach && after <= reach && count > 0, "padded",
       "\(mode.rawValue) padding by \(before) and \(after) needs more than the \(count) elements of axis \(axis)"
     )
@@ -56,7 +56,7 @@ extension Tensor {
   /// the borders.
   public func padded(_ widths: [(before: Int, after: Int)], mode: PaddingMode) -> Tensor {
     if mode == .zeros { return padded(widths) }
-    require(widths.count == ndim, "padded", "needs a width for each of the \(ndim) axes, got \(widths)")
+    precondition(widths.count == ndim, "padded", "needs a width for each of the \(ndim) axes, got \(widths)")
     return widths.enumerated().reduce(self) { x, next in
       x.padded(axis: next.offset, before: next.element.before, after: next.element.after, mode: mode)
     }
@@ -85,14 +85,15 @@ public func resized(
   _ x: Tensor, axes: [Int], to sizes: [Int], by interpolation: Interpolation = .linear,
   alignCorners: Bool = false
 ) -> Tensor {
-  require(axes.count == sizes.count, "resized", "\(axes.count) axes but \(sizes.count) sizes")
-  require(x.dtype.isFloatingPoint, "resized", "needs float32 or float64, got \(x.dtype)")
+  precondition(axes.count == sizes.count, "resized", "\(axes.count) axes but \(sizes.count) sizes")
+  precondition(x.dtype.isFloatingPoint, "resized", "needs float32 or float64, got \(x.dtype)")
   let known = zip(axes, sizes).map { (axis: resolved($0, rank: x.ndim, "resized"), new: $1) }
   // Axes that shrink most come first, so that the others have less to do.
   let order = known.sorted { $0.new * x.shape[$1.axis] < $1.new * x.shape[$0.axis] }
   return order.reduce(x) { x, next in
     let old = x.shape[next.axis]
-    require(old > 0 && next.new > 0, "resized", "axis \(next.axis) of size \(old) cannot become \(next.new)")
+    precondition(
+      old > 0 && next.new > 0, "resized", "axis \(next.axis) of size \(old) cannot become \(next.new)")
     return x.resampled(axis: next.axis, by: AxisMap(resizing: old, to: next.new, interpolation, alignCorners))
   }
 }

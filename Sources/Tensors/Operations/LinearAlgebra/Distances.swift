@@ -36,7 +36,7 @@ public func nearestNeighbours(
 ) -> (squaredDistances: Tensor, indices: Tensor) {
   let name: StaticString = "nearestNeighbours"
   requirePoints(queries, points, name)
-  require(
+  precondition(
     queries.ndim == 2 && points.ndim == 2 && (1...max(points.dim(0), 1)).contains(count) && block > 0, name,
     "needs queries [n, width] and at least count (\(count)) points, got \(queries.shape) and \(points.shape)")
   var best: (distances: Tensor, indices: Tensor)?
@@ -54,14 +54,14 @@ public func nearestNeighbours(
     }
     best = (distances, indices)
   }
-  guard let indices = best?.indices else { fail(name, "there are no points") }
+  guard let indices = best?.indices else { preconditionFailure(name, "there are no points") }
   // Once more for those that were found, now by differences: exact, and with derivatives.
   let found = points.take(indices, axis: 0)
   return (square(queries.expandedDimensions(axis: 1) - found).sum(axis: -1), indices)
 }
 
 private func requirePoints(_ x: Tensor, _ y: Tensor, _ name: StaticString) {
-  require(
+  precondition(
     x.ndim >= 2 && y.ndim >= 2 && x.dim(-1) == y.dim(-1) && x.dtype == y.dtype && x.dtype.isFloatingPoint,
     name,
     "needs points [..., n, width] of one width, got \(x.dtype) \(x.shape) and \(y.dtype) \(y.shape)")

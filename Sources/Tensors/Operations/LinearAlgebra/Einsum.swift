@@ -7,16 +7,16 @@ public func einsum(_ formula: String, _ operands: Tensor...) -> Tensor { einsum(
 public func einsum(_ formula: String, _ operands: [Tensor]) -> Tensor {
   let sides = formula.filter { $0 != " " }.components(around: "->")
   let terms = sides[0].split(separator: ",", omittingEmptySubsequences: false).map(Array.init)
-  require(
+  precondition(
     sides.count <= 2 && terms.count == operands.count, "einsum",
     "'\(formula)' names \(terms.count) operands, \(operands.count) were given")
   var sizes: [Character: Int] = [:]
   for (term, operand) in zip(terms, operands) {
-    require(
+    precondition(
       term.count == operand.ndim, "einsum",
       "'\(String(term))' names \(term.count) axes, the operand has shape \(operand.shape)")
     for (letter, size) in zip(term, operand.shape) {
-      require(
+      precondition(
         sizes[letter] == nil || sizes[letter] == size, "einsum",
         "axis \(letter) is \(sizes[letter] ?? 0) in one operand and \(size) in another of '\(formula)'")
       sizes[letter] = size
@@ -28,7 +28,7 @@ public func einsum(_ formula: String, _ operands: [Tensor]) -> Tensor {
     ? Array(sides[1])
     : sizes.keys.filter { letter in all.filter { $0 == letter }.count == 1 }.sorted()
   for letter in result {
-    require(
+    precondition(
       sizes[letter] != nil && result.filter { $0 == letter }.count == 1, "einsum",
       "the result of '\(formula)' names axis \(letter) which no operand has, or names it twice")
   }

@@ -8,9 +8,9 @@ import CallosumKernels
 extension Tensor {
   /// Whether this is a matrix or a batch of matrices of a type that LAPACK knows; stops otherwise.
   func requireMatrices(_ name: StaticString, square: Bool = false) {
-    require(dtype.isFloatingPoint, name, "needs float32 or float64, got \(dtype)")
-    require(ndim >= 2, name, "needs at least 2 axes, got shape \(shape)")
-    require(!square || dim(-1) == dim(-2), name, "needs square matrices, got shape \(shape)")
+    precondition(dtype.isFloatingPoint, name, "needs float32 or float64, got \(dtype)")
+    precondition(ndim >= 2, name, "needs at least 2 axes, got shape \(shape)")
+    precondition(!square || dim(-1) == dim(-2), name, "needs square matrices, got shape \(shape)")
   }
 
   /// The same values in memory of its own, which LAPACK may overwrite.
@@ -43,7 +43,7 @@ func overBatch(
   status.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { routine(base) } }
   guard let at = status.firstIndex(where: { $0 != 0 }) else { return }
   let problem = status[at] > 0 ? wrong(Int(status[at])) : "holds numbers that are not finite"
-  fail(name, "\(matrixName(at, batch)) \(problem)")
+  preconditionFailure(name, "\(matrixName(at, batch)) \(problem)")
 }
 
 /// Matrix number `at` of a batch, in words.
@@ -61,7 +61,7 @@ private func matrixName(_ at: Int, _ batch: [Int]) -> String {
 /// Stops where `holds`, of the shape of the batch, is false, and says of which matrix that is so.
 func requireOfEachMatrix(_ holds: Tensor, _ name: StaticString, _ problem: String) {
   guard let at = holds.array(of: Bool.self).firstIndex(of: false) else { return }
-  fail(name, "\(matrixName(at, holds.shape)) \(problem)")
+  preconditionFailure(name, "\(matrixName(at, holds.shape)) \(problem)")
 }
 
 /// Stops where a number is not finite: iterations would not end well.

@@ -173,13 +173,14 @@ private func solved(_ a: Tensor, _ b: Tensor, _ lu: Factors, transposed: Bool) -
 private func asColumns(
   _ a: Tensor, _ b: Tensor, _ name: StaticString, _ body: (Tensor) -> Tensor
 ) -> Tensor {
-  require(b.ndim > 0, name, "the right side needs an axis at least")
+  precondition(b.ndim > 0, name, "the right side needs an axis at least")
   return b.ndim == 1 ? body(b.expandedDimensions(axis: 1)).squeezed(axis: -1) : body(b)
 }
 
 private func requireFit(_ a: Tensor, _ b: Tensor, _ name: StaticString, rows: Int) {
-  require(a.dtype == b.dtype, name, "types \(a.dtype) and \(b.dtype) do not fit; convert one with asType")
-  require(
+  precondition(
+    a.dtype == b.dtype, name, "types \(a.dtype) and \(b.dtype) do not fit; convert one with asType")
+  precondition(
     b.dim(-2) == rows, name,
     "matrices of shape \(a.shape) need \(rows) rows on the right side, got \(b.shape)")
 }

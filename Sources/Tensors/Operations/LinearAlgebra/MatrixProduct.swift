@@ -4,14 +4,14 @@ import CallosumKernels
 /// as a row on the left and as a column on the right, and loses that axis again in the result.
 /// Transposed operands are read in place.
 public func matmul(_ a: Tensor, _ b: Tensor) -> Tensor {
-  require(
+  precondition(
     a.ndim > 0 && b.ndim > 0, "matmul", "shapes \(a.shape) and \(b.shape): each needs an axis at least")
   if b.ndim == 1 { return matmul(a, b.expandedDimensions(axis: 1)).squeezed(axis: -1) }
   if a.ndim == 1 { return matmul(a.expandedDimensions(axis: 0), b).squeezed(axis: -2) }
-  require(
+  precondition(
     a.dtype == b.dtype && a.dtype.isFloatingPoint, "matmul",
     "types \(a.dtype) and \(b.dtype) do not fit; both must be float32 or both float64")
-  require(
+  precondition(
     a.dim(-1) == b.dim(-2), "matmul",
     "inner axes do not fit: shapes \(a.shape) and \(b.shape) have \(a.dim(-1)) and \(b.dim(-2))")
   if b.ndim == 2 && a.ndim > 2, let rows = a.rows {
@@ -70,7 +70,7 @@ private func productOfBatches(_ a: Tensor, _ b: Tensor) -> Tensor {
   let a = a.matrixLayout == nil ? a.packed : a.unmarked
   let b = b.matrixLayout == nil ? b.packed : b.unmarked
   guard let layoutA = a.matrixLayout, let layoutB = b.matrixLayout else {
-    fail("matmul", "shapes \(a.shape) and \(b.shape) have no layout that the library reads")
+    preconditionFailure("matmul", "shapes \(a.shape) and \(b.shape) have no layout that the library reads")
   }
   let offsetsA = matrixOffsets(a, batch), offsetsB = matrixOffsets(b, batch)
   for at in 0..<count {
@@ -86,7 +86,7 @@ private func productOfBatches(_ a: Tensor, _ b: Tensor) -> Tensor {
         layoutA.leading, b.pointer(as: Double.self) + offsetsB[at], layoutB.leading, 0,
         result.pointer(as: Double.self) + at * m * n, n)
     }
-    require(status == 0, "matmul", "the library failed with status \(status)")
+    precondition(status == 0, "matmul", "the library failed with status \(status)")
   }
   return result
 }
@@ -121,17 +121,17 @@ public enum LinearActivation: String, Codable, Sendable {
 public func linear(
   _ x: Tensor, weight w: Tensor, bias b: Tensor? = nil, activation: LinearActivation = .none
 ) -> Tensor {
-  require(
+  precondition(
     x.ndim > 0 && (w.ndim == 2 || w.ndim == 3) && x.dim(-1) == w.dim(-1), "linear",
     "axis width must be \(w.shape.last ?? 0), is \(x.shape.last ?? 0); input \(x.shape), weight \(w.shape)")
   let sets = w.ndim == 3 ? w.dim(0) : nil
   if let sets {
-    require(
+    precondition(
       x.ndim > 1 && x.dim(0) == sets, "linear",
       "input \(x.shape) must have \(sets) slices, one for each set of weights \(w.shape)")
   }
   if let b {
-    require(
+    precondition(
       b.shape.elementsEqual(w.shape.dropLast()), "linear",
       "bias has shape \(b.shape), weight \(w.shape) asks for \(Array(w.shape.dropLast()))")
   }

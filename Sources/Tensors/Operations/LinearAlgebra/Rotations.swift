@@ -2,7 +2,7 @@
 /// need not have length 1, but none may be 0.
 public func rotationMatrices(ofQuaternions q: Tensor) -> Tensor {
   q.requireReal("rotationMatrices")
-  require(q.ndim > 0 && q.dim(-1) == 4, "rotationMatrices", "needs quaternions [..., 4], got \(q.shape)")
+  precondition(q.ndim > 0 && q.dim(-1) == 4, "rotationMatrices", "needs quaternions [..., 4], got \(q.shape)")
   let unit = q * rsqrt(square(q).sum(axis: -1, keepDims: true))
   let parts = (0..<4).map { unit.sliced(axis: -1, from: $0, to: $0 + 1) }
   let (w, x, y, z) = (parts[0], parts[1], parts[2], parts[3])

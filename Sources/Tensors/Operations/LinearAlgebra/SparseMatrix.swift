@@ -32,7 +32,7 @@ public struct SparseMatrix: Sendable {
   ) {
     let values = values ?? .ones([rowIndices.size]), name: StaticString = "SparseMatrix"
     values.requireReal(name)
-    require(
+    precondition(
       values.ndim == 1 && rowIndices.shape == values.shape && columnIndices.shape == values.shape
         && shape.rows >= 0 && shape.columns >= 0, name,
       "rows \(rowIndices.shape), columns \(columnIndices.shape) and values \(values.shape) must be lists of one "
@@ -62,11 +62,11 @@ public struct SparseMatrix: Sendable {
   /// The elements of a matrix [rows, columns] that are not 0. Gradients reach these alone.
   public init(_ dense: Tensor) {
     dense.requireReal("SparseMatrix")
-    require(
+    precondition(
       dense.ndim == 2 && dense.size <= Int(Int32.max), "SparseMatrix", "needs a matrix, got \(dense.shape)")
     let isKept = (dense.unmarked .!= 0).asType(.float32)
     guard let (pattern, _) = SparsePattern.ofElements(of: isKept, atMost: 1) else {
-      fail("SparseMatrix", "cannot list the elements of \(dense.shape)")
+      preconditionFailure("SparseMatrix", "cannot list the elements of \(dense.shape)")
     }
     let places = pattern.rowOfEntries * Double(dense.dim(1)) + pattern.index
     self.init(pattern, dense.flattened().take(places))
@@ -75,7 +75,7 @@ public struct SparseMatrix: Sendable {
   /// The same places with other values, of the same number.
   public func withValues(_ values: Tensor) -> SparseMatrix {
     values.requireReal("SparseMatrix")
-    require(
+    precondition(
       values.shape == [entries], "SparseMatrix", "has \(entries) elements, got values \(values.shape)")
     return SparseMatrix(pattern, values, isTransposed: isTransposed)
   }
@@ -88,7 +88,7 @@ public struct SparseMatrix: Sendable {
   /// With `value` added to every element of the diagonal, kept or not: the loops that graph networks
   /// give to nodes. The matrix must be square.
   public func addingDiagonal(_ value: Double = 1) -> SparseMatrix {
-    require(rows == columns, "SparseMatrix", "a matrix of \(rows) by \(columns) has no loops")
+    precondition(rows == columns, "SparseMatrix", "a matrix of \(rows) by \(columns) has no loops")
     let nodes = Tensor.arange(rows)
     return SparseMatrix(
       rows: concatenated([rowIndices, nodes]), columns: concatenated([columnIndices, nodes]),
@@ -110,7 +110,7 @@ public struct SparseMatrix: Sendable {
   /// D^-1/2 A D^-1/2 with the row sums in D, for square matrices, as graph convolutions use it (Kipf and
   /// Welling 2017, after `addingDiagonal`). A node whose sum is not above 0 gets zeros.
   public func normalisedSymmetrically() -> SparseMatrix {
-    require(rows == columns, "SparseMatrix", "a matrix of \(rows) by \(columns) has no symmetric form")
+    precondition(rows == columns, "SparseMatrix", "a matrix of \(rows) by \(columns) has no symmetric form")
     let places = rowIndices, share = shares(at: places) { rsqrt($0) }
     return withValues(values * share.take(places) * share.take(columnIndices))
   }
@@ -123,7 +123,8 @@ public struct SparseMatrix: Sendable {
 
   /// All elements, [rows, columns].
   public func dense() -> Tensor {
-    require(rows * columns <= Int(Int32.max), "SparseMatrix", "\(rows) by \(columns) elements are too many")
+    precondition(
+      rows * columns <= Int(Int32.max), "SparseMatrix", "\(rows) by \(columns) elements are too many")
     let places = rowIndices * Double(columns) + columnIndices
     return values.scatterAdded(at: places, axis: 0, count: rows * columns).reshaped([rows, columns])
   }
@@ -147,7 +148,7 @@ private func ordered(_ elements: [Int], by keys: [Int32], below count: Int) -> [
 /// reach the values and x in one walk along the columns, without a transposed copy.
 public func matmul(_ a: SparseMatrix, _ x: Tensor) -> Tensor {
   if x.ndim == 1 { return matmul(a, x.expandedDimensions(axis: 1)).squeezed(axis: 1) }
-  require(
+  precondition(
     x.ndim > 1 && x.dim(-2) == a.columns && x.dtype == a.values.dtype, "sparseMatmul",
     "a sparse \(a.values.dtype) matrix of \(a.rows) by \(a.columns) does not fit \(x.dtype) \(x.shape)")
   let pattern = a.pattern, isTransposed = a.isTransposed, rows = a.rows

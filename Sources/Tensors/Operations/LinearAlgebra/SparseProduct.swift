@@ -9,7 +9,7 @@ import CallosumKernels
 ///   - w: weight, [outputs, inputs].
 ///   - b: bias, [outputs].
 public func sparseLinear(_ x: Tensor, weight w: Tensor, bias b: Tensor? = nil) -> Tensor {
-  require(
+  precondition(
     x.ndim > 0 && w.ndim == 2 && x.dim(-1) == w.dim(1), "sparseLinear",
     "axis width must be \(w.shape.last ?? 0), is \(x.shape.last ?? 0); input \(x.shape), weight \(w.shape)")
   guard w.dim(0) >= 32, x.dtype == .float32, x.size > 0, x.size <= Int(Int32.max),

@@ -8,7 +8,7 @@ extension Tensor {
     let axis = resolved(axis, rank: ndim, "sliced")
     var ranges = shape.map { 0..<$0 }
     let end = to ?? shape[axis]
-    require(
+    precondition(
       from >= 0 && from <= end && end <= shape[axis] && by > 0, "sliced",
       "\(from)..<\(end) by \(by) does not lie in axis \(axis) of \(shape)")
     ranges[axis] = from..<end
@@ -19,7 +19,7 @@ extension Tensor {
 
   /// A range of each axis, with steps.
   public func sliced(_ ranges: [Range<Int>], by steps: [Int]? = nil) -> Tensor {
-    require(
+    precondition(
       ranges.count == ndim && zip(ranges, shape).allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= $1 },
       "sliced", "ranges \(ranges) do not lie in shape \(shape)")
     let steps = steps ?? [Int](repeating: 1, count: ndim)
@@ -50,7 +50,7 @@ extension Tensor {
   /// they lie side by side.
   public func split(parts: Int, axis: Int = 0) -> [Tensor] {
     let axis = resolved(axis, rank: ndim, "split")
-    require(
+    precondition(
       parts > 0 && shape[axis] % parts == 0, "split",
       "axis \(axis) of \(shape) does not divide into \(parts) equal parts")
     let size = shape[axis] / parts
@@ -60,7 +60,7 @@ extension Tensor {
   /// Cut into pieces of the given sizes along `axis`.
   public func split(sizes: [Int], axis: Int = 0) -> [Tensor] {
     let axis = resolved(axis, rank: ndim, "split")
-    require(
+    precondition(
       sizes.reduce(0, +) == shape[axis] && sizes.allSatisfy { $0 >= 0 }, "split",
       "sizes \(sizes) do not add up to axis \(axis) of \(shape)")
     var start = 0
@@ -88,11 +88,11 @@ extension Tensor {
   }
 
   func checkedIndices(_ indices: Tensor, below count: Int, _ name: StaticString) -> Tensor {
-    require(indices.dtype == .int32, name, "indices must be int32, got \(indices.dtype)")
+    precondition(indices.dtype == .int32, name, "indices must be int32, got \(indices.dtype)")
     let packed = indices.packed
     if packed.size > 0 {
       let low = packed.min().item, high = packed.max().item
-      require(
+      precondition(
         low >= 0 && high < Double(count), name,
         "indices from \(Int(low)) to \(Int(high)) do not lie in 0..<\(count)")
     }
@@ -119,9 +119,9 @@ extension Tensor {
   /// The adjoint of `take`: slices added up at `indices` of an axis of `count`, 0 elsewhere. The
   /// axes of `indices` stand at `axis` in this tensor.
   public func scatterAdded(at indices: Tensor, axis: Int = 0, count: Int) -> Tensor {
-    require(dtype != .bool, "scatterAdded", "cannot add bool")
+    precondition(dtype != .bool, "scatterAdded", "cannot add bool")
     let axis = resolved(axis, rank: ndim + 1 - indices.ndim, "scatterAdded")
-    require(
+    precondition(
       ndim >= axis + indices.ndim && Array(shape[axis..<axis + indices.ndim]) == indices.shape,
       "scatterAdded", "indices of shape \(indices.shape) do not stand at axis \(axis) of \(shape)")
     let index = checkedIndices(indices, below: count, "scatterAdded")
@@ -152,7 +152,7 @@ extension Tensor {
   /// The adjoint of `takeAlong`: y[..., indices[..., i, ...], ...] += x[..., i, ...].
   public func scatterAddedAlong(_ indices: Tensor, axis: Int, count: Int) -> Tensor {
     let axis = resolved(axis, rank: ndim, "scatterAddedAlong")
-    require(
+    precondition(
       indices.shape == shape && dtype != .bool, "scatterAddedAlong",
       "indices have shape \(indices.shape), values \(dtype) \(shape)")
     let index = checkedIndices(indices, below: count, "scatterAddedAlong")
@@ -166,7 +166,7 @@ extension Tensor {
   func requireAlong(_ indices: Tensor, _ axis: Int, _ shape: [Int], _ name: StaticString) {
     var expected = shape
     if indices.ndim == shape.count { expected[axis] = indices.shape[axis] }
-    require(
+    precondition(
       indices.shape == expected, name,
       "indices of shape \(indices.shape) do not fit \(shape) along axis \(axis)")
   }
@@ -187,7 +187,8 @@ extension Tensor {
       case .index(let index):
         let count = result.dim(axis)
         let at = index < 0 ? index + count : index
-        require(at >= 0 && at < count, "subscript", "index \(index) does not lie in axis \(axis) of \(shape)")
+        precondition(
+          at >= 0 && at < count, "subscript", "index \(index) does not lie in axis \(axis) of \(shape)")
         result = result.sliced(axis: axis, from: at, to: at + 1).squeezed(axis: axis)
       case .range(let from, let to):
         result = result.sliced(axis: axis, from: from, to: to)
@@ -217,7 +218,7 @@ public struct AxisSelector: ExpressibleByIntegerLiteral, Sendable {
 
   private static func range(_ a: AxisSelector, _ b: AxisSelector, _ extra: Int) -> AxisSelector {
     guard case .index(let from) = a.kind, case .index(let to) = b.kind else {
-      fail("subscript", "a range needs two numbers")
+      preconditionFailure("subscript", "a range needs two numbers")
     }
     return AxisSelector(kind: .range(from, to + extra))
   }

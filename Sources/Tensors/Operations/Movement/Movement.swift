@@ -10,13 +10,13 @@ extension Tensor {
     if let open = target.firstIndex(of: -1) {
       target[open] = 1
       let known = target.elementCount
-      require(
+      precondition(
         known > 0 && size % known == 0, "reshaped",
         "shape \(shape) has \(size) elements, which does not fit \(newShape)")
       target[open] = size / known
     }
     if target == shape { return self }
-    require(
+    precondition(
       target.elementCount == size && target.allSatisfy { $0 >= 0 }, "reshaped",
       "shape \(shape) has \(size) elements, \(newShape) has \(target.elementCount)")
     let before = shape
@@ -38,7 +38,7 @@ extension Tensor {
     if ndim == 0 { return reshaped([1]) }
     let start = resolved(start, rank: ndim, "flattened")
     let end = resolved(end, rank: ndim, "flattened")
-    require(start <= end, "flattened", "start axis \(start) comes after end axis \(end)")
+    precondition(start <= end, "flattened", "start axis \(start) comes after end axis \(end)")
     let middle = Array(shape[start...end]).elementCount
     return reshaped(Array(shape[..<start]) + [middle] + Array(shape[(end + 1)...]))
   }
@@ -54,7 +54,7 @@ extension Tensor {
   /// Without the axis `axis`, whose size must be 1.
   public func squeezed(axis: Int) -> Tensor {
     let axis = resolved(axis, rank: ndim, "squeezed")
-    require(shape[axis] == 1, "squeezed", "axis \(axis) of \(shape) has size \(shape[axis]), not 1")
+    precondition(shape[axis] == 1, "squeezed", "axis \(axis) of \(shape) has size \(shape[axis]), not 1")
     var target = shape
     target.remove(at: axis)
     return reshaped(target)
@@ -64,7 +64,7 @@ extension Tensor {
   public func transposed(axes order: [Int]? = nil) -> Tensor {
     let order = order?.map { resolved($0, rank: ndim, "transposed") } ?? Array(shape.indices.reversed())
     let named = order.reduce(0) { $0 | (1 << $1) }
-    require(
+    precondition(
       order.count == ndim && named == (1 << ndim) - 1, "transposed",
       "axes \(order) are not an order of the \(ndim) axes of \(shape)")
     let strides = strides
@@ -97,7 +97,7 @@ extension Tensor {
   /// Read as if repeated along axes of size 1 and new leading axes, without copies.
   public func broadcast(to target: [Int]) -> Tensor {
     if target == shape { return self }
-    require(
+    precondition(
       broadcastShape(shape, target, "broadcast") == target, "broadcast",
       "shape \(shape) does not stretch to \(target)")
     let before = shape
@@ -151,7 +151,7 @@ extension Tensor {
   /// `rot90` does. A view.
   public func rotated90(times: Int = 1, axes: (Int, Int) = (0, 1)) -> Tensor {
     let (a, b) = (resolved(axes.0, rank: ndim, "rotated90"), resolved(axes.1, rank: ndim, "rotated90"))
-    require(a != b, "rotated90", "needs two axes, got \(axes)")
+    precondition(a != b, "rotated90", "needs two axes, got \(axes)")
     switch times & 3 {
     case 0: return self
     case 1: return flipped(axes: [b]).swappedAxes(a, b)
@@ -162,7 +162,7 @@ extension Tensor {
 
   /// Padded with `value`: `widths` gives for each axis how much before and after.
   public func padded(_ widths: [(before: Int, after: Int)], value: Double = 0) -> Tensor {
-    require(
+    precondition(
       widths.count == ndim && widths.allSatisfy { $0.before >= 0 && $0.after >= 0 }, "padded",
       "needs a width of at least 0 before and after each of the \(ndim) axes, got \(widths)")
     if widths.allSatisfy({ $0.before == 0 && $0.after == 0 }) { return self }
@@ -183,7 +183,7 @@ extension Tensor {
   public func triu(k: Int = 0) -> Tensor { triangle("triu") { row, column in column .>= row + Double(k) } }
 
   private func triangle(_ name: StaticString, _ keeps: (Tensor, Tensor) -> Tensor) -> Tensor {
-    require(ndim >= 2, name, "needs at least 2 axes, got shape \(shape)")
+    precondition(ndim >= 2, name, "needs at least 2 axes, got shape \(shape)")
     let row = Tensor.arange(dim(-2)).reshaped(-1, 1), column = Tensor.arange(dim(-1))
     return which(keeps(row, column), self, constant(0))
   }
@@ -195,7 +195,7 @@ extension Tensor {
   public func slidingWindows(axis: Int, size: Int, step: Int = 1, dilation: Int = 1) -> Tensor {
     let axis = resolved(axis, rank: ndim, "slidingWindows")
     let span = (size - 1) * dilation + 1
-    require(
+    precondition(
       size > 0 && step > 0 && dilation > 0 && span <= shape[axis], "slidingWindows",
       "windows of size \(size), step \(step), dilation \(dilation) need positive sizes and \(span) "
         + "elements, axis \(axis) of \(shape) has \(shape[axis])")
@@ -214,7 +214,8 @@ extension Tensor {
   /// The adjoint of `slidingWindows`: windows (the last axis) added up where they overlap.
   public func overlapAdded(to target: [Int], axis: Int, step: Int = 1, dilation: Int = 1) -> Tensor {
     let axis = resolved(axis, rank: target.count, "overlapAdded")
-    require(ndim == target.count + 1, "overlapAdded", "shape \(shape) has no window axis beside \(target)")
+    precondition(
+      ndim == target.count + 1, "overlapAdded", "shape \(shape) has no window axis beside \(target)")
     let result = Tensor.zeros(target, dtype: dtype)
     var strides = target.contiguousStrides
     strides.append(strides[axis] * dilation)
@@ -233,7 +234,7 @@ extension Tensor {
 
 /// Tensors one after the other along `axis`; the other axes must agree.
 public func concatenated(_ parts: [Tensor], axis: Int = 0) -> Tensor {
-  require(!parts.isEmpty, "concatenated", "needs at least one tensor")
+  precondition(!parts.isEmpty, "concatenated", "needs at least one tensor")
   let first = parts[0]
   if parts.count == 1 { return first }
   let axis = resolved(axis, rank: first.ndim, "concatenated")
@@ -243,7 +244,7 @@ public func concatenated(_ parts: [Tensor], axis: Int = 0) -> Tensor {
   for part in parts {
     var expected = first.shape
     if part.ndim == first.ndim { expected[axis] = part.shape[axis] }
-    require(
+    precondition(
       part.shape == expected && part.dtype == first.dtype, "concatenated",
       "\(part.dtype) \(part.shape) does not continue \(first.dtype) \(first.shape) along axis \(axis)")
     target[axis] += part.shape[axis]
@@ -286,7 +287,7 @@ private func neighbours(_ parts: [Tensor], _ axis: Int, _ target: [Int]) -> Tens
 
 /// Tensors of one shape side by side along a new axis.
 public func stacked(_ parts: [Tensor], axis: Int = 0) -> Tensor {
-  require(
+  precondition(
     parts.allSatisfy { $0.shape == parts[0].shape }, "stacked",
     "shapes \(parts.map(\.shape)) are not all the same")
   return concatenated(parts.map { $0.expandedDimensions(axis: axis) }, axis: axis)

@@ -26,7 +26,7 @@ extension Tensor {
   ) -> Tensor {
     let axis = resolved(axis, rank: ndim, "put")
     let expected = Array(shape[..<axis]) + indices.shape + Array(shape[(axis + 1)...])
-    require(
+    precondition(
       values.shape == expected && values.dtype == dtype, "put",
       "values must be \(dtype) \(expected), are \(values.dtype) \(values.shape)")
     let index = checkedIndices(indices, below: shape[axis], "put")
@@ -43,7 +43,7 @@ extension Tensor {
   ) -> Tensor {
     let axis = resolved(axis, rank: ndim, "putAlong")
     requireAlong(indices, axis, shape, "putAlong")
-    require(
+    precondition(
       values.shape == indices.shape && values.dtype == dtype, "putAlong",
       "values must be \(dtype) \(indices.shape), are \(values.dtype) \(values.shape)")
     let index = checkedIndices(indices, below: shape[axis], "putAlong")

@@ -47,7 +47,7 @@ extension Tensor {
   }
 
   private func requireSegments(_ segments: Tensor, _ name: StaticString) {
-    require(
+    precondition(
       segments.dtype == .int32 && ndim > 0 && segments.shape == [dim(0)], name,
       "needs an int32 segment for each of the rows of \(shape), got \(segments.dtype) \(segments.shape)")
   }

@@ -33,7 +33,7 @@ extension Tensor {
   /// The `k` largest (or smallest) elements along `axis`, the best first, and where they stood.
   public func topK(_ k: Int, axis: Int = -1, largest: Bool = true) -> (values: Tensor, indices: Tensor) {
     let count = dim(axis)
-    require(k >= 0 && k <= count, "topK", "k is \(k), axis \(axis) of \(shape) has \(count) elements")
+    precondition(k >= 0 && k <= count, "topK", "k is \(k), axis \(axis) of \(shape) has \(count) elements")
     let indices = byRows(axis, "topK", kept: k) { source, index, rows, columns in
       callosum_arg_top(
         dtype.kernel, largest, rows, columns, k, source.pointer, index.pointer(as: Int32.self))
@@ -44,7 +44,7 @@ extension Tensor {
   /// The element that would stand at place `k` (from 0) if `axis` were sorted.
   public func kthValue(_ k: Int, axis: Int = -1) -> Tensor {
     let count = dim(axis)
-    require(k >= 0 && k < count, "kthValue", "place \(k) does not lie in 0..<\(count)")
+    precondition(k >= 0 && k < count, "kthValue", "place \(k) does not lie in 0..<\(count)")
     return topK(k + 1, axis: axis, largest: false).values
       .sliced(axis: resolved(axis, rank: ndim, "kthValue"), from: k, to: k + 1).squeezed(axis: axis)
   }
@@ -53,8 +53,8 @@ extension Tensor {
   /// neighbours. NaN anywhere gives NaN.
   public func quantile(_ q: Double, axis: Int = -1) -> Tensor {
     let axis = resolved(axis, rank: ndim, "quantile")
-    require(dtype.isFloatingPoint, "quantile", "needs float32 or float64, got \(dtype)")
-    require(q >= 0 && q <= 1 && shape[axis] > 0, "quantile", "share \(q) of \(shape[axis]) elements")
+    precondition(dtype.isFloatingPoint, "quantile", "needs float32 or float64, got \(dtype)")
+    precondition(q >= 0 && q <= 1 && shape[axis] > 0, "quantile", "share \(q) of \(shape[axis]) elements")
     let place = q * Double(shape[axis] - 1)
     let low = Int(place), high = Swift.min(low + 1, shape[axis] - 1)
     let order = sorted(axis: axis)
@@ -100,7 +100,7 @@ extension Tensor {
   /// How many elements fall into each of `bins` equal parts of `low`...`high` (the last part includes
   /// its end; elements outside do not count), int32. Without a derivative.
   public func histogram(bins: Int, low: Double, high: Double) -> Tensor {
-    require(
+    precondition(
       bins > 0 && low < high, "histogram", "needs bins above 0 and low < high, got \(bins), \(low), \(high)")
     let flat = unmarked.reshaped([size]).asType(.float64)
     let place = floor((flat - low) * (Double(bins) / (high - low))).asType(.int32)
@@ -113,7 +113,7 @@ extension Tensor {
   /// How often each of 0 ..< count occurs in these indices (int32); or with `weights`, of the same shape,
   /// the sum of the weights of each, which gradients reach.
   public func bincount(count: Int, weights: Tensor? = nil) -> Tensor {
-    require(
+    precondition(
       dtype == .int32 && (weights?.shape ?? shape) == shape, "bincount",
       "needs int32 indices and weights alike, got \(dtype) \(shape) and \(weights?.shape ?? shape)")
     return (weights ?? .ones(shape, dtype: .int32)).reshaped([size])
@@ -122,16 +122,16 @@ extension Tensor {
 
   /// Rows of 0 with a 1 at each index: [...] (int32) -> [..., count].
   public func oneHot(count: Int, dtype: DType = .float32) -> Tensor {
-    require(self.dtype == .int32, "oneHot", "needs int32 indices, got \(self.dtype)")
+    precondition(self.dtype == .int32, "oneHot", "needs int32 indices, got \(self.dtype)")
     let outside = (self .< 0) .|| (self .>= Double(count))
-    require(outside.any().item == 0, "oneHot", "an index lies outside 0..<\(count)")
+    precondition(outside.any().item == 0, "oneHot", "an index lies outside 0..<\(count)")
     return (unmarked.expandedDimensions(axis: -1) .== Tensor.arange(count)).asType(dtype)
       .withoutDerivative("oneHot", from: self)
   }
 
   /// The elements where `condition` (bool, same shape) holds, in row-major order.
   public func masked(by condition: Tensor) -> Tensor {
-    require(
+    precondition(
       condition.dtype == .bool && condition.shape == shape, "masked",
       "needs a bool condition of shape \(shape), got \(condition.dtype) \(condition.shape)")
     return reshaped([size]).take(condition.nonZero())

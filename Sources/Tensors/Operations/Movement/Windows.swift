@@ -19,7 +19,7 @@ struct Windows {
     let output = spatial.indices.map { axis in
       let span = (kernel[axis] - 1) * dilation[axis] + 1
       let room = spatial[axis] + padding[axis].before + padding[axis].after - span
-      require(
+      precondition(
         room >= 0, name,
         "the kernel spans \(span) along axis \(axis + 1), more than input \(shape) and padding")
       return room / stride[axis] + 1
@@ -35,14 +35,14 @@ struct Windows {
   ) {
     Self.check(name, shape, kernel, stride, padding, dilation)
     let output = Array(shape[1..<(shape.count - 1)])
-    require(
+    precondition(
       excess.count == output.count
         && output.indices.allSatisfy { excess[$0] >= 0 && excess[$0] < max(stride[$0], dilation[$0]) },
       name, "output padding \(excess) must be less than stride \(stride) or dilation \(dilation) per axis")
     let spatial = output.indices.map { axis in
       let reach = (output[axis] - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1
       let size = reach - padding[axis].before - padding[axis].after + excess[axis]
-      require(
+      precondition(
         size > 0, name, "padding \(padding[axis]) leaves nothing of \(reach) along axis \(axis + 1)")
       return size
     }
@@ -61,9 +61,9 @@ struct Windows {
     _ padding: [(before: Int, after: Int)], _ dilation: [Int]
   ) {
     let axes = shape.count - 2
-    require(
+    precondition(
       (1...3).contains(axes), name, "needs [batch, spatial..., channels] with 1 to 3 axes, got \(shape)")
-    require(
+    precondition(
       kernel.count == axes && stride.count == axes && padding.count == axes && dilation.count == axes
         && (kernel + stride + dilation).allSatisfy { $0 > 0 }
         && padding.allSatisfy { $0.before >= 0 && $0.after >= 0 }, name,
@@ -152,13 +152,13 @@ public func fold(
 ) -> Tensor {
   let ones = kernel.map { _ in 1 }
   let (taps, width) = (kernel.elementCount, columns.shape.last ?? 0)
-  require(
+  precondition(
     taps > 0 && width % taps == 0, "fold", "\(columns.shape) does not end in windows of \(kernel) elements")
   let (batch, channels) = (columns.shape[0], width / taps)
   let windows = Windows(
     "fold", over: [batch] + spatial + [channels], kernel: kernel, stride: stride ?? ones,
     padding: (padding ?? kernel.map { _ in 0 }).map { ($0, $0) }, dilation: dilation ?? ones)
-  require(
+  precondition(
     columns.shape == [batch] + windows.output + [width], "fold",
     "size \(spatial) has \(windows.output) windows of \(kernel), got \(columns.shape)")
   return windows.image(from: columns.reshaped([batch] + windows.output + kernel + [channels]))
@@ -171,7 +171,7 @@ public func fold(
 public func pixelShuffle(_ x: Tensor, factor: Int) -> Tensor {
   let axes = x.ndim - 2
   let block = [Int](repeating: factor, count: max(axes, 0))
-  require(
+  precondition(
     axes > 0 && factor > 0 && x.dim(-1) % block.elementCount == 0, "pixelShuffle",
     "\(x.shape) needs channels in blocks of factor \(factor) along each of \(max(axes, 0)) axes")
   let channels = x.dim(-1) / block.elementCount
@@ -186,7 +186,7 @@ public func pixelShuffle(_ x: Tensor, factor: Int) -> Tensor {
 /// [batch, spatial / factor..., channels * factor^axes].
 public func pixelUnshuffle(_ x: Tensor, factor: Int) -> Tensor {
   let axes = x.ndim - 2
-  require(
+  precondition(
     axes > 0 && factor > 0 && x.shape[1..<(axes + 1)].allSatisfy { $0 % factor == 0 }, "pixelUnshuffle",
     "the spatial axes of \(x.shape) do not divide by factor \(factor)")
   let coarse = x.shape[1...axes].map { $0 / factor }

@@ -5,7 +5,7 @@ import CallosumKernels
 
 private func requireScale(_ scale: Tensor?, _ width: Int, _ name: StaticString, _ what: String) {
   guard let scale else { return }
-  require(
+  precondition(
     scale.shape == [width], name, "\(what) has shape \(scale.shape), the input asks for [\(width)]")
 }
 
@@ -14,7 +14,7 @@ private func requireScale(_ scale: Tensor?, _ width: Int, _ name: StaticString, 
 public func layerNorm(
   _ x: Tensor, weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Double = 1e-5
 ) -> Tensor {
-  require(x.ndim > 0, "layerNorm", "needs at least one axis")
+  precondition(x.ndim > 0, "layerNorm", "needs at least one axis")
   let width = x.dim(-1)
   requireScale(weight, width, "layerNorm", "weight")
   requireScale(bias, width, "layerNorm", "bias")
@@ -62,7 +62,7 @@ public func layerNorm(
 
 /// Root-mean-square normalisation over the last axis: x / sqrt(mean(x²) + epsilon) * weight.
 public func rmsNorm(_ x: Tensor, weight: Tensor? = nil, epsilon: Double = 1e-5) -> Tensor {
-  require(x.ndim > 0, "rmsNorm", "needs at least one axis")
+  precondition(x.ndim > 0, "rmsNorm", "needs at least one axis")
   let width = x.dim(-1)
   requireScale(weight, width, "rmsNorm", "weight")
   return fused(
@@ -101,9 +101,9 @@ public func rmsNorm(_ x: Tensor, weight: Tensor? = nil, epsilon: Double = 1e-5) 
 public func groupNorm(
   _ x: Tensor, groups: Int, weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Double = 1e-5
 ) -> Tensor {
-  require(x.ndim >= 2, "groupNorm", "needs [batch, ..., channels], got \(x.shape)")
+  precondition(x.ndim >= 2, "groupNorm", "needs [batch, ..., channels], got \(x.shape)")
   let channels = x.dim(-1)
-  require(
+  precondition(
     groups > 0 && channels % groups == 0, "groupNorm",
     "\(channels) channels do not divide into \(groups) groups")
   requireScale(weight, channels, "groupNorm", "weight")
@@ -123,7 +123,7 @@ public func batchNorm(
   _ x: Tensor, mean: Tensor, variance: Tensor, weight: Tensor? = nil, bias: Tensor? = nil,
   epsilon: Double = 1e-5
 ) -> Tensor {
-  require(x.ndim >= 2, "batchNorm", "needs [batch, ..., channels], got \(x.shape)")
+  precondition(x.ndim >= 2, "batchNorm", "needs [batch, ..., channels], got \(x.shape)")
   for (what, statistic) in [("mean", mean), ("variance", variance), ("weight", weight), ("bias", bias)] {
     requireScale(statistic, x.dim(-1), "batchNorm", what)
   }

@@ -52,7 +52,7 @@ extension Tensor {
   }
 
   public func mean(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
-    require(dtype.isFloatingPoint, "mean", "needs float32 or float64, got \(dtype)")
+    precondition(dtype.isFloatingPoint, "mean", "needs float32 or float64, got \(dtype)")
     let count = resolved(axes, rank: ndim, "mean").map { shape[$0] }.elementCount
     return sum(axes: axes, keepDims: keepDims) * (1 / Double(count))
   }
@@ -62,7 +62,7 @@ extension Tensor {
 
   /// The mean squared distance from the mean, its divisor lowered by `correction` (1: unbiased).
   public func variance(axes: [Int]? = nil, keepDims: Bool = false, correction: Int = 0) -> Tensor {
-    require(dtype.isFloatingPoint, "variance", "needs float32 or float64, got \(dtype)")
+    precondition(dtype.isFloatingPoint, "variance", "needs float32 or float64, got \(dtype)")
     let count = resolved(axes, rank: ndim, "variance").map { shape[$0] }.elementCount
     let centred = self - mean(axes: axes, keepDims: true)
     return square(centred).sum(axes: axes, keepDims: keepDims)
@@ -121,7 +121,7 @@ extension Tensor {
     _ name: StaticString, _ operation: callosum_reduction, _ axes: [Int]?, _ keepDims: Bool
   ) -> Tensor {
     let axes = resolved(axes, rank: ndim, name)
-    require(
+    precondition(
       size == 0 || axes.allSatisfy { shape[$0] > 0 }, name, "no element along axes \(axes) of \(shape)")
     let x = self
     return reduced(operation, axes).recorded(
@@ -146,7 +146,7 @@ extension Tensor {
     largest: Bool, _ axis: Int, _ keepDims: Bool, _ name: StaticString
   ) -> Tensor {
     let axis = resolved(axis, rank: ndim, name)
-    require(shape[axis] > 0, name, "no element along axis \(axis) of \(shape)")
+    precondition(shape[axis] > 0, name, "no element along axis \(axis) of \(shape)")
     var target = shape
     target[axis] = 1
     let (source, outer, count, inner) = grouped([axis])

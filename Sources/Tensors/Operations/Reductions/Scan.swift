@@ -28,7 +28,7 @@ extension Tensor {
   /// `inclusive` the element itself is left out. Its derivative is right also where elements are 0.
   public func cumulativeProduct(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> Tensor {
     let axis = resolved(axis, rank: ndim, "cumulativeProduct")
-    require(dtype != .bool, "cumulativeProduct", "needs numbers, got \(dtype)")
+    precondition(dtype != .bool, "cumulativeProduct", "needs numbers, got \(dtype)")
     if !inclusive { return cumulativeProduct(axis: axis, reverse: reverse).exclusive(axis, reverse, 1) }
     let x = self, step = reverse ? -1 : 1
     return running(callosum_running_product, axis, reverse: reverse).recorded(
@@ -44,7 +44,7 @@ extension Tensor {
   /// `reverse`; without `inclusive` the element itself is left out, and what is empty is -infinity.
   public func cumulativeLogSumExp(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> Tensor {
     let axis = resolved(axis, rank: ndim, "cumulativeLogSumExp")
-    require(dtype.isFloatingPoint, "cumulativeLogSumExp", "needs float32 or float64, got \(dtype)")
+    precondition(dtype.isFloatingPoint, "cumulativeLogSumExp", "needs float32 or float64, got \(dtype)")
     if !inclusive {
       return cumulativeLogSumExp(axis: axis, reverse: reverse).exclusive(axis, reverse, -.infinity)
     }
@@ -66,7 +66,7 @@ extension Tensor {
   /// The largest element so far along `axis`, and where it is (int32): the last among equals.
   public func cumulativeMaxAndPlace(axis: Int) -> (values: Tensor, places: Tensor) {
     let axis = resolved(axis, rank: ndim, "cumulativeMax")
-    require(dtype != .bool, "cumulativeMax", "needs numbers, got \(dtype)")
+    precondition(dtype != .bool, "cumulativeMax", "needs numbers, got \(dtype)")
     let x = packed, (outer, rows, inner) = around(axis)
     let places = Tensor(uninitialized: shape, .int32)
     callosum_running_arg_max(
@@ -95,13 +95,13 @@ public func linearRecurrence(
 ) -> Tensor {
   let name: StaticString = "linearRecurrence"
   let axis = resolved(axis, rank: b.ndim, name)
-  require(
+  precondition(
     a.shape == b.shape && a.dtype == b.dtype && a.dtype.isFloatingPoint, name,
     "a, \(a.dtype) \(a.shape), and b, \(b.dtype) \(b.shape), must be real and of one shape")
   var stateShape = b.shape
   let count = stateShape.remove(at: axis)
   let initial = initial ?? .zeros(stateShape, dtype: b.dtype)
-  require(
+  precondition(
     initial.shape == stateShape && initial.dtype == b.dtype, name,
     "the initial state must be \(b.dtype) \(stateShape), is \(initial.dtype) \(initial.shape)")
 

@@ -18,7 +18,7 @@ public func scaledDotProductAttention(
   queries q: Tensor, keys k: Tensor, values v: Tensor, scale: Double? = nil, mask: Tensor? = nil,
   bias: Tensor? = nil, causal: Bool = false
 ) -> Tensor {
-  require(
+  precondition(
     q.ndim == 4 && k.ndim == 4 && v.ndim == 4 && q.dim(0) == k.dim(0) && q.dim(0) == v.dim(0)
       && q.dim(1) == k.dim(1) && q.dim(1) == v.dim(1) && q.dim(3) == k.dim(3) && k.dim(2) == v.dim(2),
     "scaledDotProductAttention",
@@ -67,7 +67,7 @@ public func attentionWeights(
   queries q: Tensor, keys k: Tensor, scale: Double? = nil, mask: Tensor? = nil, bias: Tensor? = nil,
   causal: Bool = false
 ) -> Tensor {
-  require(
+  precondition(
     q.ndim == 4 && k.ndim == 4 && q.dim(0) == k.dim(0) && q.dim(1) == k.dim(1) && q.dim(3) == k.dim(3),
     "attentionWeights",
     "queries \(q.shape) and keys \(k.shape) do not fit [batch, heads, tokens, width]")
@@ -81,17 +81,17 @@ public func attentionWeights(
 /// A mask as something to add to the scores.
 private func addedMask(_ mask: Tensor?, _ scores: [Int], _ q: Tensor, _ name: StaticString) -> Tensor? {
   guard let mask = mask?.requireConstant(name, "mask") else { return nil }
-  require(
+  precondition(
     mask.dtype == .bool || mask.dtype == q.dtype, name,
     "mask must be bool or \(q.dtype), is \(mask.dtype)")
-  require(
+  precondition(
     broadcastShape(mask.shape, scores, name) == scores, name,
     "mask \(mask.shape) does not stretch to scores \(scores)")
   return mask.dtype == .bool ? which(mask, q.constant(0), q.constant(-.infinity)) : mask
 }
 
 private func addedBias(_ bias: Tensor, _ scores: [Int], _ q: Tensor, _ name: StaticString) -> Tensor {
-  require(
+  precondition(
     bias.dtype == q.dtype && broadcastShape(bias.shape, scores, name) == scores, name,
     "bias \(bias.dtype) \(bias.shape) is not \(q.dtype) or does not stretch to scores \(scores)")
   return bias

@@ -68,7 +68,7 @@ public enum SpikeReset: String, Codable, Sendable, CaseIterable {
 
 /// 1 where x >= 0, else 0, with the surrogate's derivative.
 public func spike(_ x: Tensor, surrogate: Surrogate = .fastSigmoid()) -> Tensor {
-  require(x.dtype.isFloatingPoint, "spike", "needs float32 or float64, got \(x.dtype)")
+  precondition(x.dtype.isFloatingPoint, "spike", "needs float32 or float64, got \(x.dtype)")
   return (x.unmarked .>= 0).asType(x.dtype).recorded("spike", from: x) { g in
     g * surrogate.derivative(x)
   }
@@ -119,16 +119,16 @@ public func leakyIntegrateAndFire(
   _ current: Tensor, leak: Tensor, initial: Tensor? = nil, rule: SpikingRule = SpikingRule()
 ) -> SpikingSequence {
   let name: StaticString = "leakyIntegrateAndFire"
-  require(
+  precondition(
     current.ndim >= 2 && current.dim(0) > 0 && current.dtype.isFloatingPoint, name,
     "the current must be real, [time, ..., neurons] with a step at least, is \(current.dtype) \(current.shape)"
   )
   let stateShape = Array(current.shape.dropFirst()), neurons = current.dim(-1)
-  require(
+  precondition(
     (leak.shape == [] || leak.shape == [neurons]) && leak.dtype == current.dtype, name,
     "leak must be \(current.dtype) [] or [\(neurons)], is \(leak.dtype) \(leak.shape)")
   let initial = initial ?? .zeros(stateShape, dtype: current.dtype)
-  require(
+  precondition(
     initial.shape == stateShape && initial.dtype == current.dtype, name,
     "the initial state must be \(current.dtype) \(stateShape), is \(initial.dtype) \(initial.shape)")
   let results = fused(

@@ -47,17 +47,17 @@ public func leakyMemory(
   activation: LeakyMemoryActivation = .relu
 ) -> Tensor {
   let name: StaticString = "leakyMemory"
-  require(
+  precondition(
     sums.ndim == 3 && sums.dim(1) > 0 && sums.dtype.isFloatingPoint, name,
     "the sums must be real, [batch, time, hidden] with a step at least, are \(sums.dtype) \(sums.shape)")
   let memory = weights.keep.size, hidden = sums.dim(2), batch = sums.dim(0)
   let expected = [[hidden, memory], [memory, hidden], [memory], [memory], [memory]]
   let found = weights.list.map(\.shape)
-  require(
+  precondition(
     expected == found && weights.list.allSatisfy { $0.dtype == sums.dtype }, name,
     "weights must be \(sums.dtype) \(expected) for sums \(sums.shape), are \(found)")
   let start = initial ?? .zeros([batch, memory], dtype: sums.dtype)
-  require(
+  precondition(
     start.shape == [batch, memory] && start.dtype == sums.dtype, name,
     "the initial memory must be \(sums.dtype) \([batch, memory]), is \(start.dtype) \(start.shape)")
   return fused(

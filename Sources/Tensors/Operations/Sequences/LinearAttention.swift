@@ -56,22 +56,22 @@ private func attendLinearly(
   _ name: StaticString, _ q: Tensor, _ k: Tensor, _ v: Tensor, beta: Tensor?, logDecay: Tensor?,
   scale: Double?, initial: Tensor?
 ) -> (output: Tensor, state: Tensor) {
-  require(
+  precondition(
     q.ndim == 4 && v.ndim == 4 && q.shape == k.shape && q.shape.dropLast() == v.shape.dropLast()
       && q.dim(3) > 0, name,
     "queries \(q.shape), keys \(k.shape) and values \(v.shape) do not fit [batch, heads, time, width]")
   let steps = Array(q.shape.dropLast()), stateShape = [q.dim(0), q.dim(1), q.dim(3), v.dim(3)]
   if let logDecay {
-    require(
+    precondition(
       logDecay.shape == steps || logDecay.shape == q.shape, name,
       "the decay must be \(steps) or \(q.shape), is \(logDecay.shape)")
   }
-  if let beta { require(beta.shape == steps, name, "beta must be \(steps), is \(beta.shape)") }
+  if let beta { precondition(beta.shape == steps, name, "beta must be \(steps), is \(beta.shape)") }
   let initial = initial ?? .zeros(stateShape, dtype: q.dtype)
-  require(
+  precondition(
     initial.shape == stateShape, name, "the state must be \(stateShape), is \(initial.shape)")
   let inputs = [q, k, v, initial] + [logDecay, beta].compactMap { $0 }
-  require(
+  precondition(
     q.dtype.isFloatingPoint && inputs.allSatisfy { $0.dtype == q.dtype }, name,
     "all inputs must be float32 or all float64, are \(inputs.map(\.dtype))")
 
@@ -183,7 +183,7 @@ private struct LinearAttentionRun {
   }
 
   func gradients(_ arriving: [Tensor?], _ wants: Wants) -> [Tensor?] {
-    guard let kept else { fail(form.name, "nothing was kept for a derivative") }
+    guard let kept else { preconditionFailure(form.name, "nothing was kept for a derivative") }
     let gy = (arriving[0] ?? .zeros(output.shape)).rowsTogether
     let glast = arriving[1]?.packed
     let main = mirrored([q, k, v])

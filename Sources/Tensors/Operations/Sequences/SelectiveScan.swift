@@ -39,32 +39,32 @@ public func selectiveScan(
   softplus: Bool = false, gate: Tensor? = nil, initial: Tensor? = nil
 ) -> (output: Tensor, state: Tensor) {
   let name: StaticString = "selectiveScan"
-  require(
+  precondition(
     x.ndim == 3 && delta.shape == x.shape && (gate.map { $0.shape == x.shape } ?? true), name,
     "x \(x.shape), delta \(delta.shape) and gate \(gate?.shape ?? x.shape) must be one [batch, time, channels]"
   )
   let (batch, time, channels) = (x.dim(0), x.dim(1), x.dim(2)), a = weights.a
-  require(
+  precondition(
     a.ndim == 2 && a.dim(0) == channels && a.dim(1) > 0, name,
     "A must be [channels \(channels), states], is \(a.shape)")
   let states = a.dim(1), groups = b.ndim == 4 ? b.dim(2) : 1
-  require(
+  precondition(
     b.shape == c.shape && (b.ndim == 3 || b.ndim == 4) && groups > 0 && channels % groups == 0
       && b.shape == [batch, time] + (b.ndim == 4 ? [groups] : []) + [states], name,
     "B \(b.shape) and C \(c.shape) must be [\(batch), \(time), \(states)], or the same in groups of the "
       + "\(channels) channels")
   for vector in [weights.skip, weights.deltaBias].compactMap({ $0 }) {
-    require(
+    precondition(
       vector.shape == [channels], name, "D and the bias must be [\(channels)], one is \(vector.shape)")
   }
   let start = initial ?? .zeros([batch, channels, states], dtype: x.dtype)
-  require(
+  precondition(
     start.shape == [batch, channels, states], name,
     "the state must be \([batch, channels, states]), is \(start.shape)")
   let grouped = [batch, time, groups, states]
   let given = [weights.skip, weights.deltaBias, gate]
   let inputs = [x, delta, a, b.reshaped(grouped), c.reshaped(grouped), start] + given.compactMap { $0 }
-  require(
+  precondition(
     x.dtype.isFloatingPoint && inputs.allSatisfy { $0.dtype == x.dtype }, name,
     "all inputs must be float32 or all float64, are \(inputs.map(\.dtype))")
   if time == 0 { return (x, start) }
@@ -162,7 +162,7 @@ private struct SelectiveRun {
   }
 
   func gradients(_ arriving: [Tensor?], _ wants: Wants) -> [Tensor?] {
-    guard let kept else { fail("selectiveScan", "nothing was kept for a derivative") }
+    guard let kept else { preconditionFailure("selectiveScan", "nothing was kept for a derivative") }
     let x = inputs[0], b = inputs[3], channels = x.dim(2)
     let gy = (arriving[0] ?? .zeros(x.shape)).packed
     let glast = arriving[1]?.swappedAxes(1, 2).packed

@@ -25,7 +25,7 @@ struct SequenceBatch {
     _ x: Tensor, _ weights: RecurrentWeights, gates: Int, _ reverse: Bool, _ lengths: Tensor?,
     _ name: StaticString
   ) {
-    require(
+    precondition(
       x.ndim == 3 && x.dim(1) > 0 && x.dtype.isFloatingPoint, name,
       "the input must be real, [batch, time, inputs] with a step at least, is \(x.dtype) \(x.shape)")
     let (batch, time) = (x.dim(0), x.dim(1))
@@ -36,7 +36,7 @@ struct SequenceBatch {
     let rows = gates * hidden
     let expected = [[rows, x.dim(2)], [rows, hidden], [rows], [rows]]
     let found = weights.list.map(\.shape)
-    require(
+    precondition(
       expected == found && weights.list.allSatisfy { $0.dtype == x.dtype }, name,
       "weights must be \(x.dtype) \(expected) for input \(x.shape) and hidden \(hidden), are \(found)")
     guard let lengths else {
@@ -44,12 +44,12 @@ struct SequenceBatch {
       first = (0...time).map { $0 * batch }
       return
     }
-    require(
+    precondition(
       lengths.dtype == .int32 && lengths.shape == [batch], name,
       "lengths must be int32 [batch \(batch)], are \(lengths.dtype) \(lengths.shape)")
     let counts = lengths.doubles.map { Int($0) }
     if let wrong = counts.first(where: { $0 < 0 || $0 > time }) {
-      fail(name, "lengths must be from 0 to \(time), the steps of \(x.shape), one is \(wrong)")
+      preconditionFailure(name, "lengths must be from 0 to \(time), the steps of \(x.shape), one is \(wrong)")
     }
     // Equal lengths keep their order, so that the same batch gives the same bits.
     let order = counts.indices.sorted { (-counts[$0], $0) < (-counts[$1], $1) }
@@ -68,7 +68,7 @@ struct SequenceBatch {
   /// The given state, checked, or zeros.
   func state(_ given: Tensor?) -> Tensor {
     guard let given else { return .zeros([batch, hidden], dtype: dtype) }
-    require(
+    precondition(
       given.shape == [batch, hidden] && given.dtype == dtype, name,
       "the initial state must be \(dtype) [batch \(batch), hidden \(hidden)], is \(given.dtype) \(given.shape)"
     )

@@ -19,9 +19,9 @@ public func ifft(_ x: Tensor, axes: [Int] = [-1]) -> Tensor {
 /// The transform of real numbers over each of `axes`: complex numbers [..., 2]. The last of the axes has
 /// n / 2 + 1 frequencies, the others being their mirror.
 public func rfft(_ x: Tensor, axes: [Int] = [-1]) -> Tensor {
-  require(x.dtype.isFloatingPoint, "rfft", "needs float32 or float64, got \(x.dtype)")
+  precondition(x.dtype.isFloatingPoint, "rfft", "needs float32 or float64, got \(x.dtype)")
   let (last, others) = parted(axes, rank: x.ndim, "rfft")
-  require(x.dim(last) > 0, "rfft", "axis \(last) of shape \(x.shape) is empty")
+  precondition(x.dim(last) > 0, "rfft", "axis \(last) of shape \(x.shape) is empty")
   let half = realTransform(x.movedAxis(source: last, destination: -1), weight: 1, scale: 1)
     .movedAxis(source: -2, destination: last)
   return others.isEmpty ? half : fft(half, axes: others)
@@ -33,7 +33,7 @@ public func rfft(_ x: Tensor, axes: [Int] = [-1]) -> Tensor {
 public func irfft(_ x: Tensor, length: Int, axes: [Int] = [-1]) -> Tensor {
   requireComplex(x, "irfft")
   let (last, others) = parted(axes, rank: x.ndim - 1, "irfft")
-  require(
+  precondition(
     length > 0 && x.dim(last) == length / 2 + 1, "irfft",
     "length \(length) has \(length / 2 + 1) frequencies, axis \(last) of shape \(x.shape) has \(x.dim(last))")
   let half = others.isEmpty ? x : ifft(x, axes: others)
@@ -44,7 +44,7 @@ public func irfft(_ x: Tensor, length: Int, axes: [Int] = [-1]) -> Tensor {
 
 /// The last of the axes and those before it, counted from the front.
 private func parted(_ axes: [Int], rank: Int, _ name: StaticString) -> (last: Int, others: [Int]) {
-  require(!axes.isEmpty, name, "needs an axis at least")
+  precondition(!axes.isEmpty, name, "needs an axis at least")
   _ = resolved(axes, rank: rank, name)
   let axes = axes.map { resolved($0, rank: rank, name) }
   return (axes[axes.count - 1], Array(axes.dropLast()))

@@ -35,8 +35,8 @@ public func idct(_ y: Tensor, axis: Int = -1, orthonormal: Bool = false) -> Tens
 }
 
 private func requireCosines(_ x: Tensor, _ axis: Int, _ name: StaticString) {
-  require(x.dtype.isFloatingPoint, name, "needs float32 or float64, got \(x.dtype)")
-  require(x.dim(axis) > 0, name, "axis \(axis) of shape \(x.shape) is empty")
+  precondition(x.dtype.isFloatingPoint, name, "needs float32 or float64, got \(x.dtype)")
+  precondition(x.dim(axis) > 0, name, "axis \(axis) of shape \(x.shape) is empty")
 }
 
 /// exp(sign pi i k / 2n) for the frequencies k of a real transform.
@@ -56,7 +56,7 @@ private func orthonormalScale(_ n: Int, dtype: DType) -> Tensor {
 /// y[i] = sum over j of (-1)^(binary ones that i and j share) x[j]. Twice gives the size times x; with
 /// `orthonormal` it is its own inverse.
 public func hadamard(_ x: Tensor, orthonormal: Bool = false) -> Tensor {
-  require(
+  precondition(
     x.dtype.isFloatingPoint && x.ndim > 0 && x.dim(-1) > 0 && x.dim(-1).nonzeroBitCount == 1, "hadamard",
     "needs float32 or float64 and a last axis that is a power of 2, got \(x.dtype) \(x.shape)")
   let n = x.dim(-1)
@@ -86,16 +86,16 @@ public enum ConvolutionExtent: String, Codable, Sendable, CaseIterable {
 public func fftConvolution(
   _ x: Tensor, kernel: Tensor, extent: ConvolutionExtent = .causal
 ) -> Tensor {
-  require(
+  precondition(
     x.ndim >= 2 && kernel.ndim == 2 && x.dim(-2) == kernel.dim(0) && x.dim(-1) > 0 && kernel.dim(1) > 0,
     "fftConvolution",
     "input \(x.shape) and kernel \(kernel.shape) do not fit [..., channels, length] and "
       + "[channels, kernel length]")
-  require(
+  precondition(
     x.dtype == kernel.dtype && x.dtype.isFloatingPoint, "fftConvolution",
     "types \(x.dtype) and \(kernel.dtype) do not fit; both must be float32 or both float64")
   let length = x.dim(-1), reach = kernel.dim(1)
-  require(
+  precondition(
     extent != .circular || reach <= length, "fftConvolution",
     "a circular kernel of \(reach) places is longer than the input of \(length)")
   let outputs = extent == .full ? length + reach - 1 : length

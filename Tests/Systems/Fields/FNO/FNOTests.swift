@@ -6,20 +6,20 @@ import CallosumTestSupport
 import Foundation
 import Testing
 
-@Suite struct FourierNeuralOperatorTests {
+@Suite struct FNOTests {
   private func network(
-    _ change: (inout FourierNeuralOperator.Settings) -> Void, inputs: Int, outputs: Int, rows: Int,
+    _ change: (inout FNO.Settings) -> Void, inputs: Int, outputs: Int, rows: Int,
     columns: Int
-  ) throws -> FourierNeuralOperator {
-    var settings = FourierNeuralOperator.Settings(), random = RandomGenerator(seed: 1)
+  ) throws -> FNO {
+    var settings = FNO.Settings(), random = RandomGenerator(seed: 1)
     change(&settings)
-    return try FourierNeuralOperator(
+    return try FNO(
       settings, in: Slot(width: inputs, outputWidth: outputs, rows: rows, columns: columns), using: &random)
   }
 
-  /// parts/fno.py, by torch.fft.
+  /// golden.py, by torch.fft.
   @Test func agreesWithPyTorch() throws {
-    let golden = try Golden.tensors("parts/fno")
+    let golden = try Golden.tensors(beside: #filePath)
     let padded = try network(
       { ($0.channels, $0.layers, $0.modes, $0.padding, $0.hidden) = (4, 2, 3, 3, 5) }, inputs: 2, outputs: 3,
       rows: 7, columns: 6)
@@ -71,9 +71,9 @@ import Testing
   @Test func modesThatAGridLacksAreLeftOut() throws {
     let small = try network({ ($0.channels, $0.layers) = (2, 1) }, inputs: 1, outputs: 1, rows: 5, columns: 4)
     #expect(small.layers[0].spectral.weight.shape == [4, 3, 2, 2, 2])
-    #expect(throws: Mistake.self) {
+    #expect(throws: InvalidInput.self) {
       try network({ $0.modes = 0 }, inputs: 1, outputs: 1, rows: 4, columns: 4)
     }
-    #expect(throws: Mistake.self) { try network({ _ in }, inputs: 1, outputs: 1, rows: 1, columns: 4) }
+    #expect(throws: InvalidInput.self) { try network({ _ in }, inputs: 1, outputs: 1, rows: 1, columns: 4) }
   }
 }

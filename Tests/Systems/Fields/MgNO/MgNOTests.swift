@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test func networksAgreeWithTheAuthors() throws {
-    let golden = try Golden.tensors("parts/mgno")
+    let golden = try Golden.tensors(beside: #filePath)
     let plain = try network(
       { ($0.channels, $0.layers, $0.levels) = (4, 2, 3) }, inputs: 1, rows: 8, columns: 12)
     #expect(goldenProblems(plain, "plain", in: golden) == [])
@@ -41,7 +41,7 @@ import Testing
   }
 
   @Test func cyclesAgreeWithTheAuthors() throws {
-    let golden = try Golden.tensors("parts/mgno")
+    let golden = try Golden.tensors(beside: #filePath)
     let residual = cycle(2, 3, [(2, 1), (1, 2), (0, 1), (1, 0)], .zeros)
     #expect(goldenProblems(residual, "residual", in: golden) == [])
     #expect(goldenProblems(cycle(3, 2, [(1, 2), (3, 0)], .circular), "circular", in: golden) == [])
@@ -149,7 +149,7 @@ import Testing
 
   @Test func gridsThatDoNotHalveAreRefused() throws {
     func mistake(_ rows: Int, _ columns: Int, _ change: (inout MgNO.Settings) -> Void = { _ in }) -> String? {
-      let error = #expect(throws: Mistake.self) {
+      let error = #expect(throws: InvalidInput.self) {
         try network(change, inputs: 1, rows: rows, columns: columns)
       }
       return error?.description

@@ -66,7 +66,7 @@ private func prompts() -> RetrievalHead.Subject {
 @Suite struct RetrievalHeadTests {
   /// retrieval_head_detection.py of nightdessert/Retrieval_Head, commit 3ac171a, on random attention.
   @Test(arguments: [1, 3]) func agreesWithTheAuthorsCode(_ places: Int) throws {
-    let golden = try Golden.tensors("parts/retrieval-head")
+    let golden = try Golden.tensors(beside: #filePath)
     var settings = RetrievalHead.Settings()
     (settings.places, settings.countsRepeats) = (places, true)
     var random = RandomGenerator(seed: 1)
@@ -130,6 +130,6 @@ private func prompts() -> RetrievalHead.Subject {
   @Test func refusesNeedlesThatDoNotFit() throws {
     let subject = prompts()
     let odd = RetrievalHead.Subject(subject.model, prompts: subject.prompts, needles: [1..<5, 1..<5, 1..<4])
-    #expect(throws: Mistake.self) { try RetrievalHead().examine(odd) }
+    #expect(throws: InvalidInput.self) { try RetrievalHead().examine(odd) }
   }
 }

@@ -17,7 +17,7 @@ private func probe(_ change: (inout TopologicalRSA.Settings) -> Void = { _ in })
 @Suite struct TopologicalRSATests {
   private let golden: GoldenTensors
 
-  init() throws { golden = try Golden.tensors("parts/topological-rsa") }
+  init() throws { golden = try Golden.tensors(beside: #filePath) }
 
   private func rows(_ name: String) -> [[Double]] {
     let tensor = golden[name]
@@ -151,7 +151,7 @@ private func probe(_ change: (inout TopologicalRSA.Settings) -> Void = { _ in })
     #expect(interval.lowerBound > 0.5 && interval.upperBound == 1)
     let hidden = try probe().examine(codes(noise: 20))
     #expect(hidden.accuracy < 0.9 && hidden.interval == nil)
-    #expect(throws: Mistake.self) { try probe().examine([layers]) }
+    #expect(throws: InvalidInput.self) { try probe().examine([layers]) }
   }
 
   @Test func ranksAndCorrelation() {

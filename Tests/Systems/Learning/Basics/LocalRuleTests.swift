@@ -37,11 +37,11 @@ private func components(_ x: Tensor) -> Tensor {
 }
 
 @Suite struct SubspaceRuleTests {
-  private func rule(ordered: Bool) throws -> SubspaceRule {
+  private func rule(ordered: Bool) throws -> Oja {
     var random = RandomGenerator(seed: 1)
-    var settings = SubspaceRule.Settings()
+    var settings = Oja.Settings()
     settings.ordered = ordered
-    return try SubspaceRule(settings, using: &random)
+    return try Oja(settings, using: &random)
   }
 
   private func start() -> Weights {
@@ -101,13 +101,13 @@ private func components(_ x: Tensor) -> Tensor {
     }
     let rule = try rule(ordered: false)
     let signals = LearningSignals(input: .zeros([2, 6]), output: .zeros([2, 3]))
-    let error = #expect(throws: Mistake.self) { try rule.directions(for: Two().parameters(), signals) }
+    let error = #expect(throws: InvalidInput.self) { try rule.directions(for: Two().parameters(), signals) }
     #expect(
       error?.description
         == "oja teaches one matrix of weights [outputs, inputs] and nothing else, but here is weight [3, 6],"
         + " bias [3]")
     let narrow = LearningSignals(input: .zeros([2, 5]), output: .zeros([2, 3]))
-    let other = #expect(throws: Mistake.self) {
+    let other = #expect(throws: InvalidInput.self) {
       try rule.directions(for: Weights(.zeros([3, 6])).parameters(), narrow)
     }
     #expect(
@@ -179,7 +179,7 @@ private func components(_ x: Tensor) -> Tensor {
     let problem = Comparison(found[0], gradients[0], within: Tolerance(relative: 1e-5, ofLargest: 1e-6))
       .problem
     #expect(problem == nil)
-    #expect(throws: Mistake.self) {
+    #expect(throws: InvalidInput.self) {
       try rule.directions(for: weights.parameters(), LearningSignals(input: x, output: y))
     }
   }
@@ -223,7 +223,7 @@ private func components(_ x: Tensor) -> Tensor {
     let found = try rule.directions(
       for: weights.parameters(), LearningSignals(input: x, output: y, gradients: gradients))
     #expect(found[0].floats == gradients[0].floats)
-    #expect(throws: Mistake.self) {
+    #expect(throws: InvalidInput.self) {
       try rule.directions(for: weights.parameters(), LearningSignals(input: x, output: y))
     }
   }

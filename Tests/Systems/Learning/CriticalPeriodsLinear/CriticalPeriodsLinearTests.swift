@@ -4,7 +4,7 @@ import CallosumNetworks
 import CallosumTensors
 import Testing
 
-@Suite struct MultiPathLinearTests {
+@Suite struct CriticalPeriodsLinearTests {
   /// Shares computed by an independent program with the same step of time.
   @Test(arguments: [(1, 0.4523), (2, 0.1302), (3, 0.0379), (4, 0.0228)])
   func anEarlyDeficitCostsTheFeature(_ depth: Int, _ expected: Double) {
@@ -35,13 +35,13 @@ import Testing
     let target = random.normal([6, 4])
     let (u, s, vt) = svd(target)
     let v = vt.swappedAxes(0, 1)
-    var settings = MultiPathLinear.Settings()
+    var settings = CriticalPeriodsLinear.Settings()
     (settings.depth, settings.hidden) = (depth, 9)
-    let network = try MultiPathLinear(
+    let network = try CriticalPeriodsLinear(
       settings, in: Slot(width: 4, outputWidth: 6, tokens: 4), using: &random)
     let starts = [Tensor([0.01, 0.02, 0.03, 0.04] as [Float]), Tensor.full([4], 0.02)]
     for (path, modes) in zip(network.paths, starts) {
-      let matrices = MultiPathLinear.balanced(
+      let matrices = CriticalPeriodsLinear.balanced(
         modes, output: u, input: v, depth: depth, hidden: 9, using: &random)
       for (one, matrix) in zip(path.parameters(), matrices) { one.value = matrix }
     }
@@ -69,8 +69,8 @@ import Testing
 
   @Test func aClosedPathStays() throws {
     var random = RandomGenerator(seed: 4)
-    let network = try MultiPathLinear(
-      MultiPathLinear.Settings(), in: Slot(width: 3, outputWidth: 5, tokens: 2), using: &random)
+    let network = try CriticalPeriodsLinear(
+      CriticalPeriodsLinear.Settings(), in: Slot(width: 3, outputWidth: 5, tokens: 2), using: &random)
     network.isOpen = [false, true]
     let (_, gradients) = valueAndGradient(by: network.parameters()) {
       square(network(Tensor.ones([1, 2, 3])) - 1).sum()

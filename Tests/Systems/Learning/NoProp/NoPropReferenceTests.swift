@@ -7,11 +7,11 @@ import Foundation
 import Testing
 
 /// The paper's equations in PyTorch, and the learned schedule and the code of the time of yhgon/NoProp, commit
-/// 928332455c01d2be0c1a3fc88b48701de6e508ef, in float64 (Tests/Fixtures/parts/noprop.py).
+/// 928332455c01d2be0c1a3fc88b48701de6e508ef, in float64 (golden.py).
 @Suite struct NoPropReferenceTests {
   private let golden: GoldenTensors
 
-  init() throws { golden = try Golden.tensors("parts/noprop") }
+  init() throws { golden = try Golden.tensors(beside: #filePath) }
 
   private func check(_ actual: Tensor, _ name: String) {
     let allowed = Tolerance(relative: 0, ofLargest: 1e-11, absolute: 1e-14)

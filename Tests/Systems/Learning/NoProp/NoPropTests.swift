@@ -119,7 +119,7 @@ private func network(_ change: (inout NoProp.Settings) -> Void = { _ in }) throw
     let b = try second.learn(batch, .classes(3), using: &again)
     #expect(a == b)
     #expect(first.predict(batch.inputs).floats == second.predict(batch.inputs).floats)
-    #expect(throws: Mistake.self) { try first.learn(batch, .values(3), using: &noise) }
+    #expect(throws: InvalidInput.self) { try first.learn(batch, .values(3), using: &noise) }
   }
 
   // MARK: Continuous time

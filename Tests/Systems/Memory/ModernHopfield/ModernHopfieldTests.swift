@@ -12,7 +12,7 @@ private struct Reference {
   let tensors: [String: Tensor]
 
   init() throws {
-    let file = Golden.folder.appendingPathComponent("parts/modern-hopfield.safetensors").path
+    let file = Golden.path(beside: #filePath)
     tensors = try Safetensors.load(file).tensors
   }
 

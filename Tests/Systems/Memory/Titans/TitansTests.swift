@@ -6,15 +6,15 @@ import CallosumTestSupport
 import Foundation
 import Testing
 
-private func settings(_ change: (inout NeuralMemory.Settings) -> Void) -> NeuralMemory.Settings {
-  var settings = NeuralMemory.Settings()
+private func settings(_ change: (inout Titans.Settings) -> Void) -> Titans.Settings {
+  var settings = Titans.Settings()
   change(&settings)
   return settings
 }
 
-private func memory(_ settings: NeuralMemory.Settings, width: Int, dtype: DType) throws -> NeuralMemory {
+private func memory(_ settings: Titans.Settings, width: Int, dtype: DType) throws -> Titans {
   var random = RandomGenerator(seed: 1)
-  let memory = try NeuralMemory(settings, in: Slot(width: width, tokens: 8), using: &random)
+  let memory = try Titans(settings, in: Slot(width: width, tokens: 8), using: &random)
   for one in memory.parameters() {
     one.value = (one.value + random.normal(one.value.shape) * 0.2).asType(dtype)
   }
@@ -33,7 +33,7 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
 /// width, neither norm nor residual around the memory, and chunk_size 1, with which rates belong to tokens
 /// and reading is not late. Outputs, gradients of sum(y g) and the last weights.
 @Suite struct NeuralMemoryReferenceTests {
-  private static let kinds: [(String, Int, NeuralMemory.Settings)] = [
+  private static let kinds: [(String, Int, Titans.Settings)] = [
     ("two", 6, settings { ($0.chunk, $0.kernel, $0.largestRate) = (4, 1, 1) }),
     ("linear", 5, settings { ($0.depth, $0.chunk, $0.kernel, $0.largestRate) = (1, 3, 1, 1) }),
     (
@@ -47,8 +47,8 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
   ]
 
   @Test(arguments: kinds, [DType.float64, .float32])
-  func agrees(_ kind: (name: String, width: Int, settings: NeuralMemory.Settings), _ dtype: DType) throws {
-    let file = Golden.folder.appendingPathComponent("parts/titans.safetensors").path
+  func agrees(_ kind: (name: String, width: Int, settings: Titans.Settings), _ dtype: DType) throws {
+    let file = Golden.path(beside: #filePath)
     let tensors = try Safetensors.load(file).tensors
     let tolerance = dtype == .float64 ? 1e-10 : 2e-5
     func theirs(_ name: String) throws -> Tensor {
@@ -94,7 +94,7 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
   }
 }
 
-@Suite struct NeuralMemoryTests {
+@Suite struct TitansTests {
   /// A linear memory without momentum and forgetting is the delta rule with beta = 2 theta.
   @Test(arguments: [DType.float64, .float32]) func theLinearCaseIsTheDeltaRule(_ dtype: DType) throws {
     let own = try memory(
@@ -121,8 +121,8 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
   /// The formula as it is written, token by token, the gradient taken by the engine.
   @Test(
     arguments: [1, 3, 8],
-    [(0, NeuralMemory.Step.absolute), (0.5, .absolute), (0, .relative), (0.5, .relative)])
-  func theFormulaWrittenOut(_ chunk: Int, _ kind: (bound: Double, step: NeuralMemory.Step)) throws {
+    [(0, Titans.Step.absolute), (0.5, .absolute), (0, .relative), (0.5, .relative)])
+  func theFormulaWrittenOut(_ chunk: Int, _ kind: (bound: Double, step: Titans.Step)) throws {
     let bound = kind.bound, isRelative = kind.step == .relative
     let own = try memory(
       settings {
@@ -175,7 +175,7 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
         ($0.rateStart, $0.momentumStart) = (0.8, 0.9)
       }
       var random = RandomGenerator(seed: 6)
-      let own = try NeuralMemory(settings, in: Slot(width: 32, tokens: 1), using: &random)
+      let own = try Titans(settings, in: Slot(width: 32, tokens: 1), using: &random)
       func unit(_ x: Tensor) -> Tensor { x / sqrt(square(x).sum(axis: -1, keepDims: true)) }
       let keys = unit(random.normal([4, 128, 32])), values = 5 * unit(random.normal([4, 128, 32]))
       let isFiller = Tensor((0..<128).map { $0 % 16 < 10 }).expandedDimensions(axis: 1)
@@ -239,9 +239,9 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
   ) throws {
     let width = 16, batch = 2, count = 1000
     /// The largest of what is recalled in the second half, in lengths of a value.
-    func run(_ step: NeuralMemory.Step) throws -> Double {
+    func run(_ step: Titans.Step) throws -> Double {
       var random = RandomGenerator(seed: 7)
-      let own = try NeuralMemory(
+      let own = try Titans(
         settings {
           ($0.depth, $0.expansion, $0.chunk, $0.kernel, $0.step) = (depth, 2, kind.chunk, 1, step)
           $0.largestRate = 0.5 / Double(kind.chunk)

@@ -1,10 +1,15 @@
-import Callosum
+import CallosumContracts
+import CallosumExperiments
+import CallosumMixers
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
 import CallosumTestSupport
 import Foundation
 import Testing
 
 @Suite struct ChannelMixerTests {
-  /// PyTorch's values and gradients in float64; see Tests/Fixtures/parts/channel_mixers.py.
+  /// PyTorch's values and gradients in float64; see golden.py.
   @Test(
     arguments: [
       ("mlp-gelu", "channel-mlp", #"{"ratio": 2}"#),
@@ -14,13 +19,13 @@ import Testing
       ("gated-sigmoid", "gated-mlp", #"{"ratio": 2, "gate": "sigmoid"}"#),
     ])
   func agreesWithPyTorch(_ name: String, _ id: String, _ settings: String) throws {
-    let file = Golden.folder.appendingPathComponent("parts/channel-mixers.safetensors").path
+    let file = Golden.path("channel-mixers", beside: #filePath)
     let tensors = try Safetensors.load(file).tensors
     func golden(_ key: String) throws -> Tensor { try #require(tensors["\(name).\(key)"], "\(key)") }
     let json = try JSONDecoder().decode(JSONValue.self, from: Data(settings.utf8))
     var random = RandomGenerator(seed: 1)
     let layer = try #require(
-      try Catalogue.all.part(id).unit(
+      try Catalogue(Catalogue.mixers).part(id).unit(
         json, in: Slot(width: 6, outputWidth: 4, tokens: 5), using: &random) as? any Layer)
     let parameters = layer.parameters()
     for one in parameters { one.value = try golden(one.name) }

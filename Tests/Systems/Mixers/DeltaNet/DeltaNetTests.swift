@@ -13,7 +13,7 @@ private struct Reference {
   let tensors: [String: Tensor]
 
   init() throws {
-    let file = Golden.folder.appendingPathComponent("parts/delta-net.safetensors").path
+    let file = Golden.path(beside: #filePath)
     tensors = try Safetensors.load(file).tensors
   }
 

@@ -6,12 +6,12 @@ import CallosumTestSupport
 import Foundation
 import Testing
 
-/// timm 1.0.31, parts/metaformer.py.
+/// timm 1.0.31, golden.py.
 private struct Reference {
   let tensors: [String: Tensor]
 
   init() throws {
-    let file = Golden.folder.appendingPathComponent("parts/metaformer.safetensors").path
+    let file = Golden.path(beside: #filePath)
     tensors = try Safetensors.load(file).tensors
   }
 
@@ -28,7 +28,7 @@ private func numbers(_ stream: Int, _ shape: [Int]) -> Tensor {
   return Tensor(values, shape)
 }
 
-private func fill(_ network: StagedMetaFormer) {
+private func fill(_ network: MetaFormer) {
   let sorted = network.parameters().sorted { $0.name < $1.name }
   for (stream, one) in sorted.enumerated() {
     let shape = one.value.shape, x = numbers(stream, shape)
@@ -48,15 +48,15 @@ private func problem(_ ours: Tensor, _ theirs: Tensor, _ tolerance: Double) -> S
   ).problem
 }
 
-@Suite struct StagedMetaFormerTests {
+@Suite struct MetaFormerTests {
   private func network(
-    _ change: (inout StagedMetaFormer.Settings) -> Void, channels: Int = 3, classes: Int, rows: Int,
+    _ change: (inout MetaFormer.Settings) -> Void, channels: Int = 3, classes: Int, rows: Int,
     columns: Int
-  ) throws -> StagedMetaFormer {
-    var settings = StagedMetaFormer.Settings()
+  ) throws -> MetaFormer {
+    var settings = MetaFormer.Settings()
     change(&settings)
     var random = RandomGenerator(seed: 1)
-    return try StagedMetaFormer(
+    return try MetaFormer(
       settings, in: Slot(width: channels, outputWidth: classes, rows: rows, columns: columns), using: &random)
   }
 
@@ -122,10 +122,10 @@ private func problem(_ ours: Tensor, _ theirs: Tensor, _ tolerance: Double) -> S
 
   /// Any layers may take the two places of a block.
   @Test func placesAreOpen() throws {
-    var settings = StagedMetaFormer.Settings()
+    var settings = MetaFormer.Settings()
     (settings.depths, settings.block.norm, settings.block.layerScale) = ([1], .none, 1)
     var random = RandomGenerator(seed: 1)
-    let model = try StagedMetaFormer(
+    let model = try MetaFormer(
       settings, in: Slot(width: 3, outputWidth: 2, rows: 12, columns: 12), using: &random,
       channel: { _, _, _ in Lambda { $0 * 2 } }, mixer: { _, _, _ in Lambda { $0 * 3 } })
     // x + 3 x, and the same again with 2.
@@ -135,11 +135,11 @@ private func problem(_ ours: Tensor, _ theirs: Tensor, _ tolerance: Double) -> S
   }
 
   @Test func mistakesAreRefused() {
-    let tooSmall = #expect(throws: Mistake.self) {
+    let tooSmall = #expect(throws: InvalidInput.self) {
       try network({ $0.stem.padding = 0 }, classes: 2, rows: 5, columns: 5)
     }
     #expect(tooSmall?.description == "metaformer: an image of 5 x 5 leaves no tokens for stage 1")
-    let wrongPart = #expect(throws: Mistake.self) {
+    let wrongPart = #expect(throws: InvalidInput.self) {
       try network({ $0.mixers = ["metaformer"] }, classes: 2, rows: 8, columns: 8)
     }
     #expect(wrongPart?.description == "metaformer is a network, not a token mixer")

@@ -1,4 +1,9 @@
-import Callosum
+import CallosumContracts
+import CallosumExperiments
+import CallosumModularity
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
 import CallosumTestSupport
 import Foundation
 import Testing
@@ -9,7 +14,7 @@ private struct Reference {
   let tensors: [String: Tensor]
 
   init() throws {
-    let file = Golden.folder.appendingPathComponent("parts/bilateral-motor.safetensors").path
+    let file = Golden.path(beside: #filePath)
     tensors = try Safetensors.load(file).tensors
   }
 
@@ -59,14 +64,14 @@ private let slot = Slot(width: 16, outputWidth: 6, tokens: 1)
 
 private func controller(
   units: Int = 5, layers: Int = 2, callosum: Bool = true, seed: UInt64 = 1
-) throws -> BilateralController {
-  var settings = BilateralController.Settings(), random = RandomGenerator(seed: seed)
+) throws -> BilateralMotor {
+  var settings = BilateralMotor.Settings(), random = RandomGenerator(seed: seed)
   (settings.units, settings.layers, settings.callosum) = (units, layers, callosum)
-  return try BilateralController(settings, in: slot, using: &random)
+  return try BilateralMotor(settings, in: slot, using: &random)
 }
 
-@Suite struct BilateralControllerTests {
-  private let lesions: [(theirs: String, ours: Set<BilateralController.Lesion>)] = [
+@Suite struct BilateralMotorTests {
+  private let lesions: [(theirs: String, ours: Set<BilateralMotor.Lesion>)] = [
     ("highleft", [.leftInput]), ("lowleft", [.leftOutput]), ("lowright", [.rightOutput]),
     ("cc", [.callosum]), ("ccl", [.callosum, .leftInput]),
   ]
@@ -88,7 +93,7 @@ private func controller(
   }
 
   @Test func theSingleNetworkAgreesToo() throws {
-    var settings = BilateralController.Settings(), random = RandomGenerator(seed: 1)
+    var settings = BilateralMotor.Settings(), random = RandomGenerator(seed: 1)
     settings.units = 10
     let single = UnilateralController(settings, in: slot, using: &random)
     try Reference().check("single", single, .float64, 1e-12)
@@ -102,7 +107,7 @@ private func controller(
     (one.join, mirrored.join) = (Tensor([0.3, 0.9] as [Float]), Tensor([0.9, 0.3] as [Float]))
     var random = RandomGenerator(seed: 2)
     let x = random.normal([4, 16])
-    typealias Lesion = BilateralController.Lesion
+    typealias Lesion = BilateralMotor.Lesion
     let exchanged: [(Set<Lesion>, Set<Lesion>)] = [
       ([.leftInput], [.rightInput]), ([.leftOutput], [.rightOutput]),
       ([.callosum, .leftInput], [.callosum, .rightInput]),
@@ -117,9 +122,9 @@ private func controller(
   }
 
   @Test func rectifiedUnitsAreNeverBelowZero() throws {
-    var settings = BilateralController.Settings(), random = RandomGenerator(seed: 1)
+    var settings = BilateralMotor.Settings(), random = RandomGenerator(seed: 1)
     settings.activation = .rectifiedTanh
-    let rectified = try BilateralController(settings, in: slot, using: &random)
+    let rectified = try BilateralMotor(settings, in: slot, using: &random)
     let x = random.normal([9, 16])
     let hidden = rectified.excitations(x).hidden
     #expect(hidden.count == 4)
@@ -163,7 +168,7 @@ private func controller(
     }
     for (place, one) in ours.parameters().enumerated() {
       let expected =
-        switch BilateralController.half(of: one.name) {
+        switch BilateralMotor.half(of: one.name) {
         case .left: byA[place]
         case .right: byB[place]
         case nil: (byA[place] + byB[place]) * 0.5

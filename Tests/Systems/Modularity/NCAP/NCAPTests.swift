@@ -1,4 +1,9 @@
-import Callosum
+import CallosumContracts
+import CallosumExperiments
+import CallosumModularity
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
 import CallosumTestSupport
 import Foundation
 import Testing
@@ -9,7 +14,7 @@ private struct Reference {
   let tensors: [String: Tensor]
 
   init() throws {
-    let file = Golden.folder.appendingPathComponent("parts/ncap.safetensors").path
+    let file = Golden.path(beside: #filePath)
     tensors = try Safetensors.load(file).tensors
   }
 
@@ -35,19 +40,19 @@ private struct Reference {
 }
 
 private func circuit(
-  joints: Int, _ change: (inout NCAPSwimmer.Settings) -> Void = { _ in }
-) throws -> NCAPSwimmer {
-  var settings = NCAPSwimmer.Settings(), random = RandomGenerator(seed: 1)
+  joints: Int, _ change: (inout NCAP.Settings) -> Void = { _ in }
+) throws -> NCAP {
+  var settings = NCAP.Settings(), random = RandomGenerator(seed: 1)
   change(&settings)
   let told = (settings.turns ? 2 : 0) + (settings.speed ? 1 : 0)
   let slot = Slot(width: joints + told, outputWidth: joints, tokens: 1)
-  return try NCAPSwimmer(settings, in: slot, using: &random)
+  return try NCAP(settings, in: slot, using: &random)
 }
 
-@Suite struct NCAPSwimmerTests {
+@Suite struct NCAPTests {
   @Test func agreesWithTheAuthorsCode() throws {
     let reference = try Reference()
-    let circuits: [String: NCAPSwimmer] = [
+    let circuits: [String: NCAP] = [
       "shared": try circuit(joints: 5) { $0.period = 6 },
       "separate": try circuit(joints: 5) {
         ($0.period, $0.shared, $0.turns, $0.turnJoints, $0.speed) = (5, false, true, 2, true)

@@ -46,7 +46,7 @@ struct ElmCase: Sendable, CustomTestStringConvertible {
 /// The authors' elmneuron, commit 52e68a6d39523ac6613a586699b116e8e606dda3, in float64.
 @Suite struct ElmNeuronTests {
   private func reference() throws -> [String: Tensor] {
-    let file = Golden.folder.appendingPathComponent("parts/elm-neuron.safetensors").path
+    let file = Golden.path(beside: #filePath)
     return try Safetensors.load(file).tensors
   }
 
@@ -155,10 +155,10 @@ struct ElmCase: Sendable, CustomTestStringConvertible {
   }
 
   @Test func refusesWhatDoesNotFit() {
-    #expect(throws: Mistake.self) { try elm(inputs: 5, outputs: 1) { $0.branches = 2 } }
-    #expect(throws: Mistake.self) {
+    #expect(throws: InvalidInput.self) { try elm(inputs: 5, outputs: 1) { $0.branches = 2 } }
+    #expect(throws: InvalidInput.self) {
       try elm(inputs: 50, outputs: 1) { ($0.branches, $0.routing) = (2, .interleaved) }
     }
-    #expect(throws: Mistake.self) { try elm(inputs: 5, outputs: 1) { $0.longestTau = 1 } }
+    #expect(throws: InvalidInput.self) { try elm(inputs: 5, outputs: 1) { $0.longestTau = 1 } }
   }
 }

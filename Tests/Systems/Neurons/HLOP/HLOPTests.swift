@@ -10,7 +10,7 @@ import Testing
 private struct Reference {
   let golden: GoldenTensors
 
-  init() throws { golden = try Golden.tensors("parts/hlop") }
+  init() throws { golden = try Golden.tensors(beside: #filePath) }
 
   func check(_ actual: Tensor, _ name: String) {
     #expect(golden.problem(actual, name, within: Tolerance(relative: 0, absolute: 1e-10)) == nil)
@@ -99,7 +99,7 @@ private struct Reference {
   }
 }
 
-@Suite struct HebbianProjectionTests {
+@Suite struct HLOPTests {
   /// Two layers of the authors' spiking network: an update, then a projected gradient.
   @Test func theSpikingNetworkAgreesWithTheAuthorsCode() throws {
     let reference = try Reference()
@@ -133,9 +133,9 @@ private struct Reference {
 
   /// What lies in the space of earlier tasks comes out as before, whatever is learned later.
   @Test func earlierTasksAreNotTouched() throws {
-    var settings = HebbianProjection.Settings(), random = RandomGenerator(seed: 3)
+    var settings = HLOP.Settings(), random = RandomGenerator(seed: 3)
     (settings.rows, settings.laterRows, settings.subspace.rate) = (3, 2, 0.1)
-    let rule = try HebbianProjection(settings, using: &random)
+    let rule = try HLOP(settings, using: &random)
     let layer = Linear(6, 4, bias: false, using: &random)
     let early = matmul(random.normal([40, 3]), random.orthogonal([3, 6]))
     let late = random.normal([40, 6])

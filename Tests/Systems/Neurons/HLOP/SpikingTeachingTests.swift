@@ -11,7 +11,7 @@ import Testing
 @Suite struct SpikingTeachingTests {
   private let golden: GoldenTensors
 
-  init() throws { golden = try Golden.tensors("parts/hlop-teaching") }
+  init() throws { golden = try Golden.tensors("teaching", beside: #filePath) }
 
   private func check(_ actual: Tensor, _ name: String) {
     #expect(golden.problem(actual, name, within: Tolerance(relative: 0, absolute: 1e-10)) == nil)
@@ -174,7 +174,7 @@ import Testing
   }
 
   @Test func subspacesCannotLearnRatesOnline() {
-    #expect(throws: Mistake.self) {
+    #expect(throws: InvalidInput.self) {
       try network { ($0.teaching, $0.presynaptic) = (.traces, .rate) }
     }
   }

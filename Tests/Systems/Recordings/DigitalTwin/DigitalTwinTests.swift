@@ -4,11 +4,11 @@ import CallosumTensors
 import CallosumTestSupport
 import Testing
 
-/// PyTorch in float64: Tests/Fixtures/parts/digital_twin.py.
+/// PyTorch in float64: golden.py.
 @Suite struct DigitalTwinTests {
   @Test(arguments: ["one", "two"], [DType.float64, .float32])
   func agreesWithPyTorch(_ name: String, _ dtype: DType) throws {
-    let golden = try Golden.tensors("parts/digital-twin")
+    let golden = try Golden.tensors(beside: #filePath)
     func expected(_ key: String) -> Tensor { golden["\(name).\(key)"] }
     var settings = DigitalTwin.Settings()
     (settings.channels, settings.kernels) = name == "one" ? ([3], [5]) : ([4, 3], [3, 5])

@@ -11,7 +11,7 @@ import Testing
 @Suite struct MDSClusteringTests {
   private let golden: GoldenTensors
 
-  init() throws { golden = try Golden.tensors("parts/mds-clustering") }
+  init() throws { golden = try Golden.tensors(beside: #filePath) }
 
   private func compare(_ actual: Tensor, _ expected: Tensor, _ share: Double, _ what: String) {
     let wrong = CallosumTestSupport.Comparison(
@@ -207,17 +207,17 @@ import Testing
   @Test func refusesWhatCannotBe() throws {
     var settings = MDSClustering.Settings()
     settings.range = [1, -1]
-    #expect(throws: Mistake.self) { try MDSClustering(settings) }
+    #expect(throws: InvalidInput.self) { try MDSClustering(settings) }
     var subject = subject
     subject.assignment = [0, 1]
-    #expect(throws: Mistake.self) { try MDSClustering().run(subject) }
+    #expect(throws: InvalidInput.self) { try MDSClustering().run(subject) }
     // Responses without bound under a free norm grow out of all numbers.
     settings = MDSClustering.Settings()
     settings.learningRate = 1e200
     let wild = ResponseModel(cells: 6, stimulusShape: [2]) { x in
       concatenated([square(x) * square(x), x, -x], axis: -1)
     }
-    #expect(throws: Mistake.self) {
+    #expect(throws: InvalidInput.self) {
       try MDSClustering(settings).run(MDSClustering.Subject(wild, using: RandomGenerator(seed: 1)))
     }
   }

@@ -1,4 +1,3 @@
-import CallosumContracts
 import Foundation
 
 /// How results become JSON: numbers that are none are written as text, dates as ISO 8601.
@@ -17,7 +16,9 @@ package enum ResultCoding {
     String(decoding: try encoder(pretty: pretty).encode(value), as: UTF8.self)
   }
 
-  package static func value<Value: Decodable>(_ text: String) throws -> Value {
+  package static func value<Value: Decodable>(
+    _ text: String, as type: Value.Type = Value.self
+  ) throws -> Value {
     try decoder.decode(Value.self, from: Data(text.utf8))
   }
 

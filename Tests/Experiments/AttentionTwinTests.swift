@@ -1,4 +1,5 @@
 import CallosumContracts
+import CallosumExperiments
 import CallosumMixers
 import CallosumNetworks
 import CallosumTensors
@@ -9,10 +10,10 @@ import Testing
 @Suite struct AttentionTwinTests {
   @Test func followsPyTorch() throws {
     let golden = try Golden.tensors("attention_twin")
-    var settings = MetaFormer.Settings()
+    var settings = PatchClassifier.Settings()
     (settings.width, settings.depth) = (32, 2)
     var random = RandomGenerator(seed: 1)
-    let network = try MetaFormer(settings, imageShape: [28, 28, 1], classes: 10, using: &random) {
+    let network = try PatchClassifier(settings, imageShape: [28, 28, 1], classes: 10, using: &random) {
       try SoftmaxAttention(SoftmaxAttention.Settings(), in: $0, using: &$1)
     }
     try network.load(weights: renamed(golden.group("weights.")))

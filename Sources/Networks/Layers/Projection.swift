@@ -1,4 +1,3 @@
-import CallosumNetworks
 import CallosumTensors
 
 /// How the weights [outputs, inputs] of a tract start.

@@ -1,13 +1,18 @@
-import Callosum
+import CallosumBrains
+import CallosumContracts
+import CallosumExperiments
 import CallosumLab
+import CallosumNetworks
+import CallosumTasks
+import CallosumTensors
 
 extension ProgressBar {
   /// Moves this bar, which counts thousandths, by the progress of a run, and ends the run on Ctrl-C. Where
   /// several runs follow each other under one watch, what the first one passed is not passed again.
-  func watch() -> ClaimRun.Watch {
+  func observer() -> ClaimRun.Observer {
     var reached = 0
-    return ClaimRun.Watch(
-      heard: { event in
+    return ClaimRun.Observer(
+      onEvent: { event in
         guard case .progress(let fraction) = event, Int(fraction * 1000) > reached else { return }
         self.advance(by: Int(fraction * 1000) - reached)
         reached = Int(fraction * 1000)
