@@ -47,11 +47,11 @@ public enum Objective: Sendable, Equatable {
     switch self {
     case .classes:
       let labels = batch.mask.map { which($0, batch.targets, Tensor(Int32(-100))) } ?? batch.targets
-      return crossEntropy(logits: outputs, labels: labels, labelSmoothing: labelSmoothing)
+      return crossEntropy(logits: outputs, targets: labels, labelSmoothing: labelSmoothing)
     case .bits:
-      return mean(binaryCrossEntropy(logits: outputs, batch.targets, reduction: .none), batch)
+      return mean(binaryCrossEntropy(logits: outputs, targets: batch.targets, reduction: .none), batch)
     case .values:
-      return mean(meanSquaredError(outputs, batch.targets, reduction: .none), batch)
+      return mean(mseLoss(predictions: outputs, targets: batch.targets, reduction: .none), batch)
     case .field:
       return relativeErrors(outputs, batch).mean()
     }
@@ -64,15 +64,15 @@ public enum Objective: Sendable, Equatable {
     case .classes:
       let isRight = outputs.argMax(axis: -1) .== batch.targets
       let counted = batch.mask.map { isRight .&& $0 } ?? isRight
-      return Score(sum: counted.sum().item, count: countedPositions(batch, of: isRight.size))
+      return Score(sum: counted.sum().item(), count: countedPositions(batch, of: isRight.size))
     case .bits:
       let isRight = ((outputs .> 0) .== (batch.targets .> 0.5)).asType(outputs.dtype)
-      return Score(sum: masked(isRight, batch).sum().item, count: countedNumbers(batch))
+      return Score(sum: masked(isRight, batch).sum().item(), count: countedNumbers(batch))
     case .values:
-      let squares = meanSquaredError(outputs, batch.targets, reduction: .none)
-      return Score(sum: masked(squares, batch).sum().item, count: countedNumbers(batch))
+      let squares = mseLoss(predictions: outputs, targets: batch.targets, reduction: .none)
+      return Score(sum: masked(squares, batch).sum().item(), count: countedNumbers(batch))
     case .field:
-      return Score(sum: relativeErrors(outputs, batch).sum().item, count: Double(outputs.dim(0)))
+      return Score(sum: relativeErrors(outputs, batch).sum().item(), count: Double(outputs.dim(0)))
     }
   }
 
@@ -107,7 +107,7 @@ public enum Objective: Sendable, Equatable {
   }
 
   private func countedPositions(_ batch: Batch, of all: Int) -> Double {
-    batch.mask.map { $0.sum().item } ?? Double(all)
+    batch.mask.map { $0.sum().item() } ?? Double(all)
   }
 
   private func countedNumbers(_ batch: Batch) -> Double {
@@ -128,6 +128,6 @@ public enum Objective: Sendable, Equatable {
     precondition(
       mask.shape == positions && mask.dtype == .bool, "Objective",
       "outputs \(outputs.shape) want a bool mask \(positions), this is \(mask.dtype) \(mask.shape)")
-    precondition(mask.any().item != 0, "Objective", "the mask lets no position count")
+    precondition(mask.any().item() != 0, "Objective", "the mask lets no position count")
   }
 }

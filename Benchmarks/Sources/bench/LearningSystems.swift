@@ -29,7 +29,7 @@ private struct SecondTask {
   func lossAndGradients() -> (Tensor, [Tensor]) {
     valueAndGradient(by: learns) {
       let logits = network(x, task: 1, projecting: true) { $0.update($1) }
-      return crossEntropy(logits: logits, labels: labels)
+      return crossEntropy(logits: logits, targets: labels)
     }
   }
 }
@@ -44,7 +44,7 @@ let learningSystems: [Workload] = [
     let x = (pattern([8, 500, 1278], 1) .> 0.98).asType(.float32), target = pattern([8, 500, 2], 2)
     return (
       neuron.parameters(),
-      { meanSquaredError(neuron(x, neuron.initialState(batch: 8)).output, target) }
+      { mseLoss(predictions: neuron(x, neuron.initialState(batch: 8)).output, targets: target) }
     )
   },
   Workload(
@@ -58,7 +58,7 @@ let learningSystems: [Workload] = [
       let task = try SecondTask()
       fill(task.learns)
       let (loss, gradients) = task.lossAndGradients()
-      return [loss.item, length(gradients), length(task.network.trunk.map(\.subspace.rows))]
+      return [loss.item(), length(gradients), length(task.network.trunk.map(\.subspace.rows))]
     }),
   system("noprop_step") {
     var random = generator(), settings = NoProp.Settings()

@@ -84,7 +84,7 @@ let probeSystems: [Workload] = [
     },
     compared: {
       let responses = try Ascent().responses()
-      return [responses.sum().item, (responses * pattern([5, 120], 3)).sum().item]
+      return [responses.sum().item(), (responses * pattern([5, 120], 3)).sum().item()]
     }),
   Workload(
     name: "topological_rsa",
@@ -105,6 +105,6 @@ let probeSystems: [Workload] = [
     },
     compared: {
       let found = try Looks().scores()
-      return ["scores", "recall"].compactMap { found[$0]?.sum().item }
+      return ["scores", "recall"].compactMap { found[$0]?.sum().item() }
     }),
 ]

@@ -35,7 +35,7 @@ func fill(_ parameters: [NamedParameter]) {
 
 /// The length of all gradients together.
 func length(_ gradients: [Tensor]) -> Double {
-  gradients.reduce(0) { $0 + square($1).sum().item }.squareRoot()
+  gradients.reduce(0) { $0 + square($1).sum().item() }.squareRoot()
 }
 
 /// A training step of what `make` builds, by Adam, or by plain descent with the rate `descent`. Compared are
@@ -59,6 +59,6 @@ func system(
       let (learns, loss) = try make()
       fill(learns)
       let (value, gradients) = valueAndGradient(by: learns, of: loss)
-      return [value.item, length(gradients)]
+      return [value.item(), length(gradients)]
     })
 }

@@ -11,7 +11,7 @@ import Callosum
   let network = try MetaFormer(settings, in: slot, using: &random)
   let x = pattern([batch, side, side, channels], 1)
   let labels = patternOfLabels([batch], below: classes, 2)
-  return (network.parameters(), { crossEntropy(logits: network(x), labels: labels) })
+  return (network.parameters(), { crossEntropy(logits: network(x), targets: labels) })
 }
 
 /// A layer on tokens and the squared distance of its result from a target.
@@ -21,7 +21,7 @@ import Callosum
   let x = pattern([batch, tokens, width], 1), target = pattern([batch, tokens, width], 2)
   return (
     layer.parameters(),
-    { meanSquaredError(layer(x, layer.initialState(batch: batch)).output, target) }
+    { mseLoss(predictions: layer(x, layer.initialState(batch: batch)).output, targets: target) }
   )
 }
 
@@ -61,7 +61,7 @@ let tokenSystems: [Workload] = [
     settings.heads = 4
     let layer = try ModernHopfield(settings, in: Slot(width: 64, tokens: 64), using: &random)
     let x = pattern([32, 64, 64], 1), target = pattern([32, 64, 64], 2)
-    return (layer.parameters(), { meanSquaredError(layer.association(x, x), target) })
+    return (layer.parameters(), { mseLoss(predictions: layer.association(x, x), targets: target) })
   },
   system("titans_step") {
     var random = generator(), settings = Titans.Settings()
@@ -73,6 +73,6 @@ let tokenSystems: [Workload] = [
     var random = generator()
     let model = Biographer(using: &random)
     let x = patternOfLabels([64, 17], below: 28, 1), next = patternOfLabels([64, 17], below: 28, 2)
-    return (model.parameters(), { crossEntropy(logits: model(x), labels: next) })
+    return (model.parameters(), { crossEntropy(logits: model(x), targets: next) })
   },
 ]

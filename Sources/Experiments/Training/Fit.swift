@@ -40,7 +40,7 @@ public func fit(
     }
     optimiser.update(
       settings.clipNorm > 0 ? clipped(gradients, toNorm: settings.clipNorm).gradients : gradients)
-    if step % max(settings.steps / 50, 1) == 0 { run.note("loss", value.item, step: step) }
+    if step % max(settings.steps / 50, 1) == 0 { run.note("loss", value.item(), step: step) }
     let done = Double(step + 1) / Double(settings.steps)
     try run.progress(share.lowerBound + done * (share.upperBound - share.lowerBound))
   }

@@ -37,7 +37,7 @@ package final class GradientLearner: Learner {
     optimiser.learningRate = settings.learningRate * rateFactor
     optimiser.update(
       settings.clipNorm > 0 ? clipped(gradients, toNorm: settings.clipNorm).gradients : gradients)
-    return loss.item
+    return loss.item()
   }
 
   package func predict(_ inputs: Tensor) -> Tensor { forward(inputs) }
