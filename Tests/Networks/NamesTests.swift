@@ -19,8 +19,9 @@ import Testing
     for line in page.components(separatedBy: "\n") {
       if line.hasPrefix("```") {
         language = language == nil ? String(line.dropFirst(3)) : nil
-      } else if language == "swift", !line.hasPrefix("import ") {
-        #expect(own.contains(normalised(line)), "\(line)")
+      } else if language == "swift", line != "", !line.hasPrefix("import ") {
+        let isUsed = own.contains(normalised(line))
+        #expect(isUsed, "\(line)")
         count += 1
       } else if language == nil, line.hasPrefix("| ") {
         // Spans of code in the last column.
@@ -28,7 +29,8 @@ import Testing
         let spans = cell.components(separatedBy: "`").enumerated().filter { $0.offset % 2 == 1 }.map(
           \.element)
         for span in spans where span != "+ - * / %" {
-          #expect(own.contains(normalised(span)), "\(span)")
+          let isUsed = own.contains(normalised(span))
+          #expect(isUsed, "\(span)")
           count += 1
         }
       }

@@ -17,7 +17,7 @@ import Testing
         var v = 0.0
         for t in 0..<9 {
           let current = (layer.weight[neuron] * x[row, t]).sum().item() + (layer.bias?[neuron].item() ?? 0)
-          let u = 0.8 * v + current / 0.7, s = u >= 1 ? 1.0 : 0
+          let u = 0.8 * v + current / layer.threshold.item(), s = u >= 1 ? 1.0 : 0
           #expect(spikes[row, t, neuron].item() == s)
           fired += s
           switch reset {

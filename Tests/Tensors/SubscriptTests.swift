@@ -3,7 +3,7 @@ import CallosumTestSupport
 import Testing
 
 extension TensorTests {
-  /// x[1, 2..<5, .ellipsis]: what NumPy gives for the same indices (1.26, written down as numbers), and the
+  /// x[1, 2..<5, .ellipsis]: what NumPy 2.4 gives for the same indices, and the
   /// same tensors by `sliced` and `take`.
   @Suite struct Subscripts {
     private let x = Tensor((0..<24).map { Float($0) }, [2, 3, 4])
