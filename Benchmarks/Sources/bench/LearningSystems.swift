@@ -20,9 +20,9 @@ private struct SecondTask {
     // So bright that both layers spike.
     x = pattern([64, 784], 1) * 4 + 4
     labels = patternOfLabels([64], below: 10, 2)
-    for (place, layer) in network.trunk.enumerated() {
-      let shape = layer.subspace.rows.shape
-      layer.subspace.rows = pattern(shape, 10 + place) * (3 / Double(shape[1])).squareRoot()
+    for (place, subspace) in network.subspaces.enumerated() {
+      let shape = subspace.rows.shape
+      subspace.rows = pattern(shape, 10 + place) * (3 / Double(shape[1])).squareRoot()
     }
   }
 
@@ -58,7 +58,7 @@ let learningSystems: [Workload] = [
       let task = try SecondTask()
       fill(task.learns)
       let (loss, gradients) = task.lossAndGradients()
-      return [loss.item(), length(gradients), length(task.network.trunk.map(\.subspace.rows))]
+      return [loss.item(), length(gradients), length(task.network.subspaces.map(\.rows))]
     }),
   system("noprop_step") {
     var random = generator(), settings = NoProp.Settings()
