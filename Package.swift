@@ -36,7 +36,7 @@ let tests: [Row] = [
   ("Networks", ["Tensors", "Networks", "TestSupport"]),
   ("Contracts", ["Tensors", "Networks", "Contracts"]),
   ("Tasks", ["Zlib", "Tensors", "Contracts", "Tasks", "TestSupport"]),
-  ("Experiments", ["Tensors", "Networks", "Contracts", "Experiments", "Mixers", "TestSupport"]),
+  ("Experiments", ["Tensors", "Networks", "Contracts", "Tasks", "Experiments", "Mixers", "TestSupport"]),
   (
     "Brains",
     [

@@ -13,7 +13,8 @@ extension Skeleton {
       guard case .values = task.input, task.positions.isEmpty else {
         return .bad(
           "\(part.card.id) teaches layers that give one answer to numbers or an image, but \(task.name) wants "
-            + "\(task.positions.isEmpty ? "tokens to be read" : "an answer at each position"); fashion-mnist would do")
+            + "\(task.positions.isEmpty ? "tokens to be read" : "an answer at each position"); fashion-mnist would do"
+        )
       }
       return .good
     }
@@ -30,7 +31,8 @@ extension Skeleton {
       let activation = JSONValue.string(around.activation.rawValue)
       regions.append(
         Region(
-          "hidden\(layer + 1)", part: Choice("linear", ["activation": activation]), width: width, tokens: 1,
+          "hidden\(layer + 1)", part: Choice("linear", ["activation": activation, "bias": false]),
+          width: width, tokens: 1,
           rule: rule, optimiser: isLocal ? Choice("sgd", ["learningRate": rate]) : nil))
     }
     regions.append(Region("readout", part: "linear", tokens: 1))
@@ -49,7 +51,7 @@ extension Skeleton {
   }
 }
 
-/// Settings of ``Skeleton/taught``.
+/// Settings of ``Skeleton/taught``. Hidden layers have no biases, of which most rules know nothing.
 public struct TaughtSettings: Configuration {
   /// Hidden layers.
   public var depth = 2

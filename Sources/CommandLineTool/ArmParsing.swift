@@ -8,7 +8,7 @@ extension ArmChoice {
   /// `delta-net{heads: 4}`, and YAML files of brains.
   /// - Parameter configurations: settings of parts that name none of their own, by id.
   static func list(_ text: String, _ configurations: [String: JSONValue]) throws -> [ArmChoice] {
-    try pieces(of: text).map { piece in
+    let arms = try pieces(of: text).map { piece in
       if [".yaml", ".yml"].contains(where: piece.hasSuffix) {
         let stem = URL(fileURLWithPath: piece).deletingPathExtension().lastPathComponent
         return ArmChoice(try BrainFile(path: piece).plan, id: stem)
@@ -20,6 +20,10 @@ extension ArmChoice {
       let settings = try JSONValue(yaml: String(piece[brace...]), called: "the settings of \(id)")
       return ArmChoice(part, settings.placed(in: part.defaults))
     }
+    for (place, arm) in arms.enumerated() where arms[..<place].contains(where: { $0.id == arm.id }) {
+      throw InvalidInput("--parts names '\(arm.id)' twice")
+    }
+    return arms
   }
 
   /// Split at commas that stand in no braces or brackets.
@@ -28,9 +32,13 @@ extension ArmChoice {
     for character in text {
       if "{[".contains(character) { depth += 1 }
       if "}]".contains(character) { depth -= 1 }
-      if character == ",", depth == 0 { pieces.append("") } else { pieces[pieces.count - 1].append(character) }
+      if character == ",", depth == 0 {
+        pieces.append("")
+      } else {
+        pieces[pieces.count - 1].append(character)
+      }
     }
-    return pieces.map { $0.trimmingCharacters(in: .whitespaces) }
+    return pieces.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
   }
 }
 

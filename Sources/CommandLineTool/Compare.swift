@@ -96,7 +96,8 @@ struct Compare: ParsableCommand {
   private func reportPath(_ task: String, _ count: Int) -> String {
     guard count > 1 else { return report }
     let file = URL(fileURLWithPath: report)
-    return file.deletingPathExtension().path + "-\(task)." + (file.pathExtension.isEmpty ? "html" : file.pathExtension)
+    return file.deletingPathExtension().path + "-\(task)."
+      + (file.pathExtension.isEmpty ? "html" : file.pathExtension)
   }
 
   /// The plan of a comparison that was interrupted.
@@ -105,7 +106,7 @@ struct Compare: ParsableCommand {
     let isChanged =
       task != fresh.task || parts != fresh.parts || seeds != fresh.seeds || match != fresh.match || full
       || [steps, batch, width, depth, patch].contains { $0 != nil } || learningRate != nil
-      || [tune, config, skeleton].contains { $0 != nil }
+      || tuneSeeds != fresh.tuneSeeds || [tune, config, skeleton].contains { $0 != nil }
     try require(!isChanged, "--resume takes all settings from the run; leave out the others")
     return try ComparisonPlan(of: id, in: try place.holdingRuns(), catalogue: Program.catalogue)
   }
@@ -162,7 +163,8 @@ struct Compare: ParsableCommand {
       if let value { backbone[name] = .integer(value) }
     }
     if !backbone.isEmpty {
-      var own: [String: JSONValue] = if case .object(let own)? = settings.skeletons["backbone"] { own } else { [:] }
+      var own: [String: JSONValue] =
+        if case .object(let own)? = settings.skeletons["backbone"] { own } else { [:] }
       own.merge(backbone) { $1 }
       settings.skeletons["backbone"] = .object(own)
     }
@@ -180,7 +182,8 @@ struct Compare: ParsableCommand {
 
   private func table(_ text: String, option: String) throws -> [String: JSONValue] {
     guard case .object(let table) = try parsedJSON(text, option: option) else {
-      throw InvalidInput("\(option) needs a JSON object with ids as keys")
+      let kind = option == "--config" ? "parts" : "skeletons"
+      throw InvalidInput("\(option) needs a JSON object with the ids of \(kind) as keys")
     }
     return table
   }

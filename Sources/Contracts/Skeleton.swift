@@ -14,7 +14,8 @@ public struct Skeleton: Sendable {
   /// Whether it can put a part to work on a task.
   public let fit: @Sendable (Part, any LearningTask) -> Fit
   private let standardSize: @Sendable (JSONValue?) throws -> Int?
-  private let build: @Sendable (Part, JSONValue?, JSONValue?, Place, inout RandomGenerator) throws -> any Learner
+  private let build:
+    @Sendable (Part, JSONValue?, JSONValue?, Place, inout RandomGenerator) throws -> any Learner
 
   /// Whether a skeleton can put a part to work on a task.
   public enum Fit: Sendable, Equatable {
@@ -47,7 +48,8 @@ public struct Skeleton: Sendable {
     _ id: String, _ summary: String, settings: Settings.Type,
     size: (name: String, standard: @Sendable (Settings) -> Int)? = nil,
     fit: @escaping @Sendable (Part, any LearningTask) -> Fit,
-    build: @escaping @Sendable (Part, JSONValue?, Settings, Place, inout RandomGenerator) throws -> any Learner
+    build:
+      @escaping @Sendable (Part, JSONValue?, Settings, Place, inout RandomGenerator) throws -> any Learner
   ) {
     self.id = id
     self.summary = summary

@@ -16,7 +16,8 @@ extension Trainer {
     do {
       try run.record(RunSizes(parameters: learner.module.parameterCount))
       let outcome = try train(
-        learner, seed: seed, judgedOn: split, checkpoints: CheckpointPlace(path: run.store.checkpointPath(of: run.id)),
+        learner, seed: seed, judgedOn: split,
+        checkpoints: CheckpointPlace(path: run.store.checkpointPath(of: run.id)),
         onEvent: { event in
           switch event {
           case .examples(let count): progress(count)

@@ -33,7 +33,8 @@ let tiny = [
       #expect(arms.map { $0["partID"] as? String } == ["average-pooling", "spatial-mlp"])
       #expect(arms.allSatisfy { ($0["runs"] as? [Any])?.count == 2 })
       #expect(json?["wasInterrupted"] as? Bool == false)
-      let network = (json?["configuration"] as? [String: Any])?["network"] as? [String: Any]
+      let skeletons = (json?["configuration"] as? [String: Any])?["skeletons"] as? [String: Any]
+      let network = skeletons?["backbone"] as? [String: Any]
       #expect(network?["width"] as? Int == 8 && network?["mlpRatio"] as? Int == 4)
       #expect(try left(in: folder) == ["r.html"])
     }
@@ -46,7 +47,7 @@ let tiny = [
         let json = try Program.run(tiny + ["--json"], in: folder).json as? [String: Any]
         let runs = (json?["arms"] as? [[String: Any]] ?? []).flatMap { $0["runs"] as? [[String: Any]] ?? [] }
         return runs.flatMap { $0["curve"] as? [[String: Any]] ?? [] }
-          .map { [$0["trainingLoss"] as? Double, $0["validationAccuracy"] as? Double] }
+          .map { [$0["trainingLoss"] as? Double, $0["validationScore"] as? Double] }
       }
       #expect(curves[0].count == 4 * 3)
       #expect(curves[0] == curves[1])
@@ -99,7 +100,7 @@ let tiny = [
       let json = outcome.json as? [String: Any]
       #expect(json?["wasInterrupted"] as? Bool == true)
       let runs = (json?["arms"] as? [[String: Any]] ?? []).flatMap { $0["runs"] as? [[String: Any]] ?? [] }
-      #expect(runs.count { $0["testAccuracy"] is Double } > 1 && runs.count < 6000)
+      #expect(runs.count { $0["testScore"] is Double } > 1 && runs.count < 6000)
       #expect(try left(in: folder) == ["comparison.html"])
       let report = try String(contentsOfFile: folder + "/comparison.html", encoding: .utf8)
       #expect(report.contains("</html>"))

@@ -8,12 +8,15 @@ private let mistakes: [(arguments: String, line: String)] = [
   ("compare --parts softmax-atention", "unknown part 'softmax-atention'; did you mean 'softmax-attention'?"),
   (
     "compare --parts retina",
-    "unknown part 'retina'; there are: average-pooling, delta-net, depthwise-convolution, identity-mixer, "
-      + "random-mixing, softmax-attention, spatial-linear, spatial-mlp"
+    "unknown part 'retina'; there are: associative-memory, average-pooling, backpropagation, bilateral-motor, "
+      + "calibrated-hallucination, channel-mlp, corpus-callosum, critical-periods-linear, and 32 others"
   ),
   ("compare --parts ,", "name at least one part to compare"),
   ("compare --parts spatial-mlp,spatial-mlp", "--parts names 'spatial-mlp' twice"),
-  ("compare --task chess", "unknown task 'chess'; there are: fashion-mnist"),
+  (
+    "compare --task chess",
+    "unknown task 'chess'; there are: associative-recall, bit-pattern-bags, copy, cumulative-parity, darcy, fashion-mnist, modular-arithmetic, n-delayed-match, n-parity, needle, spike-adding"
+  ),
   ("compare --task fashion-mnis", "unknown task 'fashion-mnis'; did you mean 'fashion-mnist'?"),
   ("compare --steps 0", "steps must be from 1 to 100000000, is 0"),
   ("compare --steps -3", "steps must be from 1 to 100000000, is -3"),
@@ -28,11 +31,26 @@ private let mistakes: [(arguments: String, line: String)] = [
   ("compare --steps 9223372036854775807", "steps must be from 1 to 100000000, is 9223372036854775807"),
   ("compare --patch 0", "patch must be from 1 to 100000, is 0"),
   ("compare --patch -4", "patch must be from 1 to 100000, is -4"),
-  ("compare --patch 5", "patches of side 5 do not tile images of 28 x 28"),
-  ("compare --patch 56", "patches of side 56 do not tile images of 28 x 28"),
+  ("compare --patch 5", "patches of side 5 do not tile images of 28 x 28; patch 4 would"),
+  ("compare --patch 56", "patches of side 56 do not tile images of 28 x 28; patch 28 would"),
   ("compare --learning-rate 0", "learningRate must be above 0, is 0.0"),
   ("compare --learning-rate -1", "learningRate must be above 0, is -1.0"),
   ("compare --learning-rate inf", "learningRate must be above 0, is inf"),
+  ("compare --match size", "unknown --match 'size'; there are: macs, none, parameters, seconds"),
+  ("compare --tune rate", "unknown setting in --tune 'rate'; did you mean 'learning-rate'?"),
+  ("compare --tune learning-rate --seeds 200", "seeds must be from 1 to 99, is 200"),
+  ("compare --task copy,copy", "--task names 'copy' twice"),
+  ("compare --skeleton {\"spine\":{}}", "unknown skeleton 'spine'; there are: backbone, taught, whole"),
+  (
+    "compare --task needle --parts spatial-mlp",
+    "spatial-mlp lets a token see later ones, where Needle in a haystack has the answers; a causal part would do"
+  ),
+  (
+    "compare --task copy --parts average-pooling",
+    "average-pooling needs tokens in a grid, but Copy gives a sequence; images would do"
+  ),
+  ("compare --task copy --parts fno", "fno takes numbers, but Copy gives tokens of a vocabulary"),
+  ("compare --parts router", "router is a tract; nothing puts one to work on a task by itself"),
   ("compare --width 30", "softmax-attention: width 30 does not divide into 4 heads"),
   ("compare --config {", "--config needs JSON such as '{\"width\": 64}', got: {"),
   ("compare --config []", "--config needs a JSON object with the ids of parts as keys"),
@@ -72,7 +90,7 @@ private let mistakes: [(arguments: String, line: String)] = [
   ("runs show 7", "there are no runs in F/.store/runs.sqlite yet"),
   ("runs show x", "The value 'x' is invalid for '<id>'; see 'callosum runs show --help'"),
   ("runs list --kind clam", "unknown kind 'clam'; did you mean 'claim'?"),
-  ("runs list --status done", "unknown status 'done'; there are: complete, failed, interrupted, running"),
+  ("runs list --status done", "unknown status 'done'; there are: complete, diverged, failed, interrupted, running"),
   ("runs list --limit 0", "--limit must be at least 1, is 0"),
   ("runs delete", "Missing expected argument '<runs> ...'; see 'callosum runs delete --help'"),
   ("list --family mixer", "unknown family 'mixer'; did you mean 'mixers'?"),

@@ -56,7 +56,7 @@ import Testing
     func figures(_ outcome: Outcome) -> [Double?] {
       let arms = (outcome.json as? [String: Any])?["arms"] as? [[String: Any]] ?? []
       return arms.flatMap { $0["runs"] as? [[String: Any]] ?? [] }.flatMap { run in
-        [run["testAccuracy"] as? Double]
+        [run["testScore"] as? Double]
           + (run["curve"] as? [[String: Any]] ?? []).map { $0["trainingLoss"] as? Double }
       }
     }

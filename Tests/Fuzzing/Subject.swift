@@ -44,7 +44,7 @@ struct Subject: Sendable {
         // As the command line does: what is no JSON is refused there.
         guard let value = try? JSONDecoder().decode(JSONValue.self, from: data) else { return }
         let problems = [
-          caught { _ = try PatchClassifier.Settings.decoded(from: value, for: "metaformer") },
+          caught { _ = try Backbone.Settings.decoded(from: value, for: "backbone") },
           caught { _ = try SoftmaxAttention.Settings.decoded(from: value, for: "attention") },
           caught { _ = try DepthwiseConvolution.Settings.decoded(from: value, for: "convolution") },
         ]

@@ -133,7 +133,8 @@ public final class Backbone: Layer {
   }
 
   /// The place of a part, for inputs that can be made into tokens.
-  private static func slot(_ settings: Settings, _ input: TaskInput, of task: any LearningTask) throws -> Slot {
+  private static func slot(_ settings: Settings, _ input: TaskInput, of task: any LearningTask) throws -> Slot
+  {
     switch input {
     case .tokens(_, let length): return Slot(width: settings.width, tokens: length)
     case .values(let shape) where shape.count == 3:
@@ -155,7 +156,8 @@ public final class Backbone: Layer {
   public func forward(_ x: Tensor) -> Tensor {
     var tokens = tokens(of: x)
     if let positions {
-      tokens = tokens + (tokens.dim(1) < slot.tokens ? positions.sliced(axis: 0, to: tokens.dim(1)) : positions)
+      tokens =
+        tokens + (tokens.dim(1) < slot.tokens ? positions.sliced(axis: 0, to: tokens.dim(1)) : positions)
     }
     return answered(norm(blocks.reduce(tokens) { $1($0) }))
   }
@@ -211,7 +213,8 @@ extension Skeleton {
             + "rule would do")
       }
       if part.needsGrid && inputs.count != 3 {
-        return .bad("\(part.card.id) needs tokens in a grid, but \(task.name) gives a sequence; images would do")
+        return .bad(
+          "\(part.card.id) needs tokens in a grid, but \(task.name) gives a sequence; images would do")
       }
       return .good
     }
@@ -230,7 +233,9 @@ extension Part {
   /// The settings for a task. A part that can be causal or not has a setting `causal`; where nothing may look
   /// ahead and nobody says otherwise, it is set.
   fileprivate func settings(_ given: JSONValue?, for task: any LearningTask) -> JSONValue? {
-    guard task.order == .causal, case .object(let known) = defaults, known["causal"] != nil else { return given }
+    guard task.order == .causal, case .object(let known) = defaults, known["causal"] != nil else {
+      return given
+    }
     guard case .object(var own) = given ?? .object([:]), own["causal"] == nil else { return given }
     own["causal"] = true
     return .object(own)

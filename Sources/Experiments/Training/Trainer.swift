@@ -48,7 +48,9 @@ public struct Trainer {
   public var metric: String { task.objective.metric.name }
 
   /// The name under which a score on a split is kept.
-  package func resultName(_ split: Split) -> String { split == .test ? metric : "\(split.rawValue) \(metric)" }
+  package func resultName(_ split: Split) -> String {
+    split == .test ? metric : "\(split.rawValue) \(metric)"
+  }
 
   /// One run. The seed decides the order of the examples, dropout and mirroring. It is judged on the test
   /// split, or on the validation split where settings are being chosen. With a place for

@@ -43,7 +43,9 @@ public struct ArmChoice: Sendable {
   /// What the store kept.
   /// - Throws: `InvalidInput` if a part is not there any more.
   init(_ json: JSONValue, from catalogue: Catalogue) throws {
-    guard case .object(let table) = json else { throw InvalidInput("an arm of the stored comparison is unreadable") }
+    guard case .object(let table) = json else {
+      throw InvalidInput("an arm of the stored comparison is unreadable")
+    }
     if case .string(let id)? = table["part"] {
       var settings = table["settings"]
       if settings == .object([:]) { settings = nil }

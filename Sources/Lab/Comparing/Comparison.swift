@@ -20,7 +20,8 @@ public struct Comparison: Codable, Sendable, Equatable {
   public var wasInterrupted: Bool
 
   public init(
-    task: TaskSummary, budget: Budget, matching: Matching = Matching(.none), tuning: Tuning? = nil, arms: [Arm],
+    task: TaskSummary, budget: Budget, matching: Matching = Matching(.none), tuning: Tuning? = nil,
+    arms: [Arm],
     configuration: JSONValue, machine: Machine, command: String, date: Date = Date(),
     wasInterrupted: Bool = false
   ) {

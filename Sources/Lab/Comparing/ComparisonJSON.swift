@@ -8,7 +8,9 @@ extension Comparison {
   }
 
   /// Reads what `json()` wrote, now or in version 0.1.0.
-  public init(json: String) throws { self = try ResultCoding.value(Self.renewed(try ResultCoding.value(json))) }
+  public init(json: String) throws {
+    self = try ResultCoding.value(Self.renewed(try ResultCoding.value(json)))
+  }
 
   /// Version 0.1.0 knew images and accuracy only, and gave each part one arm in a network called MetaFormer.
   private static func renewed(_ json: JSONValue) -> JSONValue {

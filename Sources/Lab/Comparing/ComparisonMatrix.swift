@@ -8,7 +8,9 @@ package struct ComparisonMatrix {
   /// told apart.
   package var table: Table {
     var columns: [(title: String, alignment: Table.Alignment)] = [("arm", .left)]
-    for comparison in comparisons { columns.append(("\(comparison.task.id), \(comparison.task.metric.name)", .right)) }
+    for comparison in comparisons {
+      columns.append(("\(comparison.task.id), \(comparison.task.metric.name)", .right))
+    }
     var table = Table(columns)
     var arms: [(id: String, name: String)] = []
     for arm in comparisons.flatMap(\.arms) where !arms.contains(where: { $0.id == arm.id }) {

@@ -55,12 +55,15 @@ public struct ComparisonPlan: Sendable {
     seeds: Int, catalogue: Catalogue
   ) throws {
     try require(!choices.isEmpty, "name at least one part to compare")
-    try require((1...99).contains(seeds), "seeds must be from 1 to 99, is \(seeds)")
+    // Seeds from 100 on are for tuning; nobody is tuned by the seeds that compare.
+    let most = settings.tune.isEmpty ? 100_000 : 99
+    try require((1...most).contains(seeds), "seeds must be from 1 to \(most), is \(seeds)")
     try settings.validate()
     for id in settings.skeletons.keys where !catalogue.skeletons.contains(where: { $0.id == id }) {
       throw unknownName("skeleton", id, in: catalogue.skeletons.map(\.id))
     }
-    for (place, choice) in choices.enumerated() where choices[..<place].contains(where: { $0.id == choice.id }) {
+    for (place, choice) in choices.enumerated()
+    where choices[..<place].contains(where: { $0.id == choice.id }) {
       throw InvalidInput("two arms are the same, '\(choice.id)'")
     }
     // With images or the like held out for a look on the way where the task has none for that.
@@ -75,11 +78,15 @@ public struct ComparisonPlan: Sendable {
     self.seeds = (1...UInt64(seeds)).map { $0 }
     arms = try choices.map { choice in
       let skeleton: Skeleton? =
-        if case .part(let part, _) = choice.subject { try catalogue.skeleton(for: part, on: task) } else { nil }
+        if case .part(let part, _) = choice.subject { try catalogue.skeleton(for: part, on: task) } else {
+          nil
+        }
       return Arm(choice: choice, skeleton: skeleton, size: sizes?[choice.id], training: settings.training)
     }
     var standard: [Double] = []
-    for arm in arms { standard.append(try settings.match.measure(learner(arm, seed: 1), task, settings.training)) }
+    for arm in arms {
+      standard.append(try settings.match.measure(learner(arm, seed: 1), task, settings.training))
+    }
     guard settings.match != .none, let target = standard.max() else { return }
     var found: [String: Double] = [:], changed: [String: String] = [:]
     for (place, arm) in arms.enumerated() {
@@ -95,7 +102,8 @@ public struct ComparisonPlan: Sendable {
         }
       }
       changed[arm.choice.id] = name
-      found[arm.choice.id] = try settings.match.measure(learner(arms[place], seed: 1), task, settings.training)
+      found[arm.choice.id] = try settings.match.measure(
+        learner(arms[place], seed: 1), task, settings.training)
     }
     matching = Matching(settings.match, target: target, found: found, changed: changed)
   }
@@ -149,7 +157,9 @@ public struct ComparisonPlan: Sendable {
         in: Skeleton.Place(task: task, training: arm.training, size: arm.size), using: &random)
     case .brain(let plan):
       let brain: Brain
-      do { brain = try Brain(plan, for: task, parts: catalogue, using: &random) } catch let error as BrainError {
+      do { brain = try Brain(plan, for: task, parts: catalogue, using: &random) } catch let error
+        as BrainError
+      {
         throw InvalidInput("\(arm.choice.id): \(error)")
       }
       let learner = try BrainLearner(brain)
@@ -215,7 +225,8 @@ public struct ComparisonPlan: Sendable {
       runs: for seed in seeds {
         for arm in arms {
           if observer.isCancelled() { break runs }
-          _ = try train(arm, seed, called: arm.choice.id, name: arm.choice.name, .test, in: whole, earlier, observer)
+          _ = try train(
+            arm, seed, called: arm.choice.id, name: arm.choice.name, .test, in: whole, earlier, observer)
         }
       }
     } catch {

@@ -1,5 +1,6 @@
 import CallosumAnalysis
 import CallosumContracts
+import Foundation
 
 /// Two arms of a comparison beside each other, paired over the seeds that both completed.
 public struct Difference: Codable, Sendable, Equatable {
@@ -47,10 +48,13 @@ extension Comparison {
     let shown = all.count > 10 ? all.filter { $0.first == best || $0.second == best } : all
     guard shown.contains(where: { $0.corrected != nil }) else { return [] }
     let names = Dictionary(arms.map { ($0.id, $0.name) }) { first, _ in first }
-    return ["Differences, paired by seed; p corrected for \(all.count) \(all.count == 1 ? "pair" : "pairs") (Holm):"]
+    return [
+      "Differences, paired by seed; p corrected for \(all.count) \(all.count == 1 ? "pair" : "pairs") (Holm):"
+    ]
       + shown.map { difference in
         let p = difference.corrected.map { "p \(Format.probability($0))" } ?? "one seed"
-        return "  \(names[difference.first] ?? difference.first) − \(names[difference.second] ?? difference.second): "
+        return
+          "  \(names[difference.first] ?? difference.first) − \(names[difference.second] ?? difference.second): "
           + "\(Format.difference(difference.estimate, task.metric)), \(p)"
           + (difference.isToldApart ? "" : ", not told apart")
       }
@@ -62,7 +66,8 @@ extension Estimate {
   /// for one value.
   var probabilityOfNoDifference: Double? {
     guard let deviation = standardDeviation, count > 1, mean.isFinite, deviation.isFinite else { return nil }
-    if deviation == 0 { return mean == 0 ? 1 : 0 }
+    // Scores that are shares of few examples can differ by exactly the same in all seeds; then signs are counted.
+    if deviation == 0 { return mean == 0 ? 1 : min(1, 2 * pow(0.5, Double(count))) }
     let t = mean / (deviation / Double(count).squareRoot())
     return Statistics.studentProbability(beyond: abs(t), degreesOfFreedom: Double(count - 1))
   }
@@ -70,7 +75,7 @@ extension Estimate {
 
 /// Probabilities corrected for their number (Holm 1979): the smallest is multiplied by how many there are, the
 /// next by one less, and so on, never falling and never above 1. What is nil stays nil and does not count.
-func holm(_ probabilities: [Double?]) -> [Double?] {
+package func holm(_ probabilities: [Double?]) -> [Double?] {
   let known = probabilities.indices.filter { probabilities[$0] != nil }
     .sorted { (probabilities[$0] ?? 1) < (probabilities[$1] ?? 1) }
   var corrected = probabilities

@@ -10,7 +10,8 @@ package struct Finding: Equatable {
   package init(_ result: Comparison) {
     let metric = result.task.metric
     let divergences = result.summaries.filter { $0.diverged > 0 }.map { arm in
-      "\(arm.name) diverged" + (arm.scores.isEmpty ? "" : " in \(arm.diverged) of \(arm.diverged + arm.scores.count) seeds")
+      "\(arm.name) diverged"
+        + (arm.scores.isEmpty ? "" : " in \(arm.diverged) of \(arm.diverged + arm.scores.count) seeds")
     }
     func closed(_ sentence: String) -> String {
       divergences.isEmpty ? "\(sentence)." : "\(sentence); \(Format.list(divergences))."

@@ -38,13 +38,19 @@ public struct Matching: Codable, Sendable, Equatable {
     guard comparison.arms.count > 1 else { return nil }
     guard let target, target > 0 else { return "Not matched in size: each arm is as its settings say." }
     func off(_ id: String) -> Double { abs((found[id] ?? 0) / target - 1) }
-    let matched = comparison.arms.filter { changed[$0.id] != nil }, others = comparison.arms.filter { changed[$0.id] == nil }
-    let unit = rule == .parameters ? "parameters" : rule == .macs ? "multiply-accumulates" : "seconds of a step"
+    let matched = comparison.arms.filter { changed[$0.id] != nil },
+      others = comparison.arms.filter { changed[$0.id] == nil }
+    let unit =
+      rule == .parameters ? "parameters" : rule == .macs ? "multiply-accumulates" : "seconds of a step"
     let aim = rule == .seconds ? Format.significant(target) : Format.compact(target)
-    var text = "Matched in \(unit), \(aim)"
-    if let worst = matched.map({ off($0.id) }).max() {
-      text += ", within \(Format.percent(worst)) by \(Format.list(Set(changed.values).sorted()))"
+    let worst = comparison.arms.map { off($0.id) }.max() ?? 0
+    guard let matchedWorst = matched.map({ off($0.id) }).max() else {
+      return
+        "Nothing here can be changed in size; the arms differ by up to \(Format.percent(worst)) of \(aim) \(unit)."
     }
+    let text =
+      "Matched in \(unit), \(aim), within \(Format.percent(matchedWorst)) by"
+      + " \(Format.list(Set(changed.values).sorted()))"
     let unequal = others.filter { off($0.id) > 0.05 }.map { arm in
       "\(arm.name) has \(Format.percent(off(arm.id))) \((found[arm.id] ?? 0) > target ? "more" : "fewer")"
     }
@@ -54,7 +60,9 @@ public struct Matching: Codable, Sendable, Equatable {
 
 extension Matching.Rule {
   /// How much of what is matched a learner has or takes.
-  func measure(_ learner: any Learner, _ task: any LearningTask, _ training: TrainingSettings) throws -> Double {
+  func measure(_ learner: any Learner, _ task: any LearningTask, _ training: TrainingSettings) throws
+    -> Double
+  {
     switch self {
     case .none: return 0
     case .parameters: return Double(learner.module.parameterCount)
@@ -75,7 +83,9 @@ extension Matching.Rule {
   }
 
   /// The size at which `measure` comes closest to `target`: it grows with the size, nearly in proportion.
-  static func size(from standard: Int, reaching target: Double, measure: (Int) throws -> Double) rethrows -> Int {
+  static func size(from standard: Int, reaching target: Double, measure: (Int) throws -> Double) rethrows
+    -> Int
+  {
     var low = (size: standard, value: try measure(standard))
     if low.value >= target { return standard }
     var high = low

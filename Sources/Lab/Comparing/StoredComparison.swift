@@ -36,12 +36,13 @@ extension Comparison {
       throw InvalidInput("run \(id) is no comparison; see 'callosum runs list --kind comparison'")
     }
     do { self = try Comparison(json: text) } catch {
-      throw InvalidInput("run \(id) of the store cannot be read: it is damaged, or of a version that nobody knows")
+      throw InvalidInput(
+        "run \(id) of the store cannot be read: it is damaged, or of a version that nobody knows")
     }
     wasInterrupted = record.status != .complete
     let parts = try store.runs(RunFilter(.partOf(id)))
     for index in arms.indices {
-      let own = parts.filter { $0.arm == arms[index].id && budget.seeds.contains($0.seed ?? 0) }
+      let own = parts.filter { $0.arm == arms[index].id }
       arms[index].runs = try own.map { try Run($0, in: store, of: self) }
     }
   }

@@ -13,7 +13,8 @@ struct ComparisonTable {
         cells: [
           DataTable.Cell(arm.text(metric, of: result.budget.seeds.count)),
           DataTable.Cell(behind),
-          DataTable.Cell(best.flatMap { result.difference($0.id, arm.id)?.corrected }.map(Format.probability)),
+          DataTable.Cell(
+            best.flatMap { result.difference($0.id, arm.id)?.corrected }.map(Format.probability)),
           DataTable.Cell(Format.count(arm.parameters)),
           DataTable.Cell(Format.compact(Double(arm.multiplyAccumulates))),
           DataTable.Cell(arm.examplesPerSecond.map(Format.rate)),
@@ -21,7 +22,8 @@ struct ComparisonTable {
         ])
     }
     let titles = [
-      "Test \(metric.name)", "Against the best", "p", "Parameters", "MACs per example", "Examples/s", "Seconds",
+      "Test \(metric.name)", "Against the best", "p", "Parameters", "MACs per example", "Examples/s",
+      "Seconds",
     ]
     return DataTable(subject: "Arm", columns: titles.map { DataTable.Column(title: $0) }, rows: rows).html
   }

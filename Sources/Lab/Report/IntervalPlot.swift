@@ -93,7 +93,9 @@ extension Metric {
   /// An axis over scaled values. Chance scatter can push an interval of fractions past 0 or 100 %, an axis
   /// never goes there.
   func axis(_ split: String?, over range: ClosedRange<Double>, padding: Double = 0.06) -> Axis {
-    let title = [split, name].compactMap { $0 }.joined(separator: " ") + (isFraction ? ", %" : unit.isEmpty ? "" : ", \(unit)")
+    let title =
+      [split, name].compactMap { $0 }.joined(separator: " ")
+      + (isFraction ? ", %" : unit.isEmpty ? "" : ", \(unit)")
     guard isFraction else { return Axis(title, over: range, padding: padding) }
     let low = min(max(range.lowerBound, 0), 100)
     return Axis(
