@@ -121,7 +121,10 @@ struct Compare: ParsableCommand {
 
   private func partSettings(_ ids: [String]) throws -> [String: JSONValue] {
     guard let config else { return [:] }
-    guard case .object(let table) = try parsedJSON(config, option: "--config") else {
+    guard
+      case .object(let table) = try parsedJSON(
+        config, option: "--config", example: #"{"softmax-attention": {"heads": 8}}"#)
+    else {
       throw InvalidInput("--config needs a JSON object with the ids of parts as keys")
     }
     for id in table.keys where !ids.contains(id) { throw unknownName("part in --config", id, in: ids) }
