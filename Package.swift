@@ -19,7 +19,7 @@ let lower: [Row] = [
   ("Analysis", ["Tensors"]),
   ("Networks", ["Kernels", "Tensors"]),
   ("Contracts", ["Tensors", "Networks"]),
-  ("Tasks", ["Zlib", "Tensors", "Contracts"]),
+  ("Tasks", ["Zlib", "Crypto", "Tensors", "Contracts"]),
   ("Experiments", foundation + ["Tasks"]),
   ("Brains", foundation + ["Tasks", "Experiments"]),
 ]
@@ -93,6 +93,7 @@ let ourTargets: [Target] = [
     name: "CallosumKernels", path: "Sources/Kernels",
     linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("openblas")]),
   .systemLibrary(name: "CallosumZlib", path: "Sources/Zlib", providers: [.apt(["zlib1g-dev"])]),
+  .systemLibrary(name: "CallosumCrypto", path: "Sources/Crypto", providers: [.apt(["libssl-dev"])]),
   .target(name: "Callosum", dependencies: modules(workshop + families + ["Lab"]), path: "Sources/Callosum"),
   .executableTarget(
     name: "CallosumProgram", dependencies: ["Callosum", "CallosumCommandLineTool"], path: "Sources/Program"),
@@ -116,6 +117,7 @@ let package = Package(
   name: "callosum",
   products: roomLibraries + [
     .library(name: "Callosum", targets: ["Callosum"]),
+    .plugin(name: "DocumentFields", targets: ["DocumentFields"]),
     .executable(name: "callosum", targets: ["CallosumProgram"]),
   ],
   dependencies: [

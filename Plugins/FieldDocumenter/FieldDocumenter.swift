@@ -91,7 +91,7 @@ private struct Reader {
           type: isWanted ? types.count - 1 : nil))
     } else if let scope = scopes.last, let type = scope.type, indentation == scope.indentation + 2,
       let match = content.prefixMatch(of: /(?:public |package |internal )?(?:var|let) (\w+)/),
-      !content.hasSuffix("{") || content.contains(" = "), !comment.isEmpty
+      !content.contains("{") || content.contains(" = "), !comment.isEmpty
     {
       types[type].fields.append((String(match.output.1), summary))
     }

@@ -19,7 +19,9 @@ public enum JSONValue: Codable, Sendable, Equatable {
   /// takes the first of two equal keys.
   /// - Throws: `InvalidInput` that says what is wrong with it.
   public init(parsing text: String) throws {
-    guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)) else {
+    // With zeros it could be read as UTF-16.
+    guard !text.utf8.contains(0), let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+    else {
       throw InvalidInput("this is not JSON")
     }
     try requireStrictness(ofJSON: text)
