@@ -85,8 +85,8 @@ private struct Settings: Configuration {
       (#"{"inner": {"leaf": {"siz": 2}}}"#, "inner.leaf.siz", "inner.leaf.size"),
       (#"{"extra": {"sing": 2}}"#, "extra.sing", "extra.sign"),
       (
-        #"{"pairs": [{"size": 1, "sign": 1}, {"size": 1, "sign": 1, "sine": 0}]}"#, "pairs.1.sine",
-        "pairs.1.sign"
+        #"{"pairs": [{"size": 1, "sign": 1}, {"size": 1, "sign": 1, "sizes": 0}]}"#, "pairs.1.sizes",
+        "pairs.1.size"
       ),
       (
         #"{"course": {"cosine": {"warmup": 1, "final": 0, "warm": 2}}}"#, "course.cosine.warm",
