@@ -16,6 +16,6 @@ struct BrainOptions: ParsableArguments {
   func open() throws -> (file: BrainFile, task: any LearningTask) {
     let file = try BrainFile(path: self.file)
     let id = task ?? file.plan.task ?? "fashion-mnist"
-    return (file, try allTasks.task(id))
+    return (file, try Program.catalogue.task(id))
   }
 }

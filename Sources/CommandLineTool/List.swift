@@ -46,9 +46,9 @@ struct List: ParsableCommand {
   }
 
   private func listTasks() throws {
-    if output.json { return try output.print(allTasks.map { ["id": $0.id, "name": $0.name] }) }
+    if output.json { return try output.print(Program.catalogue.tasks.map { ["id": $0.id, "name": $0.name] }) }
     var table = Table([("id", .left), ("name", .left)])
-    for task in allTasks { table.add([task.id, task.name]) }
+    for task in Program.catalogue.tasks { table.add([task.id, task.name]) }
     table.show()
   }
 

@@ -1,4 +1,3 @@
-import CallosumContracts
 import CallosumNetworks
 
 /// How a network is trained on a task.

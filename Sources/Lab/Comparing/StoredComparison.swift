@@ -1,8 +1,9 @@
 import CallosumContracts
+import CallosumExperiments
 import Foundation
 
 /// A comparison in the store: a run of kind `comparison` about a task, with the whole comparison but its
-/// runs as an attachment, and a part for each arm and seed.
+/// runs as an attachment, and a part for each arm and seed, and for each trial of a tuning.
 enum StoredComparison {
   /// Notes that a comparison starts; its runs are still to come.
   static func begin(_ comparison: Comparison, in store: RunStore) throws -> RunWriter {
@@ -12,9 +13,16 @@ enum StoredComparison {
         kind: .comparison, subject: comparison.task.id,
         budget: "\(budget.steps) steps of \(budget.batchSize)", configuration: comparison.configuration,
         machine: comparison.machine, command: comparison.command))
+    try update(comparison, in: whole)
+    return whole
+  }
+
+  /// Keeps what is known of a comparison besides its runs.
+  static func update(_ comparison: Comparison, in whole: RunWriter) throws {
+    var comparison = comparison
+    for arm in comparison.arms.indices { comparison.arms[arm].runs = [] }
     try whole.attach(
       Attachment(name: "comparison", mediaType: "application/json", text: try comparison.json()))
-    return whole
   }
 }
 
@@ -27,25 +35,28 @@ extension Comparison {
     guard record.kind == .comparison, let text else {
       throw InvalidInput("run \(id) is no comparison; see 'callosum runs list --kind comparison'")
     }
-    self = try Comparison(json: text)
+    do { self = try Comparison(json: text) } catch {
+      throw InvalidInput("run \(id) of the store cannot be read: it is damaged, or of a version that nobody knows")
+    }
     wasInterrupted = record.status != .complete
     let parts = try store.runs(RunFilter(.partOf(id)))
     for index in arms.indices {
-      let own = parts.filter { $0.arm == arms[index].partID }
-      arms[index].runs = try own.map { try Run($0, in: store, batchSize: budget.batchSize) }
+      let own = parts.filter { $0.arm == arms[index].id && budget.seeds.contains($0.seed ?? 0) }
+      arms[index].runs = try own.map { try Run($0, in: store, of: self) }
     }
   }
 }
 
 extension Comparison.Run {
-  fileprivate init(_ record: RunRecord, in store: RunStore, batchSize: Int) throws {
+  fileprivate init(_ record: RunRecord, in store: RunStore, of comparison: Comparison) throws {
+    let metric = comparison.task.metric.name
     var curve: [Int: Comparison.CurvePoint] = [:]
     for point in try store.points(of: record.id) {
       let new = Comparison.CurvePoint(
-        step: point.step, seconds: point.seconds ?? 0, trainingLoss: nil, validationAccuracy: nil)
+        step: point.step, seconds: point.seconds ?? 0, trainingLoss: nil, validationScore: nil)
       switch point.metric {
       case "loss": curve[point.step, default: new].trainingLoss = point.value
-      case "validation accuracy": curve[point.step, default: new].validationAccuracy = point.value
+      case "validation \(metric)": curve[point.step, default: new].validationScore = point.value
       default: break
       }
     }
@@ -53,10 +64,10 @@ extension Comparison.Run {
     let results = try store.results(of: record.id)
     // A process that was killed left no results; then what is known is where its curve ends.
     let seconds = results["training seconds"] ?? points.last?.seconds ?? 0
-    let images = Double((points.last?.step ?? 0) * batchSize)
+    let examples = Double((points.last?.step ?? 0) * comparison.budget.batchSize)
     self.init(
-      seed: record.seed ?? 0, curve: points,
-      testAccuracy: record.status == .complete ? results["accuracy"] : nil, trainingSeconds: seconds,
-      imagesPerSecond: results["examples per second"] ?? (seconds > 0 ? images / seconds : 0))
+      seed: record.seed ?? 0, status: record.status, curve: points,
+      testScore: record.status == .complete ? results[metric] : nil, trainingSeconds: seconds,
+      examplesPerSecond: results["examples per second"] ?? (seconds > 0 ? examples / seconds : 0))
   }
 }
