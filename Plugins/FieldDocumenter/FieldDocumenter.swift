@@ -15,6 +15,8 @@ import Foundation
       Reader.types(in: try String(contentsOfFile: path, encoding: .utf8))
     }
     let text = "import CallosumTensors\n" + documented.map(\.conformance).joined()
+    // What says the same as before need not be compiled again.
+    if (try? String(contentsOfFile: output, encoding: .utf8)) == text { return }
     try text.write(toFile: output, atomically: true, encoding: .utf8)
   }
 

@@ -32,8 +32,10 @@ public struct Paper: Encodable, Sendable, Equatable {
 
   /// An entry of a bibliography.
   public var bibTeX: String {
+    func escaped(_ text: String) -> String { text.replacing(/[&%#_$]/) { "\\\($0.output)" } }
+    let names = escaped(authors.joined(separator: " and "))
     let fields =
-      [("title", "{\(title)}"), ("author", authors.joined(separator: " and ")), ("year", "\(year)")]
+      [("title", "{\(escaped(title))}"), ("author", names), ("year", "\(year)")]
       + (link.map { [("url", $0)] } ?? [])
     let lines = fields.map { "  \($0) = {\($1)}" }.joined(separator: ",\n")
     return "@misc{\(key),\n\(lines)\n}"
