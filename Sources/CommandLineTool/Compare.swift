@@ -181,9 +181,10 @@ struct Compare: ParsableCommand {
   }
 
   private func table(_ text: String, option: String) throws -> [String: JSONValue] {
-    guard case .object(let table) = try parsedJSON(text, option: option) else {
-      let kind = option == "--config" ? "parts" : "skeletons"
-      throw InvalidInput("\(option) needs a JSON object with the ids of \(kind) as keys")
+    let isConfig = option == "--config"
+    let example = isConfig ? #"{"softmax-attention": {"heads": 8}}"# : #"{"backbone": {"width": 32}}"#
+    guard case .object(let table) = try parsedJSON(text, option: option, example: example) else {
+      throw InvalidInput("\(option) needs a JSON object with the ids of \(isConfig ? "parts" : "skeletons") as keys")
     }
     return table
   }

@@ -112,10 +112,10 @@ struct StoreOption: ParsableArguments {
   }
 }
 
-/// JSON that was given on the command line.
-func parsedJSON(_ text: String, option: String) throws -> JSONValue {
-  guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)) else {
-    throw InvalidInput("\(option) needs JSON such as '{\"width\": 64}', got: \(text)")
+/// JSON that was given on the command line, and what would have done in its place.
+func parsedJSON(_ text: String, option: String, example: String) throws -> JSONValue {
+  do { return try JSONValue(parsing: text) } catch let error as InvalidInput {
+    throw InvalidInput(
+      "\(option) needs JSON such as '\(example)', but \(error.description): \(text.clipped)")
   }
-  return value
 }

@@ -6,6 +6,8 @@ public struct Part: Sendable {
   public let card: Card
   public let kind: Kind
   public let defaults: JSONValue
+  /// What can be set, with what each setting means.
+  public let settings: [Setting]
   /// Settings and places that the conformance suite tries.
   public var trials: [(settings: JSONValue, slot: Slot)] { makeTrials() }
   /// Whether the tokens of its slot must lie in a grid.
@@ -65,6 +67,7 @@ public struct Part: Sendable {
     card = M.card
     self.claim = claim
     kind = M.kind
+    self.settings = M.Settings.settings
     defaults = (try? JSONValue(encoding: M.Settings())) ?? .object([:])
     makeTrials = {
       M.trials.map { ((try? JSONValue(encoding: $0.settings)) ?? .object([:]), $0.slot) }

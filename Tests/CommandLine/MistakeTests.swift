@@ -52,7 +52,23 @@ private let mistakes: [(arguments: String, line: String)] = [
   ("compare --task copy --parts fno", "fno takes numbers, but Copy gives tokens of a vocabulary"),
   ("compare --parts router", "router is a tract; nothing puts one to work on a task by itself"),
   ("compare --width 30", "softmax-attention: width 30 does not divide into 4 heads"),
-  ("compare --config {", "--config needs JSON such as '{\"width\": 64}', got: {"),
+  (
+    "compare --config {",
+    "--config needs JSON such as '{\"softmax-attention\": {\"heads\": 8}}', but this is not JSON: {"
+  ),
+  (
+    "describe spatial-mlp --config {\"hidden\":2,}",
+    "--config needs JSON such as '{\"hidden\":0}', but a comma stands before '}': {\"hidden\":2,}"
+  ),
+  (
+    "describe delta-net --config {\"streams\":{\"heads\":2,\"heads\":4}}",
+    "--config needs JSON such as '{\"rule\":\"delta\"}', but the key 'heads' is given twice: "
+      + "{\"streams\":{\"heads\":2,\"heads\":4}}"
+  ),
+  (
+    "describe delta-net --config {\"streams\":{\"head\":2}}",
+    "configuration of delta-net: unknown key 'streams.head'; did you mean 'streams.heads'?"
+  ),
   ("compare --config []", "--config needs a JSON object with the ids of parts as keys"),
   (
     "compare --config {\"softmax-attention\":{\"head\":2}}",

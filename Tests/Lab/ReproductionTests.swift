@@ -6,8 +6,9 @@ import Testing
 private func madeUpClaim(lead: Double, failing: String? = nil) -> Claim {
   Claim(
     of: Card(
-      id: "made-up", name: "Made up", family: .mixers, paper: "None", year: 2000, summary: "",
-      verification: ""),
+      id: "made-up", name: "Made up", family: .mixers,
+      paper: Paper("None", by: ["Nobody"], year: 2000, link: nil),
+      summary: "", verification: ""),
     sentence: "A is larger than B.",
     paperFigure: "none", experiment: "none",
     arms: [.init("a", "Arm A", .mechanism), .init("b", "Arm B", .baseline)],

@@ -9,7 +9,10 @@ public struct ClaimReport: Sendable, Equatable, Codable {
   public let family: Family
   public let sentence: String
   public let paper: String
+  /// Nil in what older versions stored.
+  public let authors: [String]?
   public let year: Int
+  public let link: String?
   public let paperFigure: String
   public let experiment: String
   public let metrics: [Metric]
@@ -70,8 +73,10 @@ public struct ClaimReport: Sendable, Equatable, Codable {
     id = claim.id
     family = claim.card.family
     sentence = claim.sentence
-    paper = claim.card.paper
-    year = claim.card.year
+    paper = claim.card.paper.title
+    authors = claim.card.paper.authors
+    year = claim.card.paper.year
+    link = claim.card.paper.link
     paperFigure = claim.paperFigure
     experiment = claim.experiment
     metrics = claim.metrics
