@@ -50,7 +50,7 @@ public enum Golden {
     let sources = folder.appendingPathComponent("../../Benchmarks/Sources/bench")
     let programs = try FileManager.default.contentsOfDirectory(at: sources, includingPropertiesForKeys: nil)
     return Set(
-      try programs.flatMap { file in
+      try programs.filter { $0.pathExtension == "swift" }.flatMap { file in
         try String(contentsOf: file, encoding: .utf8).matches(of: /Workload\(name: "(\w+)"\)/)
           .map { String($0.output.1) }
       })
