@@ -32,6 +32,11 @@ public enum Golden {
       .appendingPathComponent("\(name).safetensors").path
   }
 
+  /// Whether the script beside a test of a system has written its file.
+  public static func exists(_ name: String = "golden", beside test: String) -> Bool {
+    FileManager.default.fileExists(atPath: path(name, beside: test))
+  }
+
   /// The tensors of <name>.safetensors beside a test of a system.
   public static func tensors(_ name: String = "golden", beside test: String) throws -> GoldenTensors {
     GoldenTensors(tensors: try Safetensors.load(path(name, beside: test)).tensors)
