@@ -54,10 +54,12 @@ import Testing
         in: house)
       #expect(format.code == 0, "\(format.text)")
       let folder = "Sources/\(family)/TrialSystem/TrialSystem"
-      let maps = [
-        products.appendingPathComponent("CallosumKernels.build/module.modulemap").path,
-        Self.root.appendingPathComponent("Sources/Zlib/module.modulemap").path,
-      ]
+      let sources = Self.root.appendingPathComponent("Sources")
+      let maps =
+        [products.appendingPathComponent("CallosumKernels.build/module.modulemap").path]
+        + (try FileManager.default.contentsOfDirectory(atPath: sources.path))
+        .map { sources.appendingPathComponent("\($0)/module.modulemap").path }
+        .filter { FileManager.default.fileExists(atPath: $0) }
       let build = try Self.run(
         "/usr/bin/env",
         [
