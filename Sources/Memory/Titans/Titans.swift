@@ -224,7 +224,7 @@ public final class Titans: Memory {
   public func forward(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
     var state = state
     let parts = projected(x, &state).split(parts: 3, axis: 2)
-    let gates = NeuralMemoryGates(rates(x), settings)
+    let gates = TitansGates(rates(x), settings)
     var step = step(state)
     let y = step.run(
       keys: Self.normalised(parts[1]), values: parts[2], gates, queries: Self.normalised(parts[0]))
@@ -264,13 +264,13 @@ public final class Titans: Memory {
   public func write(keys: Tensor, values: Tensor, to state: State) -> State {
     let plain = Tensor.zeros([keys.dim(0), keys.dim(1), rates.weight.dim(1)], dtype: keys.dtype)
     var step = step(state)
-    _ = step.run(keys: keys, values: values, NeuralMemoryGates(rates(plain), settings), queries: nil)
+    _ = step.run(keys: keys, values: values, TitansGates(rates(plain), settings), queries: nil)
     return updated(state, by: step)
   }
 }
 
 /// How each token is learned: all [batch, tokens, 1].
-struct NeuralMemoryGates {
+struct TitansGates {
   /// theta.
   let rate: Tensor
   /// eta, and 1 - alpha; nil for 0 and 1.
@@ -290,8 +290,8 @@ struct NeuralMemoryGates {
     (self.rate, self.momentum, self.kept) = (rate, momentum, kept)
   }
 
-  func tokens(_ range: Range<Int>) -> NeuralMemoryGates {
+  func tokens(_ range: Range<Int>) -> TitansGates {
     func part(_ x: Tensor) -> Tensor { x.sliced(axis: 1, from: range.lowerBound, to: range.upperBound) }
-    return NeuralMemoryGates(rate: part(rate), momentum: momentum.map(part), kept: kept.map(part))
+    return TitansGates(rate: part(rate), momentum: momentum.map(part), kept: kept.map(part))
   }
 }

@@ -1,11 +1,13 @@
-"""Operators on functions on a grid."""
+"""Multigrid neural operator: V-cycles of convolutions."""
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from need import Need, training_bytes
 from patterns import pattern
 from steps import training
+from system import learned
 
 
 class Prolongation(nn.Module):
@@ -81,3 +83,13 @@ def flows():
         training(MultigridOperator().to(memory_format=layout), x.contiguous(memory_format=layout),
                  target, F.mse_loss)
         for layout in (torch.contiguous_format, torch.channels_last)]
+
+
+WORKLOADS = {
+    "mgno_step": learned(
+        flows,
+        Need(
+            10, 2 * 3 * 8 * 16_771_024 / 1e9, training_bytes(114_827, 8 * 267_696),
+            "54 convolutions of 16 channels on grids of 32 x 32 to 4 x 4, too thin to fill the multipliers, "
+            "each way; the fixed cost of each on the coarse ones")),
+}
