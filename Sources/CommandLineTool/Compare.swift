@@ -41,7 +41,7 @@ struct Compare: ParsableCommand {
   @OptionGroup var output: JSONOption
 
   func run() throws {
-    let plan = try resume.map(plan(of:)) ?? plan()
+    let plan = try resume.map(plan(of:)) ?? fromCommandLine(plan)
     try AtomicFile.checkWritable(report)
     let store = try place.open()
     if !quiet { BusyMachine.warn() }
@@ -77,7 +77,9 @@ struct Compare: ParsableCommand {
       task != fresh.task || parts != fresh.parts || seeds != fresh.seeds || full || steps != nil
       || batch != nil || width != nil || depth != nil || patch != nil || learningRate != nil
       || config != nil
-    try require(!isChanged, "--resume takes all settings from the run; leave out the others")
+    try fromCommandLine {
+      try require(!isChanged, "--resume takes all settings from the run; leave out the others")
+    }
     return try ComparisonPlan(
       of: id, in: try place.holdingRuns(), task: Compare.task, catalogue: Program.catalogue)
   }

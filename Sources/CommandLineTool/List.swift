@@ -26,12 +26,7 @@ struct List: ParsableCommand {
   }
 
   func run() throws {
-    let wanted = try family.map { name in
-      guard let family = Family(rawValue: name) else {
-        throw unknownName("family", name, in: Family.allCases.map(\.rawValue))
-      }
-      return family
-    }
+    let wanted = try family.map { try named("family", $0, as: Family.self) }
     if tasks { return try listTasks() }
     try claims
       ? listClaims(Program.catalogue.claims.filter { wanted == nil || $0.card.family == wanted })

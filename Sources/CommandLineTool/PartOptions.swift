@@ -20,12 +20,14 @@ struct PartOptions: ParsableArguments {
 
   /// The part as built from these options.
   func open() throws -> (part: Part, slot: Slot, door: Door) {
-    let part = try Program.catalogue.part(id)
-    let slot = try slot()
-    var random = RandomGenerator(seed: seed)
-    let door = try part.door(
-      try config.map { try parsedJSON($0, option: "--config") }, in: slot, using: &random)
-    return (part, slot, door)
+    try fromCommandLine {
+      let part = try Program.catalogue.part(id)
+      let slot = try slot()
+      var random = RandomGenerator(seed: seed)
+      let door = try part.door(
+        try config.map { try parsedJSON($0, option: "--config") }, in: slot, using: &random)
+      return (part, slot, door)
+    }
   }
 
   private func slot() throws -> Slot {
