@@ -27,7 +27,7 @@ struct Program: ParsableCommand {
     version: Version.current,
     subcommands: [
       Compare.self, Reproduce.self, Train.self, Show.self, ReportCommand.self, Runs.self, List.self,
-      Describe.self, Apply.self, DataCommand.self, Doctor.self, RunClaim.self,
+      Describe.self, Apply.self, DataCommand.self, Docs.self, Doctor.self, RunClaim.self,
     ])
 
   /// The command as somebody would type it again.
