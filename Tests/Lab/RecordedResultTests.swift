@@ -121,8 +121,8 @@ private func reported(
       let lines = fresh.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
       #expect(lines.first == "# Title" && lines.last == "last" && lines.contains("between"))
       #expect(!fresh.contains("old"))
-      #expect(lines.contains("1 claim. Recorded: 1 with the quick budget: 1 contradicted."))
-      #expect(lines.contains("| `made-up` | A is larger than B. | **contradicted** |  |"))
+      #expect(lines.contains("1 claim. Recorded: 1 with the quick budget (contradicted 1)."))
+      #expect(lines.contains("| `made-up` | A is larger than B. | **contradicted** |"))
       #expect(
         lines.contains {
           $0.hasPrefix("- contradicted: score(a) − score(b) ≥ 0.1, beyond 2 standard errors; found -0.5")

@@ -85,19 +85,20 @@ package struct GeneratedLists {
 
   /// How many claims hold, and a table of all.
   private var verdicts: [String] {
-    let budgets = ClaimBudget.allCases.map(\.rawValue)
-    let counts = budgets.compactMap { budget -> String? in
+    let budgets = ClaimBudget.allCases.map(\.rawValue).filter { budget in
+      claims.contains { results[$0.id]?.runs[budget] != nil }
+    }
+    let counts = budgets.map { budget in
       let found = claims.compactMap { results[$0.id]?.runs[budget]?.verdict }
-      guard !found.isEmpty else { return nil }
-      let words = Set(found).sorted().map { verdict in "\(found.count { $0 == verdict }) \(verdict)" }
-      return "\(found.count) with the \(budget) budget: \(Format.list(words))"
+      let words = Set(found).sorted().map { verdict in "\(verdict) \(found.count { $0 == verdict })" }
+      return "\(found.count) with the \(budget) budget (\(words.joined(separator: ", ")))"
     }
     let rows = claims.map { claim in
       let cells = budgets.map { results[claim.id]?.runs[$0].map { "**\($0.verdict)**" } ?? "" }
       return row(["`\(claim.id)`", claim.sentence] + cells)
     }
     return [
-      "\(claims.count) claim\(claims.count == 1 ? "" : "s"). Recorded: \(counts.isEmpty ? "none" : counts.joined(separator: "; ")).",
+      "\(claims.count) claim\(claims.count == 1 ? "" : "s"). Recorded: \(counts.isEmpty ? "none" : Format.list(counts)).",
       "",
       row(["claim", "says"] + budgets), row(["---", "---"] + budgets.map { _ in "---" }),
     ] + rows
