@@ -13,17 +13,21 @@ extension ArmChoice {
         let stem = URL(fileURLWithPath: piece).deletingPathExtension().lastPathComponent
         return ArmChoice(try BrainFile(path: piece).plan, id: stem)
       }
-      let brace = piece.firstIndex(of: "{") ?? piece.endIndex
-      let id = piece[..<brace].trimmingCharacters(in: .whitespaces)
-      let part = try Program.catalogue.part(id)
-      guard brace < piece.endIndex else { return ArmChoice(part, configurations[id]) }
-      let settings = try JSONValue(yaml: String(piece[brace...]), called: "the settings of \(id)")
-      return ArmChoice(part, settings.placed(in: part.defaults))
+      return try fromCommandLine { try part(piece, configurations) }
     }
     for (place, arm) in arms.enumerated() where arms[..<place].contains(where: { $0.id == arm.id }) {
-      throw InvalidInput("--parts names '\(arm.id)' twice")
+      throw UsageError("--parts names '\(arm.id)' twice")
     }
     return arms
+  }
+
+  private static func part(_ piece: String, _ configurations: [String: JSONValue]) throws -> ArmChoice {
+    let brace = piece.firstIndex(of: "{") ?? piece.endIndex
+    let id = piece[..<brace].trimmingCharacters(in: .whitespaces)
+    let part = try Program.catalogue.part(id)
+    guard brace < piece.endIndex else { return ArmChoice(part, configurations[id]) }
+    let settings = try JSONValue(yaml: String(piece[brace...]), called: "the settings of \(id)")
+    return ArmChoice(part, settings.placed(in: part.defaults))
   }
 
   /// Split at commas that stand in no braces or brackets.

@@ -107,24 +107,30 @@ struct Compare: ParsableCommand {
       task != fresh.task || parts != fresh.parts || seeds != fresh.seeds || match != fresh.match || full
       || [steps, batch, width, depth, patch].contains { $0 != nil } || learningRate != nil
       || tuneSeeds != fresh.tuneSeeds || [tune, config, skeleton].contains { $0 != nil }
-    try require(!isChanged, "--resume takes all settings from the run; leave out the others")
+    try fromCommandLine {
+      try require(!isChanged, "--resume takes all settings from the run; leave out the others")
+    }
     return try ComparisonPlan(of: id, in: try place.holdingRuns(), catalogue: Program.catalogue)
   }
 
   private func plans() throws -> [(task: String, plan: ComparisonPlan)] {
     let tasks = words(task)
     for (position, id) in tasks.enumerated() where tasks[..<position].contains(id) {
-      throw InvalidInput("--task names '\(id)' twice")
+      throw UsageError("--task names '\(id)' twice")
     }
-    let arms = try ArmChoice.list(parts, try configurations())
-    let settings = try settings()
-    return try tasks.map { id in
-      (
-        id,
-        try ComparisonPlan(
-          task: try Program.catalogue.task(id), arms: arms, settings: settings, seeds: seeds,
-          catalogue: Program.catalogue)
-      )
+    let configurations = try fromCommandLine(configurations)
+    // The file of a brain that is wrong is no fault of the command line.
+    let arms = try ArmChoice.list(parts, configurations)
+    return try fromCommandLine {
+      let settings = try settings()
+      return try tasks.map { id in
+        (
+          id,
+          try ComparisonPlan(
+            task: try Program.catalogue.task(id), arms: arms, settings: settings, seeds: seeds,
+            catalogue: Program.catalogue)
+        )
+      }
     }
   }
 

@@ -32,12 +32,7 @@ struct List: ParsableCommand {
   }
 
   func run() throws {
-    let wanted = try family.map { name in
-      guard let family = Family(rawValue: name) else {
-        throw unknownName("family", name, in: Family.allCases.map(\.rawValue))
-      }
-      return family
-    }
+    let wanted = try family.map { try named("family", $0, as: Family.self) }
     if tasks { return try listTasks() }
     if bibliography { return try listPapers(wanted) }
     try claims

@@ -21,17 +21,19 @@ struct PartOptions: ParsableArguments {
   /// The part as built from these options. Where none says in which place, and it does not suit the usual one,
   /// in one that it was tried in.
   func open() throws -> (part: Part, slot: Slot, door: Door) {
-    let part = try Program.catalogue.part(id)
-    let settings = try config.map { try parsedJSON($0, option: "--config", example: part.exampleSettings) }
-    func built(in slot: Slot) throws -> (part: Part, slot: Slot, door: Door) {
-      var random = RandomGenerator(seed: seed)
-      return (part, slot, try part.door(settings, in: slot, using: &random))
-    }
-    do { return try built(in: slot()) } catch let error as InvalidInput {
-      let isFree = width == nil && outputWidth == nil && tokens == nil && grid == nil
-      let elsewhere = isFree ? part.trials.lazy.compactMap { try? built(in: $0.slot) }.first : nil
-      guard let elsewhere else { throw error }
-      return elsewhere
+    try fromCommandLine {
+      let part = try Program.catalogue.part(id)
+      let settings = try config.map { try parsedJSON($0, option: "--config", example: part.exampleSettings) }
+      func built(in slot: Slot) throws -> (part: Part, slot: Slot, door: Door) {
+        var random = RandomGenerator(seed: seed)
+        return (part, slot, try part.door(settings, in: slot, using: &random))
+      }
+      do { return try built(in: slot()) } catch let error as InvalidInput {
+        let isFree = width == nil && outputWidth == nil && tokens == nil && grid == nil
+        let elsewhere = isFree ? part.trials.lazy.compactMap { try? built(in: $0.slot) }.first : nil
+        guard let elsewhere else { throw error }
+        return elsewhere
+      }
     }
   }
 

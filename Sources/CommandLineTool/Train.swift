@@ -59,7 +59,7 @@ struct Train: ParsableCommand {
     settings.batchSize = batch
     settings.schedule = .cosine(warmup: min(20, max(steps, 1) / 10), final: 0.02)
     let task = HoldingOut.from(whole, limit: settings.evaluationExamples)
-    let trainer = try Trainer(settings: settings, task: task)
+    let trainer = try fromCommandLine { try Trainer(settings: settings, task: task) }
     var weights = RandomGenerator(seed: seed).stream("weights")
     let brain = try file.located {
       try Brain(file.plan, for: task, parts: Program.catalogue, using: &weights)

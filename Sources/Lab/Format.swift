@@ -82,13 +82,17 @@ package enum Format {
 
   /// A mean with half its 95 % interval, "0.951 ± 0.012", or the mean alone for one run.
   package static func estimate(_ estimate: Estimate) -> String {
+    self.estimate(mean: estimate.mean, halfWidth: estimate.halfWidth)
+  }
+
+  package static func estimate(mean: Double, halfWidth: Double?) -> String {
     func number(_ value: Double) -> String {
       guard value.isFinite else { return "not a number" }
       let size = abs(value)
       return size == 0 || (1e-3..<1e6).contains(size)
         ? String(format: size >= 100 ? "%.1f" : "%.4g", value) : String(format: "%.2e", value)
     }
-    return number(estimate.mean) + (estimate.halfWidth.map { " ± " + number($0) } ?? "")
+    return number(mean) + (halfWidth.map { " ± " + number($0) } ?? "")
   }
 
   /// Seconds as "0:07", "12:34" or "1:02:03".

@@ -101,15 +101,17 @@ private let mistakes: [(arguments: String, line: String)] = [
     "describe average-pooling --grid 7",
     "--grid must be rows x columns such as 7x7, is '7'"
   ),
-  ("compare --resume 7", "there are no runs in F/.store/runs.sqlite yet"),
   ("compare --resume 7 --steps 3", "--resume takes all settings from the run; leave out the others"),
-  ("runs show 7", "there are no runs in F/.store/runs.sqlite yet"),
   ("runs show x", "The value 'x' is invalid for '<id>'; see 'callosum runs show --help'"),
   ("runs list --kind clam", "unknown kind 'clam'; did you mean 'claim'?"),
   ("runs list --status done", "unknown status 'done'; there are: complete, diverged, failed, interrupted, running"),
   ("runs list --limit 0", "--limit must be at least 1, is 0"),
   ("runs delete", "Missing expected argument '<runs> ...'; see 'callosum runs delete --help'"),
   ("list --family mixer", "unknown family 'mixer'; did you mean 'mixers'?"),
+  ("data get fashion", "unknown data set 'fashion'; did you mean 'fashion-mnist'?"),
+  ("train small.yaml --steps", "Missing value for '--steps <steps>'; see 'callosum train --help'"),
+  ("show oja", "oja has no picture; 'callosum list --claims' shows what has one"),
+  ("show delta-nett", "unknown part 'delta-nett'; did you mean 'delta-net'?"),
 ]
 
 @Suite(.serialized) struct MistakeTests {
@@ -124,6 +126,27 @@ private let mistakes: [(arguments: String, line: String)] = [
         #expect(outcome.output == "", "\(arguments)")
       }
       #expect(!FileManager.default.fileExists(atPath: folder + "/comparison.html"))
+    }
+  }
+
+  /// A command line that makes sense where what it speaks of is not there: one line, exit code 1.
+  @Test(arguments: [
+    ("compare --resume 7", "there are no runs in F/.store/runs.sqlite yet"),
+    ("runs show 7", "there are no runs in F/.store/runs.sqlite yet"),
+    ("report", "there are no runs in F/.store/runs.sqlite yet"),
+    ("docs", "there is no folder ./Results; 'callosum reproduce ID --record' makes it"),
+    (
+      "train nothing.yaml", "nothing.yaml cannot be read; check that it exists and that you may read it"
+    ),
+    (
+      "apply softmax-attention --input none --output out",
+      "none cannot be read; check that it exists and that you may read it"
+    ),
+  ]) func whatIsNotThere(_ arguments: String, _ line: String) throws {
+    try withDataSet { folder in
+      let outcome = try Program.run(arguments.split(separator: " ").map(String.init), in: folder)
+      #expect(outcome.code == 1 && outcome.output == "" && !outcome.wasKilled)
+      #expect(outcome.errors.replacing(folder, with: "F") == "callosum: \(line)\n")
     }
   }
 

@@ -66,10 +66,13 @@ public struct ClaimReport: Sendable, Equatable, Codable {
   }
 
   /// Judges what the runs of `claim` measured; `runs` by arm.
+  /// - Throws: `InvalidInput` if names do not fit together: what is misspelt must not pass for *inconclusive*.
   public init(
     _ claim: Claim, runs: [String: [Run]], budget: ClaimBudget, seeds: [UInt64], seconds: Double,
     wasInterrupted: Bool = false, date: Date = Date()
-  ) {
+  ) throws {
+    try claim.validate()
+    for (arm, runs) in runs { for run in runs { try claim.validate(run.metrics, of: arm) } }
     id = claim.id
     family = claim.card.family
     sentence = claim.sentence
