@@ -110,16 +110,17 @@ package struct GeneratedLists {
 
   /// A section for each claim.
   private var details: [String] {
-    claims.flatMap { claim in
-      [
-        "", "## \(claim.id)", "", claim.sentence, "",
-        "- Paper: \(claim.card.paper), \(claim.card.year): \(claim.paperFigure).",
+    let sections = claims.map { claim -> [String] in
+      let paper = claim.card.paper.link.map { "[\(claim.card.paper.citation)](\($0))" } ?? claim.card.paper.citation
+      let runs = ClaimBudget.allCases.flatMap { budget -> [String] in
+        results[claim.id]?.runs[budget.rawValue].map { details($0, budget.rawValue) } ?? []
+      }
+      return [
+        "", "## \(claim.id)", "", claim.sentence, "", "- Paper: \(paper): \(claim.paperFigure).",
         "- Here: \(claim.experiment)",
-      ]
-        + ClaimBudget.allCases.flatMap { budget in
-          results[claim.id]?.runs[budget.rawValue].map { details($0, budget.rawValue) } ?? []
-        }
-    } + [""]
+      ] + runs
+    }
+    return sections.flatMap { $0 } + [""]
   }
 
   private func details(_ run: RecordedResult.Run, _ budget: String) -> [String] {
