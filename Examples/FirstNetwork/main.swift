@@ -18,13 +18,13 @@ let optimiser = Adam.adamW(parameters, learningRate: 1e-3)
 for step in 0..<steps {
   let batch = task.trainingBatch((0..<128).map { _ in .random(in: 0..<task.trainingCount, using: &random) })
   let (loss, gradients) = training(using: &random) {
-    valueAndGradient(by: parameters) { crossEntropy(logits: model(batch.inputs), labels: batch.targets) }
+    valueAndGradient(by: parameters) { crossEntropy(logits: model(batch.inputs), targets: batch.targets) }
   }
   optimiser.update(gradients)
-  if step % 100 == 0 { print("step \(step), loss \(loss.item)") }
+  if step % 100 == 0 { print("step \(step), loss \(loss.item())") }
 }
 
 let test = task.testBatch(0..<task.testCount)
 let right = model(test.inputs).argMax(axis: -1) .== test.targets
-print("accuracy \(right.asType(.float32).mean().item)")
+print("accuracy \(right.asType(.float32).mean().item())")
 try model.save(to: "model.safetensors")

@@ -6,7 +6,7 @@ extension Tensor {
   /// - Throws: `InvalidInput` if a number is not finite.
   func observed(_ name: StaticString, _ what: String) throws -> Tensor {
     let numbers = requireConstant(name, what).asType(.float64)
-    try require(isFinite(numbers).all().item != 0, "\(name): \(what) hold numbers that are not finite")
+    try require(isFinite(numbers).all().item() != 0, "\(name): \(what) hold numbers that are not finite")
     return numbers
   }
 

@@ -256,7 +256,7 @@ public final class Brain: Layer {
   private func answer(_ activity: Tensor) -> Tensor {
     guard let positions else { return activity }
     if positions.isEmpty {
-      return plan.readout == .last ? activity[.all, .at(activity.dim(1) - 1)] : activity.mean(axis: 1)
+      return plan.readout == .last ? activity[.all, activity.dim(1) - 1] : activity.mean(axis: 1)
     }
     if positions.count == 1 { return activity }
     return activity.reshaped([activity.dim(0)] + positions + [activity.dim(2)])

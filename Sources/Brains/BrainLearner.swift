@@ -103,7 +103,7 @@ public final class BrainLearner: Learner {
       teaching.optimiser.learningRate = teaching.rate * rateFactor
       teaching.optimiser.update(directions)
     }
-    return value.item
+    return value.item()
   }
 
   public func predict(_ inputs: Tensor) -> Tensor { brain(inputs) }

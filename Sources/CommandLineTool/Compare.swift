@@ -190,7 +190,8 @@ struct Compare: ParsableCommand {
     let isConfig = option == "--config"
     let example = isConfig ? #"{"softmax-attention": {"heads": 8}}"# : #"{"backbone": {"width": 32}}"#
     guard case .object(let table) = try parsedJSON(text, option: option, example: example) else {
-      throw InvalidInput("\(option) needs a JSON object with the ids of \(isConfig ? "parts" : "skeletons") as keys")
+      throw InvalidInput(
+        "\(option) needs a JSON object with the ids of \(isConfig ? "parts" : "skeletons") as keys")
     }
     return table
   }

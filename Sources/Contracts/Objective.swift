@@ -89,7 +89,7 @@ public struct Objective: Sendable {
     precondition(
       mask.shape == positions && mask.dtype == .bool, "Objective",
       "outputs \(outputs.shape) want a bool mask \(positions), this is \(mask.dtype) \(mask.shape)")
-    precondition(mask.any().item != 0, "Objective", "the mask lets no position count")
+    precondition(mask.any().item() != 0, "Objective", "the mask lets no position count")
   }
 }
 
@@ -126,12 +126,12 @@ extension Objective {
         Measure(accuracy) { outputs, batch in
           let isRight = outputs.argMax(axis: -1) .== batch.targets
           let counted = batch.mask.map { isRight .&& $0 } ?? isRight
-          return Score(sum: counted.sum().item, count: batch.countedPositions(of: isRight.size))
+          return Score(sum: counted.sum().item(), count: batch.countedPositions(of: isRight.size))
         }
       ]
     ) { outputs, batch, labelSmoothing in
       let labels = batch.mask.map { which($0, batch.targets, Tensor(Int32(-100))) } ?? batch.targets
-      return crossEntropy(logits: outputs, labels: labels, labelSmoothing: labelSmoothing)
+      return crossEntropy(logits: outputs, targets: labels, labelSmoothing: labelSmoothing)
     }
   }
 
@@ -143,11 +143,11 @@ extension Objective {
       measures: [
         Measure(Metric("bit accuracy", unit: Metric.fraction, chance: 0.5)) { outputs, batch in
           let isRight = ((outputs .> 0) .== (batch.targets .> 0.5)).asType(outputs.dtype)
-          return Score(sum: batch.masked(isRight).sum().item, count: batch.countedNumbers)
+          return Score(sum: batch.masked(isRight).sum().item(), count: batch.countedNumbers)
         }
       ]
     ) { outputs, batch, _ in
-      batch.mean(binaryCrossEntropy(logits: outputs, batch.targets, reduction: .none))
+      batch.mean(binaryCrossEntropy(logits: outputs, targets: batch.targets, reduction: .none))
     }
   }
 
@@ -157,12 +157,12 @@ extension Objective {
       "values", width: width, targets: .numbers,
       measures: [
         Measure(Metric("mean squared error", higherIsBetter: false)) { outputs, batch in
-          let squares = meanSquaredError(outputs, batch.targets, reduction: .none)
-          return Score(sum: batch.masked(squares).sum().item, count: batch.countedNumbers)
+          let squares = mseLoss(predictions: outputs, targets: batch.targets, reduction: .none)
+          return Score(sum: batch.masked(squares).sum().item(), count: batch.countedNumbers)
         }
       ]
     ) { outputs, batch, _ in
-      batch.mean(meanSquaredError(outputs, batch.targets, reduction: .none))
+      batch.mean(mseLoss(predictions: outputs, targets: batch.targets, reduction: .none))
     }
   }
 
@@ -176,7 +176,7 @@ extension Objective {
       "field", width: width, targets: .numbers,
       measures: [
         Measure(Metric("relative error", higherIsBetter: false)) { outputs, batch in
-          Score(sum: errors(outputs, batch).sum().item, count: Double(outputs.dim(0)))
+          Score(sum: errors(outputs, batch).sum().item(), count: Double(outputs.dim(0)))
         }
       ]
     ) { outputs, batch, _ in errors(outputs, batch).mean() }
@@ -196,7 +196,7 @@ extension Batch {
   public func mean(_ losses: Tensor) -> Tensor { masked(losses).sum() * (1 / countedNumbers) }
 
   /// Of `all` positions, those that count.
-  public func countedPositions(of all: Int) -> Double { mask.map { $0.sum().item } ?? Double(all) }
+  public func countedPositions(of all: Int) -> Double { mask.map { $0.sum().item() } ?? Double(all) }
 
   /// Numbers of targets that are shaped as outputs, at positions that count.
   public var countedNumbers: Double {

@@ -60,7 +60,7 @@ public func largestHessianEigenvalue(
   for _ in 0..<iterations {
     vector = vector.map { $0 / length }
     let product = try hessianVectorProduct(by: parameters, vector, method: method, of: loss)
-    value = dot(vector, product).item
+    value = dot(vector, product).item()
     length = norm(of: product)
     guard length > 0 else { return (value, vector) }
     vector = product

@@ -4,14 +4,21 @@ import CallosumTensors
 /// for steps that are tried and taken back. The module has its own weights again afterwards, whatever
 /// happened inside and however such calls nest.
 
-/// The value of `loss` and its gradient by each of `parameters`.
+/// The value of `loss` and its gradient by each of `parameters`; zeros for frozen ones.
 public func valueAndGradient(
   by parameters: [NamedParameter], of loss: () throws -> Tensor
 ) rethrows -> (value: Tensor, gradients: [Tensor]) {
-  let values = parameters.map(\.value)
-  return try valueAndGradient(at: values) { leaves in
-    try exchanging(parameters, for: leaves, restoring: values, loss)
+  let trainable = parameters.filter { !$0.isFrozen }, values = trainable.map(\.value)
+  let (value, gradients) = try valueAndGradient(at: values) { leaves in
+    try exchanging(trainable, for: leaves, restoring: values, loss)
   }
+  return (value, withZeros(gradients, parameters))
+}
+
+/// The gradients of the parameters that are not frozen, with zeros between them for those that are.
+private func withZeros(_ gradients: [Tensor], _ parameters: [NamedParameter]) -> [Tensor] {
+  var rest = gradients[...]
+  return parameters.map { $0.isFrozen ? .zeros(like: $0.value) : rest.removeFirst() }
 }
 
 /// The values of `function`, and a pullback to the parameters: from the gradients of the values (nil for
@@ -20,10 +27,11 @@ public func valueAndGradient(
 public func valueAndPullback(
   by parameters: [NamedParameter], of function: () throws -> [Tensor]
 ) rethrows -> (values: [Tensor], pullback: ([Tensor?]) -> [Tensor]) {
-  let values = parameters.map(\.value)
-  return try valueAndPullback(at: values) { leaves in
-    try exchanging(parameters, for: leaves, restoring: values, function)
+  let trainable = parameters.filter { !$0.isFrozen }, values = trainable.map(\.value)
+  let (results, pullback) = try valueAndPullback(at: values) { leaves in
+    try exchanging(trainable, for: leaves, restoring: values, function)
   }
+  return (results, { withZeros(pullback($0), parameters) })
 }
 
 /// What the gradient of `loss` by the parameters would keep between its two passes; see
@@ -31,10 +39,11 @@ public func valueAndPullback(
 public func savedBytes(
   by parameters: [NamedParameter], of loss: () throws -> Tensor
 ) rethrows -> SavedBytes {
-  let values = parameters.map(\.value), state = ThreadState.current
+  let trainable = parameters.filter { !$0.isFrozen }, values = trainable.map(\.value)
+  let state = ThreadState.current
   return try state.again(in: state.surroundings) {
     try savedBytes(at: values) { leaves in
-      [try exchanging(parameters, for: leaves, restoring: values, loss)]
+      [try exchanging(trainable, for: leaves, restoring: values, loss)]
     }
   }
 }

@@ -6,7 +6,7 @@ import CallosumTensors
 /// `<path>.<signal>`. What hooks return takes the place of what they were given, and derivatives pass
 /// through them. Without hooks a call costs one comparison more.
 
-/// What is listened to on this thread, outermost scope first.
+/// The hooks of this thread, outermost scope first.
 private final class Hooks {
   struct Place: Hashable {
     let module: ObjectIdentifier
@@ -54,7 +54,7 @@ extension Module {
     return published(name, x)
   }
 
-  /// Whether somebody listens to a signal of this module: for those that are computed on demand only.
+  /// Whether a signal of this module has a hook: for signals that are computed on demand only.
   public func isHooked(_ name: String) -> Bool {
     guard let hooks = Hooks.current else { return false }
     return hooks.hooks[Hooks.Place(module: ObjectIdentifier(self), signal: name)] != nil
@@ -91,7 +91,7 @@ extension Module {
     _ hooks: [String: (Tensor) -> Tensor], _ body: () throws -> Result
   ) rethrows -> Result {
     let state = ThreadState.current, outer = Hooks.current
-    let modules = modules()
+    let modules = modulesByPath()
     let placed = hooks.map { (place(of: $0.key, among: modules), Hooks.Hook($0.key, $0.value)) }
     let inForce = Hooks(outer, placed)
     state.hooks = inForce
@@ -133,12 +133,12 @@ extension Module {
     byActivations names: [String], of loss: () throws -> Tensor
   ) rethrows -> (value: Tensor, activations: [String: [Tensor]], gradients: [String: [Tensor]]) {
     let found = Found(names), order = Order()
-    let (value, _, watched) = try valueAndGradient(at: []) { _, watch in
+    let (value, _, observed) = try valueAndGradient(at: []) { _, observe in
       let hooks = names.map { name in
         (
           name,
           { (x: Tensor) in
-            let x = watch(x)
+            let x = observe(x)
             found.activations[name]?.append(x)
             order.names.append(name)
             return x
@@ -148,7 +148,7 @@ extension Module {
       return try withHooks(Dictionary(hooks) { first, _ in first }, loss)
     }
     var gradients = found.activations.mapValues { _ in [Tensor]() }
-    for (name, gradient) in zip(order.names, watched) { gradients[name]?.append(gradient) }
+    for (name, gradient) in zip(order.names, observed) { gradients[name]?.append(gradient) }
     return (value, found.activations, gradients)
   }
 

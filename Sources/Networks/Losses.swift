@@ -18,38 +18,41 @@ private func requireSameShape(_ a: Tensor, _ b: Tensor, _ name: StaticString) {
   precondition(a.shape == b.shape, name, "predictions \(a.shape) and targets \(b.shape) differ in shape")
 }
 
-/// Cross-entropy of logits [..., classes] with labels [...] (int32), of which those equal to
+// Named as MLX Swift names them. All take `targets:` and a `reduction:`, the mean of all elements unless said
+// otherwise, and refuse targets of another shape.
+
+/// Cross-entropy of logits [..., classes] with the labels `targets` [...] (int32), of which those equal to
 /// `ignoring` do not count.
 public func crossEntropy(
-  logits: Tensor, labels: Tensor, labelSmoothing: Double = 0, ignoring: Int32 = -100,
+  logits: Tensor, targets: Tensor, labelSmoothing: Double = 0, ignoring: Int32 = -100,
   reduction: LossReduction = .mean
 ) -> Tensor {
   let losses = crossEntropyPerItem(
-    logits: logits, labels: labels, labelSmoothing: labelSmoothing, ignoring: ignoring)
+    logits: logits, targets: targets, labelSmoothing: labelSmoothing, ignoring: ignoring)
   guard reduction == .mean else { return reduction(losses) }
-  let kept = (labels .!= Double(ignoring)).sum().item
+  let kept = (targets .!= Double(ignoring)).sum().item()
   return losses.sum() * (1 / kept)
 }
 
 /// (prediction - target)²
-public func meanSquaredError(
-  _ predictions: Tensor, _ targets: Tensor, reduction: LossReduction = .mean
+public func mseLoss(
+  predictions: Tensor, targets: Tensor, reduction: LossReduction = .mean
 ) -> Tensor {
-  requireSameShape(predictions, targets, "meanSquaredError")
+  requireSameShape(predictions, targets, "mseLoss")
   return reduction(square(predictions - targets))
 }
 
 /// |prediction - target|
-public func meanAbsoluteError(
-  _ predictions: Tensor, _ targets: Tensor, reduction: LossReduction = .mean
+public func l1Loss(
+  predictions: Tensor, targets: Tensor, reduction: LossReduction = .mean
 ) -> Tensor {
-  requireSameShape(predictions, targets, "meanAbsoluteError")
+  requireSameShape(predictions, targets, "l1Loss")
   return reduction(abs(predictions - targets))
 }
 
 /// Quadratic up to a distance of `delta`, linear beyond (Huber 1964).
 public func huberLoss(
-  _ predictions: Tensor, _ targets: Tensor, delta: Double = 1, reduction: LossReduction = .mean
+  predictions: Tensor, targets: Tensor, delta: Double = 1, reduction: LossReduction = .mean
 ) -> Tensor {
   requireSameShape(predictions, targets, "huberLoss")
   let difference = predictions - targets
@@ -60,28 +63,28 @@ public func huberLoss(
 
 /// Cross-entropy of logits with targets between 0 and 1, element by element.
 public func binaryCrossEntropy(
-  logits: Tensor, _ targets: Tensor, reduction: LossReduction = .mean
+  logits: Tensor, targets: Tensor, reduction: LossReduction = .mean
 ) -> Tensor {
   requireSameShape(logits, targets, "binaryCrossEntropy")
   return reduction(softplus(logits) - logits * targets)
 }
 
 /// Kullback-Leibler divergence target (log target - log prediction), element by element, given
-/// logarithms of predictions; 0 where the target is 0.
-public func klDivergence(
-  logPredictions: Tensor, _ targets: Tensor, reduction: LossReduction = .mean
+/// logarithms of predictions and plain targets; 0 where the target is 0.
+public func klDivLoss(
+  logPredictions: Tensor, targets: Tensor, reduction: LossReduction = .mean
 ) -> Tensor {
-  requireSameShape(logPredictions, targets, "klDivergence")
+  requireSameShape(logPredictions, targets, "klDivLoss")
   let isPositive = targets .> 0
   let safe = which(isPositive, targets, targets.constant(1))
   return reduction(which(isPositive, targets * (log(safe) - logPredictions), targets * 0))
 }
 
-/// rate - count log(rate + epsilon): how unlikely counts are at rates that are not negative, but for
-/// log(count!), which no rate changes.
+/// prediction - target log(prediction + epsilon): how unlikely the counts `targets` are at the rates
+/// `predictions`, which are not negative, but for log(count!), which no rate changes.
 public func poissonLoss(
-  rates: Tensor, counts: Tensor, epsilon: Double = 1e-8, reduction: LossReduction = .mean
+  predictions: Tensor, targets: Tensor, epsilon: Double = 1e-8, reduction: LossReduction = .mean
 ) -> Tensor {
-  requireSameShape(rates, counts, "poissonLoss")
-  return reduction(rates - counts * log(rates + epsilon))
+  requireSameShape(predictions, targets, "poissonLoss")
+  return reduction(predictions - targets * log(predictions + epsilon))
 }

@@ -26,7 +26,7 @@ extension Module {
     at inputs: [Tensor], of function: ([Tensor]) throws -> [Tensor]
   ) rethrows -> [String] {
     let graph = try withBatchNorm(.automatic) { try operationGraph(at: inputs, of: function) }
-    let modules = modules()
+    let modules = modulesByPath()
     var folded: [String] = []
     for (path, module) in modules.sorted(by: { $0.key < $1.key }) {
       guard let norm = module as? BatchNorm, !norm.isFolded,

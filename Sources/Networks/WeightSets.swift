@@ -21,7 +21,7 @@ extension Module {
     _ weights: [String: Tensor], _ body: () throws -> Result
   ) rethrows -> Result {
     let sets = setCount(weights, "withWeightSets")
-    let modules = modules()
+    let modules = modulesByPath()
     /// The path of the module that holds this.
     func owner(_ name: String) -> String {
       var path = name[...]
@@ -45,7 +45,7 @@ extension Module {
   }
 
   /// The results of `body` for each of a batch of weight sets, stacked: `withWeights` once for each
-  /// set, for any module. `body` is told the number of the set.
+  /// set, for any module. `body` gets the number of the set.
   public func mapWeightSets(
     _ weights: [String: Tensor], _ body: (_ set: Int) throws -> Tensor
   ) rethrows -> Tensor {
@@ -130,7 +130,7 @@ func taken(_ indices: Tensor, fromSets tables: Tensor) -> Tensor {
     indices.ndim > 0 && indices.dim(0) == sets, "withWeightSets",
     "indices \(indices.shape) must have \(sets) slices, one for each set of weights")
   precondition(
-    ((indices .>= 0) .&& (indices .< Double(count))).all().item != 0, "take",
+    ((indices .>= 0) .&& (indices .< Double(count))).all().item() != 0, "take",
     "indices do not lie in 0..<\(count)")
   let firsts = (Tensor.arange(sets) * Double(count))
     .reshaped([sets] + [Int](repeating: 1, count: indices.ndim - 1))

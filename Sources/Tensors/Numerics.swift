@@ -47,7 +47,7 @@ public func conjugateGradient(
   var steps = 0
   while steps < limit {
     let isOpen = squares.unmarked .> wanted.unmarked
-    if isOpen.size == 0 || isOpen.any().item == 0 { break }
+    if isOpen.size == 0 || isOpen.any().item() == 0 { break }
     let image = try product(direction)
     let one = squares.constant(1), zero = squares.constant(0)
     // A converged item divides by 1 and moves by 0.

@@ -40,6 +40,9 @@ package final class Storage: @unchecked Sendable {
     self.release = release
   }
 
+  /// Whether nobody else, such as a mapped file, owns this memory.
+  var isOwn: Bool { release == nil }
+
   /// Nothing can go on without memory, and it is nobody's mistake: one line, and none of a crash's traces.
   private static func endWithoutMemory(_ byteCount: Int) -> Never {
     var line = "callosum: out of memory: a tensor needs \(byteCount) bytes; use smaller batches or sizes\n"

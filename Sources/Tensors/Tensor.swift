@@ -157,22 +157,25 @@ public struct Tensor: @unchecked Sendable {
 
   // MARK: Values out
 
-  /// The values in row-major order; `Element` must be the tensor's own type.
-  public func array<Element: TensorElement>(of type: Element.Type = Element.self) -> [Element] {
-    precondition(type.dtype == dtype, "array", "elements are \(dtype), not \(type.dtype)")
-    let packed = packed
+  /// The values in row-major order, converted where `Element` is not the tensor's own type.
+  public func asArray<Element: TensorElement>(_ type: Element.Type = Element.self) -> [Element] {
+    let packed = unmarked.asType(type.dtype).packed
     return Array(UnsafeBufferPointer(start: packed.pointer(as: type), count: packed.size))
   }
 
   /// The values as Double, whatever their type.
-  public var doubles: [Double] { asType(.float64).unmarked.array() }
-  public var floats: [Float] { asType(.float32).unmarked.array() }
+  public var doubles: [Double] { asArray() }
+  public var floats: [Float] { asArray() }
 
-  /// The only value of a tensor of one element.
-  public var item: Double {
+  /// The only value of a tensor of one element, whatever its type.
+  public func item() -> Double { item(Double.self) }
+
+  /// The only value of a tensor of one element, converted where that is not its own type.
+  public func item<Element: TensorElement>(_ type: Element.Type) -> Element {
     precondition(size == 1, "item", "a tensor of shape \(shape) has \(size) values, not one")
-    return doubles[0]
+    return asArray(type)[0]
   }
+  public func item(_ type: Int.Type) -> Int { Int(item(Int32.self)) }
 }
 
 extension Tensor: CustomStringConvertible {

@@ -50,7 +50,7 @@ import Testing
     let distances = sqrt(squaredDistances(points, points))
     let found = try ClassicalScaling(distances: distances)
     let again = squaredDistances(found.coordinates, found.coordinates)
-    #expect(abs(again - square(distances)).max().item < 1e-10)
+    #expect(abs(again - square(distances)).max().item() < 1e-10)
     let scores = try PCA(points).transform(points)
     expectClose(abs(found.coordinates), abs(scores), 1e-8)
     #expect(throws: InvalidInput("distances for scaling must be symmetric")) {
@@ -110,7 +110,7 @@ import Testing
     let points = try tensor(golden, "points"), start = try tensor(golden, "start")
     let joint = try TSNE.jointProbabilities(points, perplexity: 9)
     expectClose(joint, try tensor(golden, "joint"), 1e-9)
-    #expect(abs(joint.sum().item - 1) < 1e-10)
+    #expect(abs(joint.sum().item() - 1) < 1e-10)
     let (value, gradient) = TSNE.divergence(joint, start * 1e4)
     expectClose([value], try tensor(golden, "divergence").doubles, 1e-9)
     expectClose(gradient, try tensor(golden, "gradient"), 1e-8)
@@ -148,6 +148,6 @@ import Testing
     ) { try TSNE(points, from: points) }
     // Points that are all alike are all as near.
     let joint = try? TSNE.jointProbabilities(points, perplexity: 2)
-    #expect(joint.map { abs($0.sum().item - 1) < 1e-9 } == true)
+    #expect(joint.map { abs($0.sum().item() - 1) < 1e-9 } == true)
   }
 }

@@ -13,7 +13,7 @@ import Testing
     let found = try KMeans(points, clusters: 3, restarts: 3, using: &random)
     #expect(adjustedRandIndex(found.assignment, labels) == 1)
     #expect(found.assign(points) == found.assignment)
-    let rest = square(points - found.centroids.take(Tensor(found.assignment.map(Int32.init)))).sum().item
+    let rest = square(points - found.centroids.take(Tensor(found.assignment.map(Int32.init)))).sum().item()
     #expect(abs(rest - found.inertia) < 1e-9 * rest)
     let balanced = try KMeans(balanced: points, clusters: 3, using: &random)
     #expect(adjustedRandIndex(balanced.assignment, labels) == 1)

@@ -47,7 +47,7 @@ import Testing
       let mixed = try NestedRidge(
         x.take(index), y.take(index), choosingFrom: alphas, folds: order.map { folds[$0] })
       expectClose(mixed.predictions, nested.predictions.take(index), 1e-9)
-      expectClose(mixed.determination, nested.determination, 1e-9)
+      expectClose(mixed.rSquared, nested.rSquared, 1e-9)
     }
   }
 
@@ -63,14 +63,14 @@ import Testing
       // The slope of the loss is 0.
       let model = try RidgeRegression(x, y, penalties: [0.7])
       let slope = matmul(x.swappedAxes(0, 1), y - model.predict(x)) - model.coefficients * 0.7
-      #expect(abs(slope).max().item < 1e-10)
+      #expect(abs(slope).max().item() < 1e-10)
       // Without penalty: least squares, or the shortest of all that fit.
       let free = try RidgeRegression(x, y, penalties: [0], intercept: false)
       expectClose(free.coefficients, matmul(pseudoInverse(x), y), 1e-8)
     }
     // Scores: all explained, and a constant column.
     let y = Tensor([1.0, 5, 2, 5, 4, 5], [3, 2])
-    #expect(determination(of: y, by: y) == [1, 0])
+    #expect(rSquared(of: y, by: y) == [1, 0])
   }
 
   @Test func ridgeNamesMistakes() {
@@ -116,7 +116,7 @@ import Testing
   private func expectMinimum(_ model: Lasso, _ x: Tensor, _ y: Tensor) throws {
     let centred = x - x.mean(axis: 0, keepDims: true)
     let rest = y - model.predict(x)
-    #expect(abs(rest.mean(axis: 0)).max().item < 1e-9 * (1 + abs(y).max().item))
+    #expect(abs(rest.mean(axis: 0)).max().item() < 1e-9 * (1 + abs(y).max().item()))
     let slopes = (matmul(centred.swappedAxes(0, 1), rest) / Double(x.dim(0))).doubles
     let limit = 1e-7 * (slopes.map { abs($0) }.max() ?? 0)
     for (slope, at) in zip(slopes, model.coefficients.doubles) {
@@ -158,7 +158,7 @@ import Testing
     let slope = gradient(at: weights) { weights in
       crossEntropyLoss(matmul(x, weights) + Tensor(model.intercepts), labels) + 0.025 * square(weights).sum()
     }
-    #expect(abs(slope).max().item < 1e-10)
+    #expect(abs(slope).max().item() < 1e-10)
     let likely = model.logProbabilities(x)
     #expect(likely.argMax(axis: 1).integers == model.classify(x))
     expectClose(exp(likely).sum(axis: 1), Tensor.ones([x.dim(0)], dtype: .float64), 1e-12)
@@ -196,7 +196,7 @@ import Testing
       let scores = matmul(x - x.mean(axis: 0, keepDims: true), model.rotations)
       let shared = matmul(scores.swappedAxes(0, 1), scores)
       let beside = shared - shared * Tensor.eye(3, dtype: .float64)
-      #expect(abs(beside).max().item < 1e-9 * abs(shared).max().item)
+      #expect(abs(beside).max().item() < 1e-9 * abs(shared).max().item())
     }
   }
 
@@ -220,7 +220,7 @@ import Testing
     let (golden, x, y, _) = try golden(name)
     let target = y.sliced(axis: 1, to: 1).doubles
     let found = try nonNegativeLeastSquares(x, target)
-    let residual = try tensor(golden, "residual").item
+    let residual = try tensor(golden, "residual").item()
     #expect(abs(found.residual - residual) < 1e-9)
     #expect(found.x.allSatisfy { $0 >= 0 })
     // The slope is 0 where an entry is free, and points below 0 where it is not.

@@ -29,7 +29,7 @@ import Testing
     try expectSame("faces", at: 15) { labelledComponents($0).labels }
     try expectSame("all", at: 15) { labelledComponents($0, neighbours: .all).labels }
     let count = labelledComponents(golden["masks/noise"]).count
-    #expect(Double(count) == golden["faces/noise"].max().item)
+    #expect(Double(count) == golden["faces/noise"].max().item())
   }
 
   @Test func distancesToWhatLiesOutside() throws {
@@ -60,7 +60,7 @@ import Testing
   @Test func aSkeletonStaysWhatItIs() {
     for (name, mask) in masks where mask.ndim > 1 {
       let once = thinnedVolume(mask)
-      #expect(thinnedVolume(once).array(of: Bool.self) == once.array(of: Bool.self), "\(name)")
+      #expect(thinnedVolume(once).asArray(Bool.self) == once.asArray(Bool.self), "\(name)")
       let regions = labelledComponents(mask, neighbours: .all).count
       #expect(labelledComponents(once, neighbours: .all).count == regions, "\(name)")
     }
@@ -72,7 +72,7 @@ import Testing
         from: golden["graph/\(name)/from"], to: golden["graph/\(name)/to"], nodes: nodes)
       let expected = golden["graph/\(name)/labels"]
       #expect(labels.doubles == expected.doubles, "\(name)")
-      #expect(Double(count) == expected.max().item + 1)
+      #expect(Double(count) == expected.max().item() + 1)
     }
   }
 

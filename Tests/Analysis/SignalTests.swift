@@ -111,9 +111,9 @@ import Testing
     let times = Tensor.arange(1024, dtype: .float64) / rate
     let sine = sin(times * (2 * Double.pi * 16)) * 3
     let (frequencies, density) = try welchSpectrum(sine, rate: rate)
-    let at = Int(density.argMax(axis: 0).item)
+    let at = Int(density.argMax(axis: 0).item())
     #expect(frequencies[at] == 16)
-    #expect(abs(density.sum().item * frequencies[1] - 4.5) < 1e-6)
+    #expect(abs(density.sum().item() * frequencies[1] - 4.5) < 1e-6)
     #expect(throws: InvalidInput("segments of 256 samples that share 128 do not fit signals of 40")) {
       try welchSpectrum(Tensor.ones([40]), rate: 1)
     }
@@ -219,7 +219,7 @@ import Testing
   // MARK: Images
 
   private func energy(_ u: Tensor, _ image: Tensor, _ isotropic: Bool) -> Double {
-    totalVariation(u, isotropic: isotropic) + 2 * square(u - image).sum().item
+    totalVariation(u, isotropic: isotropic) + 2 * square(u - image).sum().item()
   }
 
   @Test(arguments: [true, false]) func totalVariationAgrees(_ isotropic: Bool) throws {
@@ -228,7 +228,7 @@ import Testing
     let expected = try tensor(golden, isotropic ? "image.isotropic" : "image.anisotropic")
     let found = try totalVariationDenoised(
       image, fidelity: 4, isotropic: isotropic, tolerance: 1e-10, limit: 20_000)
-    #expect(abs(found - expected).max().item < (isotropic ? 1e-3 : 1e-6))
+    #expect(abs(found - expected).max().item() < (isotropic ? 1e-3 : 1e-6))
     #expect(energy(found, image, isotropic) <= energy(expected, image, isotropic) + 1e-7)
     // Nearer to the minimum with every stretch of steps, and soon near it.
     let energies = try [1, 4, 16, 64, 256].map { limit in
@@ -240,7 +240,7 @@ import Testing
     #expect(zip(energies, energies.dropFirst()).allSatisfy { $0 >= $1 - 1e-9 }, "\(energies)")
     #expect(energies[0] < energy(image, image, isotropic))
     // The mean stays, channels do not know each other, flat images stay as they are.
-    #expect(abs(found.mean().item - image.mean().item) < 1e-10)
+    #expect(abs(found.mean().item() - image.mean().item()) < 1e-10)
     let two = try totalVariationDenoised(
       stacked([image, image * 0], axis: 2), fidelity: 4, isotropic: isotropic, tolerance: 0, limit: 9)
     let one = try totalVariationDenoised(image, fidelity: 4, isotropic: isotropic, tolerance: 0, limit: 9)

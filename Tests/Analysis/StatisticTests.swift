@@ -52,14 +52,14 @@ import Testing
     let signs = try golden("signs"), groups = try golden("groups")
     let differences = try tensor(signs, "differences").doubles
     let exact = try PermutationTest(signsOf: differences, using: &random)
-    let probability = try tensor(signs, "probability").item
+    let probability = try tensor(signs, "probability").item()
     #expect(exact.isExact && abs(exact.probability - probability) < 1e-12)
     let drawn = try PermutationTest(signsOf: differences, limit: 500, using: &random)
     #expect(!drawn.isExact && abs(drawn.probability - probability) < 0.08)
 
     let a = try tensor(groups, "a").doubles, b = try tensor(groups, "b").doubles
     let between = try PermutationTest(between: a, b, using: &random)
-    let expected = try tensor(groups, "probability").item
+    let expected = try tensor(groups, "probability").item()
     #expect(between.isExact && abs(between.probability - expected) < 1e-12)
     let some = try PermutationTest(between: a, b, limit: 400, using: &random)
     #expect(!some.isExact && abs(some.probability - expected) < 0.08)
@@ -88,7 +88,7 @@ import Testing
       let width = ends[1] - ends[0]
       #expect(abs(found.interval.lowerBound - ends[0]) < 0.03 * width)
       #expect(abs(found.interval.upperBound - ends[1]) < 0.03 * width, "\(found.interval), \(ends)")
-      let error = try tensor(golden, "error").item
+      let error = try tensor(golden, "error").item()
       #expect(abs(found.standardError - error) < 0.03 * error)
       #expect(found.value == variance(Array(values.indices)))
       #expect(found.draws.count == 20_000)
@@ -123,7 +123,7 @@ import Testing
     let found = try PowerLawCurve(x: x, y: y, findsFloor: true)
     expectClose([found.factor, found.exponent, found.floor], try tensor(golden, "found").doubles, 1e-4)
     let line = try PowerLawCurve(x: x, y: y)
-    expectClose([line.factor, line.exponent, line.determination], try tensor(golden, "line").doubles, 1e-10)
+    expectClose([line.factor, line.exponent, line.rSquared], try tensor(golden, "line").doubles, 1e-10)
     let exact = try PowerLawCurve(x: [1, 2, 4, 8], y: [1, 2, 4, 8].map { 3 / $0 + 0.5 }, findsFloor: true)
     expectClose([exact.factor, exact.exponent, exact.floor], [3, 1, 0.5], 1e-6)
     #expect(abs(exact(16) - (3.0 / 16 + 0.5)) < 1e-6)

@@ -121,8 +121,8 @@ private func wrong(_ a: Tensor, _ b: Tensor, _ relative: Double = 1e-5) -> Strin
       let mine = Array(p[token * 3..<token * 3 + 3])
       let best = Set(mine.indices.sorted { (-mine[$0], $0) < (-mine[$1], $1) }.prefix(k))
       for target in 0..<3 {
-        let y = outputs[target].reshaped(12, -1)[.at(token)]
-        let full = linear(x, weight: router.projections[target].weight).reshaped(12, -1)[.at(token)]
+        let y = outputs[target].reshaped(12, -1)[token]
+        let full = linear(x, weight: router.projections[target].weight).reshaped(12, -1)[token]
         let expected = best.contains(target) ? full * Double(mine[target]) : Tensor.zeros(full.shape)
         #expect(wrong(y, expected) == nil)
         reached += best.contains(target) ? 1 : 0

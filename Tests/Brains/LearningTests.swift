@@ -132,7 +132,7 @@ private final class Mirrored: LearningRuleMechanism {
     let learner = try BrainLearner(brain)
     let before = brain.weight("regions.retina.part.weight").floats
     let batch = task.batch(.training, Array(0..<8))
-    let expected = task.objective.loss(brain(batch.inputs), batch).item
+    let expected = task.objective.loss(brain(batch.inputs), batch).item()
     var random = RandomGenerator(seed: 1)
     let any: any Learner = learner
     #expect(try any.predict(batch.inputs).floats == brain(batch.inputs).floats)
@@ -199,17 +199,17 @@ private final class Mirrored: LearningRuleMechanism {
       try learner.learn(batch.inputs) { task.objective.loss($0, batch) }
       let change = before[place] - parameters[place].value, gradient = gradients[place]
       for (parameter, value) in zip(parameters, before) { parameter.value = value }
-      return (change * gradient).sum().item / sqrt(square(change).sum() * square(gradient).sum()).item
+      return (change * gradient).sum().item() / sqrt(square(change).sum() * square(gradient).sum()).item()
     }
     let batch = task.batch(.training, Array(0..<50))
     #expect(try cosine(batch, motor) > 0.9999)
-    let first = task.objective.loss(brain(batch.inputs), batch).item
+    let first = task.objective.loss(brain(batch.inputs), batch).item()
     // It starts at a right angle.
     #expect(try cosine(batch, low).magnitude < 0.2)
     for _ in 0..<400 { try learner.learn(batch.inputs) { task.objective.loss($0, batch) } }
     // 60 degrees and less.
     #expect(try cosine(batch, low) > 0.5)
-    #expect(task.objective.loss(brain(batch.inputs), batch).item < first / 3)
+    #expect(task.objective.loss(brain(batch.inputs), batch).item() < first / 3)
   }
 
   @Test func frozenTractsStay() throws {
@@ -324,7 +324,7 @@ private final class Mirrored: LearningRuleMechanism {
     let (_, vectors) = eigh(matmul(patches.swappedAxes(0, 1), patches))
     let first = vectors.swappedAxes(0, 1).sliced(axis: 0, from: 15)
     let w = brain.weight("regions.retina.part.weight").sliced(axis: 0, to: 1)
-    let cosine = (w * first).sum().item / sqrt(square(w).sum()).item
+    let cosine = (w * first).sum().item() / sqrt(square(w).sum()).item()
     #expect(cosine.magnitude > 0.99, "\(cosine)")
   }
 }

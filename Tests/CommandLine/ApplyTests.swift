@@ -22,8 +22,8 @@ import Testing
       let expected =
         averagePool2d(
           image, kernel: (3, 3), stride: (1, 1), padding: (1, 1), countPadding: false) - image
-      #expect(abs(y - expected.reshaped(2, 15, 3)).max().item < 1e-12)
-      #expect(abs((y * g).sum().item - (x * slope).sum().item) < 1e-10)
+      #expect(abs(y - expected.reshaped(2, 15, 3)).max().item() < 1e-12)
+      #expect(abs((y * g).sum().item() - (x * slope).sum().item()) < 1e-10)
     }
   }
 

@@ -104,7 +104,10 @@ private let mistakes: [(arguments: String, line: String)] = [
   ("compare --resume 7 --steps 3", "--resume takes all settings from the run; leave out the others"),
   ("runs show x", "The value 'x' is invalid for '<id>'; see 'callosum runs show --help'"),
   ("runs list --kind clam", "unknown kind 'clam'; did you mean 'claim'?"),
-  ("runs list --status done", "unknown status 'done'; there are: complete, diverged, failed, interrupted, running"),
+  (
+    "runs list --status done",
+    "unknown status 'done'; there are: complete, diverged, failed, interrupted, running"
+  ),
   ("runs list --limit 0", "--limit must be at least 1, is 0"),
   ("runs delete", "Missing expected argument '<runs> ...'; see 'callosum runs delete --help'"),
   ("list --family mixer", "unknown family 'mixer'; did you mean 'mixers'?"),

@@ -14,27 +14,27 @@ import Testing
     #expect(objective.score(logits, all) == Objective.Score(sum: 2, count: 4))
     #expect(objective.score(logits, some) == Objective.Score(sum: 2, count: 3))
     // -log softmax of (2, 0): 0.126928 where right and 2.126928 where wrong.
-    #expect(abs(objective.loss(logits, all).item - 1.126928) < 1e-5)
-    #expect(abs(objective.loss(logits, some).item - 0.793595) < 1e-5)
+    #expect(abs(objective.loss(logits, all).item() - 1.126928) < 1e-5)
+    #expect(abs(objective.loss(logits, some).item() - 0.793595) < 1e-5)
   }
 
   @Test func valuesAndBitsAverageOverWhatCounts() {
     let outputs = Tensor([1, -2, 3, 4] as [Float], [2, 1, 2])
     let targets = Tensor([0, 0, 1, 1] as [Float], [2, 1, 2])
     let second = Batch(inputs: inputs, targets: targets, mask: Tensor([false, true], [2, 1]))
-    #expect(Objective.values(2).loss(outputs, second).item == 6.5)
+    #expect(Objective.values(2).loss(outputs, second).item() == 6.5)
     #expect(Objective.values(2).score(outputs, second).mean == 6.5)
     #expect(Objective.bits(2).score(outputs, second) == Objective.Score(sum: 2, count: 2))
     let all = Batch(inputs: inputs, targets: targets)
     #expect(Objective.bits(2).score(outputs, all) == Objective.Score(sum: 3, count: 4))
-    #expect(Objective.values(2).loss(outputs, all).item == 4.5)
+    #expect(Objective.values(2).loss(outputs, all).item() == 4.5)
   }
 
   @Test func fieldsAreJudgedRelativeToTheirSize() {
     let targets = Tensor([3, 4, 0, 10] as [Float], [2, 2, 1])
     let outputs = Tensor([3, 5, 0, 0] as [Float], [2, 2, 1])
     let batch = Batch(inputs: inputs, targets: targets)
-    #expect(abs(Objective.field(1).loss(outputs, batch).item - 0.6) < 1e-6)
+    #expect(abs(Objective.field(1).loss(outputs, batch).item() - 0.6) < 1e-6)
     #expect(abs(Objective.field(1).score(outputs, batch).mean - 0.6) < 1e-6)
   }
 

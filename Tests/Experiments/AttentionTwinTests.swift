@@ -34,11 +34,11 @@ private struct Images: ImageClassification {
     for step in 0..<20 {
       let (loss, gradients) = valueAndGradient(by: parameters) {
         crossEntropy(
-          logits: network(golden["images"][.at(step)].expandedDimensions(axis: -1)),
-          labels: golden["labels"][.at(step)])
+          logits: network(golden["images"][step].expandedDimensions(axis: -1)),
+          targets: golden["labels"][step])
       }
       optimiser.update(gradients)
-      losses.append(loss.item)
+      losses.append(loss.item())
     }
 
     let wrong = Comparison(

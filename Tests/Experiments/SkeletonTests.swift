@@ -60,7 +60,7 @@ import Testing
     let (learner, task) = try learner("softmax-attention", ["heads": 2], on: "bit-pattern-bags")
     let x = task.batch(.training, [0, 1]).inputs
     let turned = try learner.predict(x.flipped(axes: [1]).contiguous())
-    let distance = abs(turned - (try learner.predict(x))).max().item
+    let distance = abs(turned - (try learner.predict(x))).max().item()
     #expect(distance < 1e-5, "\(distance)")
   }
 
@@ -105,14 +105,14 @@ import Testing
     measures: [
       Measure(Metric("mean absolute error", higherIsBetter: false)) { outputs, batch in
         Objective.Score(
-          sum: batch.masked(abs(outputs - batch.targets)).sum().item, count: batch.countedNumbers)
+          sum: batch.masked(abs(outputs - batch.targets)).sum().item(), count: batch.countedNumbers)
       }
     ]
   ) { outputs, batch, _ in batch.mean(abs(outputs - batch.targets)) }
   .measured(
     by: Measure(Metric("close", unit: Metric.fraction)) { outputs, batch in
       let isClose = (abs(outputs - batch.targets) .< 0.5).asType(.float32)
-      return Objective.Score(sum: batch.masked(isClose).sum().item, count: batch.countedNumbers)
+      return Objective.Score(sum: batch.masked(isClose).sum().item(), count: batch.countedNumbers)
     })
 
   private struct Doubling: LearningTask {

@@ -40,7 +40,7 @@ import Testing
     let golden = try Golden.tensors("derivatives")
     var random = random
     let holder = Holder(["x", "w", "b"].map { golden[$0].asType(type) }), parameters = holder.parameters()
-    let expected = golden["largest"].item
+    let expected = golden["largest"].item()
     for (method, error) in [(HessianProduct.exact, 1e-4), (.centralDifferences(), 1e-2)] {
       let (value, vector) = largestHessianEigenvalue(by: parameters, method: method, using: &random) {
         loss(holder)
@@ -59,7 +59,7 @@ import Testing
     let known = largestHessianEigenvalue(by: square.parameters(), iterations: 30, using: &random) {
       (pow(square.values[0].value, 2).sum() + pow(square.values[1].value, 2).sum() * 3)
     }
-    #expect(abs(known.value - 6) < 1e-4 && abs(abs(known.vector[1].item) - 1) < 1e-4)
+    #expect(abs(known.value - 6) < 1e-4 && abs(abs(known.vector[1].item()) - 1) < 1e-4)
     // Of no length there is no direction.
     let still = parameters.map { Tensor.zeros(like: $0.value) }
     let none = hessianVectorProduct(by: parameters, still, method: .centralDifferences()) { loss(holder) }
@@ -155,7 +155,7 @@ import Testing
     // The body learns from the first loss and a tenth of the second, the head from the second alone.
     let mixed = parameters.indices.map { $0 < 2 ? a[$0] + b[$0] * 0.1 : b[$0] }
     for (i, alone) in [0, 1].map({ i in valueAndGradient(by: parameters) { losses()[i] } }).enumerated() {
-      #expect(values[i].item == alone.value.item)
+      #expect(values[i].item() == alone.value.item())
       for (found, expected) in zip(i == 0 ? a : b, alone.gradients) { expectNear(found, expected) }
     }
     let joint = valueAndGradient(by: Array(parameters.prefix(2))) {

@@ -113,7 +113,7 @@ struct SetCase: Sendable, CustomStringConvertible {
       return square(matmul(x.asType(.float64), w.transposed()) + b).sum()
     }
     #expect(problem == nil)
-    #expect(abs(gradients[0]).sum().item > 0)
+    #expect(abs(gradients[0]).sum().item() > 0)
   }
 
   // MARK: Many sets
@@ -194,7 +194,7 @@ struct SetCase: Sendable, CustomStringConvertible {
     func losses(_ range: Range<Int>) -> Tensor {
       crossEntropy(
         logits: network(x.sliced(axis: 0, from: range.lowerBound, to: range.upperBound)),
-        labels: labels.sliced(axis: 0, from: range.lowerBound, to: range.upperBound), reduction: .none)
+        targets: labels.sliced(axis: 0, from: range.lowerBound, to: range.upperBound), reduction: .none)
     }
     let parameters = network.parameters()
     let fast = network.perSampleGradients(samples: 6) { losses(0..<6) }
@@ -263,9 +263,9 @@ struct SetCase: Sendable, CustomStringConvertible {
     #expect(least <= some / 4 + some / 32 + result, "\(some) \(least)")
     for i in exact.indices {
       require(same[i], exact[i])
-      let scale = square(exact[i]).sum().item.squareRoot()
-      #expect(square(near[i] - exact[i]).sum().item.squareRoot() < 0.01 * scale)
-      #expect(square(close[i] - exact[i]).sum().item.squareRoot() < 0.02 * scale)
+      let scale = square(exact[i]).sum().item().squareRoot()
+      #expect(square(near[i] - exact[i]).sum().item().squareRoot() < 0.01 * scale)
+      #expect(square(close[i] - exact[i]).sum().item().squareRoot() < 0.02 * scale)
       #expect(near[i].floats != exact[i].floats || i % 2 == 1)
     }
   }

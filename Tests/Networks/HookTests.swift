@@ -89,7 +89,7 @@ import Testing
     let (value, activations, gradients) = network.gradients(byActivations: ["layers.0", "layers.1"]) {
       square(network(x)).sum()
     }
-    #expect(value.item == square(network(x)).sum().item)
+    #expect(value.item() == square(network(x)).sum().item())
     let h = network.layers[0](x), a = tanh(h)
     let byA = gradient(at: a) { square(network.layers[2]($0)).sum() }
     let byH = gradient(at: h) { square(network.layers[2](tanh($0))).sum() }

@@ -19,7 +19,7 @@ import Testing
       func train(_ steps: Int) {
         for _ in 0..<steps {
           let (_, gradients) = training(using: &random) {
-            valueAndGradient(by: parameters) { crossEntropy(logits: network(inputs), labels: labels) }
+            valueAndGradient(by: parameters) { crossEntropy(logits: network(inputs), targets: labels) }
           }
           optimiser.update(gradients)
         }

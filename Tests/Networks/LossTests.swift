@@ -6,24 +6,25 @@ import Testing
 /// The losses against PyTorch's values and gradients, and against finite differences.
 @Suite struct Losses {
   private static let all: [Operation] = [
-    loss("meanSquaredError") { meanSquaredError($0, $1, reduction: $2) },
-    loss("l1") { meanAbsoluteError($0, $1, reduction: $2) },
+    loss("meanSquaredError") { mseLoss(predictions: $0, targets: $1, reduction: $2) },
+    loss("l1") { l1Loss(predictions: $0, targets: $1, reduction: $2) },
     Operation("huber") { x, a in
-      huberLoss(x["prediction"], x["target"], delta: a.double("delta"), reduction: reduction(a))
+      huberLoss(
+        predictions: x["prediction"], targets: x["target"], delta: a.double("delta"), reduction: reduction(a))
     },
-    loss("poisson") { poissonLoss(rates: $0, counts: $1, reduction: $2) },
-    loss("binaryCrossEntropyWithLogits") { binaryCrossEntropy(logits: $0, $1, reduction: $2) },
+    loss("poisson") { poissonLoss(predictions: $0, targets: $1, reduction: $2) },
+    loss("binaryCrossEntropyWithLogits") { binaryCrossEntropy(logits: $0, targets: $1, reduction: $2) },
     Operation("klDivergence") { x, a in
       let target = a.bool("logTarget") ? exp(x["target"]) : x["target"]
       guard a.string("reduction") == "batchMean" else {
-        return klDivergence(logPredictions: x["prediction"], target, reduction: reduction(a))
+        return klDivLoss(logPredictions: x["prediction"], targets: target, reduction: reduction(a))
       }
-      return klDivergence(logPredictions: x["prediction"], target, reduction: .sum)
+      return klDivLoss(logPredictions: x["prediction"], targets: target, reduction: .sum)
         * (1 / Double(target.dim(0)))
     },
     Operation("crossEntropy") { x, a in
       crossEntropy(
-        logits: x["logits"], labels: x["labels"], labelSmoothing: a.double("labelSmoothing"),
+        logits: x["logits"], targets: x["labels"], labelSmoothing: a.double("labelSmoothing"),
         ignoring: Int32(a[number: "ignoredLabel"] ?? -100), reduction: reduction(a))
     },
   ]
@@ -52,9 +53,9 @@ import Testing
 
   @Test func aLossDoesNotBroadcast() async {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-      _ = meanSquaredError(.zeros([4, 1]), .zeros([4]))
+      _ = mseLoss(predictions: .zeros([4, 1]), targets: .zeros([4]))
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-    #expect(text.contains("meanSquaredError: predictions [4, 1] and targets [4] differ in shape"))
+    #expect(text.contains("mseLoss: predictions [4, 1] and targets [4] differ in shape"))
   }
 }

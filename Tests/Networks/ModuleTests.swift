@@ -122,9 +122,9 @@ private final class Derived: Base { @Parameter var own = Tensor.ones([1]) }
   func uniformInitialisers(_ initialiser: Initialiser, bound: Double) {
     var random = RandomGenerator(seed: 1)
     let values = initialiser.values([50, 30], fanIn: 30, fanOut: 50, using: &random)
-    let largest = abs(values).max().item
+    let largest = abs(values).max().item()
     #expect(largest <= bound * 1.00001 && largest > bound * 0.99, "\(largest) of \(bound)")
-    #expect(abs(values.mean().item) < bound / 20)
+    #expect(abs(values.mean().item()) < bound / 20)
   }
 
   @Test(
@@ -138,7 +138,7 @@ private final class Derived: Base { @Parameter var own = Tensor.ones([1]) }
   func normalInitialisers(_ initialiser: Initialiser, deviation: Double) {
     var random = RandomGenerator(seed: 1)
     let values = initialiser.values([300, 30], fanIn: 30, fanOut: 50, using: &random)
-    #expect(abs(values.variance().item.squareRoot() / deviation - 1) < 0.03)
+    #expect(abs(values.variance().item().squareRoot() / deviation - 1) < 0.03)
   }
 
   // MARK: Training
@@ -198,5 +198,93 @@ private final class Derived: Base { @Parameter var own = Tensor.ones([1]) }
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
     #expect(text.contains("SGD: weight has shape [3, 2], its gradient [2, 3]"))
+  }
+
+  // MARK: Modules inside, freezing, printing
+
+  @Test func modulesByName() {
+    let nest = nest()
+    #expect(
+      nest.children().map(\.name) == [
+        "first", "list.0", "list.1", "list.2", "lists.0.0", "lists.1.0", "lists.1.1", "table.a", "table.b",
+        "present", "pair.left", "pair.1", "again",
+      ])
+    let all = nest.namedModules()
+    #expect(all[0].name == "" && all[0].module === nest && all.count == 15)
+    #expect(all.contains { $0.name == "list.2.layers.0" && $0.module is Linear })
+    #expect(nest.leafModules().map(\.name) == all.map(\.name).filter { $0 != "" && $0 != "list.2" })
+  }
+
+  @Test func frozenParametersStay() throws {
+    var random = RandomGenerator(seed: 2)
+    let model = Sequential(Linear(3, 4, using: &random), Linear(4, 2, using: &random)),
+      x = random.normal([5, 3])
+    let names = model.parameters().map(\.name)
+    model.freeze()
+    #expect(model.trainableParameters().isEmpty && model.parameters().map(\.name) == names)
+    model.unfreeze(keys: ["bias"])
+    #expect(model.trainableParameters().map(\.name) == ["layers.0.bias", "layers.1.bias"])
+    model.unfreeze()
+    model.layers[0].freeze(keys: ["weight"])
+    #expect(model.trainableParameters().map(\.name) == ["layers.0.bias", "layers.1.weight", "layers.1.bias"])
+
+    // Zeros in the places of frozen ones, the same gradients in the others.
+    let parameters = model.parameters(), loss = { square(model(x)).sum() }
+    let gradients = valueAndGradient(by: parameters, of: loss).gradients
+    #expect(gradients[0].shape == [4, 3] && gradients[0].floats.allSatisfy { $0 == 0 })
+    let (_, pullback) = valueAndPullback(by: parameters) { [square(model(x)).sum()] }
+    model.unfreeze()
+    let full = valueAndGradient(by: parameters, of: loss).gradients
+    for i in 1..<4 {
+      #expect(gradients[i].floats == full[i].floats && gradients[i].floats.contains { $0 != 0 })
+    }
+    #expect(full[0].floats.contains { $0 != 0 })
+
+    // Neither momentum nor weight decay moves what is frozen.
+    model.layers[0].freeze(recursive: false, keys: ["weight"])
+    #expect(pullback([Tensor(1.0)])[0].floats == gradients[0].floats)
+    let before = model.weights()
+    let optimiser = Adam.adamW(parameters, learningRate: 0.1, weightDecay: 0.5)
+    for _ in 0..<3 { optimiser.update(full) }
+    for (name, value) in model.weights() {
+      #expect((value.floats == before[name]?.floats) == (name == "layers.0.weight"), "\(name)")
+    }
+    // Weights come and go as ever.
+    try model.load(weights: before.mapValues { $0 * 2 })
+    #expect(model.parameters()[0].value.floats == before["layers.0.weight"]?.floats.map { $0 * 2 })
+    #expect(model.trainableParameters().count == 3)
+  }
+
+  @Test func aFreezeOfNothingStops() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      var random = RandomGenerator(seed: 1)
+      Sequential(Linear(2, 2, using: &random)).freeze(keys: ["wieght"])
+    }
+    let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(
+      text.contains("freeze: Sequential has no parameter wieght; it has layers.0.bias, layers.0.weight"),
+      "\(text.prefix(300))")
+  }
+
+  @Test func modulesPrintAsTrees() {
+    var random = RandomGenerator(seed: 1)
+    let model = Sequential(Linear(3, 4, using: &random), BatchNorm(4), Sequential(LayerNorm(4, bias: false)))
+    model.freeze(keys: ["layers.0.bias"])
+    for one in model.layers[2].parameters() { one.value = one.value.asType(.float64) }
+    #expect(
+      "\(model)" == """
+        Sequential, 28 parameters
+          layers.0: Linear
+            weight [4, 3]
+            bias [4] frozen
+          layers.1: BatchNorm
+            weight [4]
+            bias [4]
+            runningMean [4] buffer
+            runningVariance [4] buffer
+          layers.2: Sequential
+            layers.0: LayerNorm
+              weight [4] float64
+        """)
   }
 }

@@ -26,7 +26,7 @@ import Testing
         for optimiser in [masked, plain] { optimiser.update([.full([2, 3], Double(step) - 0.7)]) }
       }
       let after = holder.values[0].value.floats, other = free.values[0].value.floats
-      for (i, learns) in mask.array(of: Bool.self).enumerated() {
+      for (i, learns) in mask.asArray(Bool.self).enumerated() {
         #expect(learns ? after[i] == other[i] && after[i] != before[i] : after[i] == before[i])
         for (name, tensor) in masked.state where tensor.shape == [2, 3] && tensor.dtype == .float32 {
           let expected = learns ? plain.state[name] : fresh[name]
@@ -59,7 +59,7 @@ import Testing
         let old = start[name]?.floats ?? [], new = after[name]?.floats ?? []
         #expect(tensor.floats == [new[0], old[1], new[2], old[3]], "\(name)")
       }
-      #expect(optimiser.state["steps.values.0.value"]?.item == 1)
+      #expect(optimiser.state["steps.values.0.value"]?.item() == 1)
       optimiser.reset("values.0.value")
       for (name, tensor) in optimiser.state {
         let expected = name.contains("values.0") ? start[name] : after[name]
@@ -149,7 +149,7 @@ import Testing
     let (value, gradients) = valueAndSharpnessAwareGradient(
       by: holder.parameters(), radius: radius, adaptiveOffset: offset
     ) { square(tanh(matmul(golden["x"], holder.values[0].value) + holder.values[1].value)).mean() }
-    #expect(abs(value.item - golden["\(name).loss"].item) < 1e-6)
+    #expect(abs(value.item() - golden["\(name).loss"].item()) < 1e-6)
     for (gradient, key) in zip(gradients, ["w", "b"]) {
       let allowed = Tolerance(relative: 1e-5, ofLargest: 1e-6)
       #expect(Comparison(gradient, golden["\(name).\(key)"], within: allowed).problem == nil)
@@ -168,7 +168,7 @@ import Testing
     #expect(projected(a, besides: against).map(\.floats) == [[-1, -2], [1]])
     #expect(projected(a, besides: a).map(\.floats) == a.map(\.floats))
     let noise = noised([.zeros([100, 100])], standardDeviation: 0.5, using: &random)[0]
-    #expect(abs(noise.variance().item - 0.25) < 0.015)
+    #expect(abs(noise.variance().item() - 0.25) < 0.015)
   }
 
   // MARK: Messages

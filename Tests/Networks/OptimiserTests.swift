@@ -134,8 +134,8 @@ struct OptimiserCase: Sendable, CustomStringConvertible {
   @Test(arguments: ["above", "below"]) func clippingFollowsPyTorch(_ name: String) throws {
     let golden = try Golden.tensors("networks/clipping")
     let (after, norm) = clipped(
-      (0..<shapes).map { golden["\(name).before.\($0)"] }, toNorm: golden["\(name).limit"].item)
-    #expect(abs(norm - golden["\(name).norm"].item) < 1e-6 * norm)
+      (0..<shapes).map { golden["\(name).before.\($0)"] }, toNorm: golden["\(name).limit"].item())
+    #expect(abs(norm - golden["\(name).norm"].item()) < 1e-6 * norm)
     for (i, gradient) in after.enumerated() {
       // PyTorch adds 1e-6 to the norm before it divides by it.
       let wrong = Comparison(gradient, golden["\(name).after.\(i)"], within: Tolerance(relative: 1e-6))
@@ -170,7 +170,7 @@ struct OptimiserCase: Sendable, CustomStringConvertible {
     #expect(Schedule.linear(final: 0.2).factor(step: 25, of: 10) == 0.2)
   }
 
-  private func cosine(_ x: Double) -> Double { cos(Tensor(x, .float64)).item }
+  private func cosine(_ x: Double) -> Double { cos(Tensor(x, .float64)).item() }
 
   private func require(_ actual: [Double], _ expected: [Double]) {
     #expect(zip(actual, expected).allSatisfy { abs($0 - $1) < 1e-12 }, "\(actual) instead of \(expected)")

@@ -27,7 +27,7 @@ import Testing
   }
 
   private func expectSame(_ found: [Tensor], _ wanted: [Tensor]) {
-    #expect(found[0].item == wanted[0].item)
+    #expect(found[0].item() == wanted[0].item())
     for (a, b) in zip(found, wanted) {
       #expect(b.doubles.contains { $0 != 0 })
       #expect(Comparison(a, b, within: Tolerance(relative: 1e-6, ofLargest: 1e-6)).problem == nil)
@@ -47,6 +47,6 @@ import Testing
     let plain = solve(trains: trains) { loss($0, $1, every: nil) }
     expectSame(solve(trains: trains) { loss($0, $1, every: 4) }, plain)
     let different = solve(trains: !trains) { loss($0, $1, every: nil) }
-    #expect(different[0].item != plain[0].item)
+    #expect(different[0].item() != plain[0].item())
   }
 }

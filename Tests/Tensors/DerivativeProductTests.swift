@@ -80,7 +80,7 @@ extension TensorTests {
       let named = ["b": parts[0], "a": parts[1]]
       #expect(flattened(named).doubles == [7, 1, 4, 2, 5, 3, 6])
       #expect(unflattened(flattened(named), like: named).mapValues(\.doubles) == named.mapValues(\.doubles))
-      #expect(dot(parts, parts).item == 140 && norm(of: parts) == 140.0.squareRoot())
+      #expect(dot(parts, parts).item() == 140 && norm(of: parts) == 140.0.squareRoot())
       // Derivatives pass both ways, twice.
       let problem = finiteDifferenceProblem(
         at: Array(parts.prefix(2)),
@@ -119,7 +119,7 @@ extension TensorTests {
       {
         let expected = valueAndGradient(at: [x, y]) { use(plain($0)) }
         let found = valueAndGradient(at: [x, y]) { use(both($0)) }
-        #expect(found.value.item == expected.value.item)
+        #expect(found.value.item() == expected.value.item())
         for (a, b) in zip(found.gradients, expected.gradients) { expectClose(a, b) }
         let v = [y, x]
         let curved = hessianVectorProduct(at: [x, y], v) { use(both($0)) }

@@ -73,8 +73,8 @@ extension TensorTests {
         return square(w).sum()
       }
       // w (1 - 2r)²: value 5 (1 - 2r)⁴, derivative -40 (1 - 2r)³.
-      #expect(abs(value.item - 5 * 0.4096) < 1e-12)
-      #expect(abs(slope.item + 40 * 0.512) < 1e-12)
+      #expect(abs(value.item() - 5 * 0.4096) < 1e-12)
+      #expect(abs(slope.item() + 40 * 0.512) < 1e-12)
     }
 
     // MARK: Constants
@@ -154,7 +154,7 @@ extension TensorTests {
         withDerivative("straight", at: [x], of: { round($0[0]) }) { g, _, _ in [g] }
       }
       let (value, slope) = valueAndGradient(at: x) { square(straightThrough($0)).sum() }
-      #expect(value.item == 0 + 1 + 4 + 16)
+      #expect(value.item() == 0 + 1 + 4 + 16)
       expectClose(slope, 2 * round(x))
     }
 
@@ -195,7 +195,7 @@ extension TensorTests {
       let loss = { (results: [Tensor]) in (results[0] * results[1]).sum() }
       let plain = valueAndGradient(at: [x, y]) { loss(body($0)) }
       let saving = valueAndGradient(at: [x, y]) { loss(checkpointed(at: $0, of: body)) }
-      #expect(plain.value.item == saving.value.item)
+      #expect(plain.value.item() == saving.value.item())
       for (a, b) in zip(plain.gradients, saving.gradients) { expectClose(a, b) }
       let second = gradient(at: x) { x in
         gradient(at: x) { loss(checkpointed(at: [$0, y], of: body)) }.sum()

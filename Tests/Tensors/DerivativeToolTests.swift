@@ -50,22 +50,22 @@ extension TensorTests {
       #expect(pullback([x])[0].doubles == pullback([x])[0].doubles)
     }
 
-    @Test func watchedTensors() {
-      let (value, gradients, watched) = valueAndGradient(at: [x]) { inputs, watch in
-        let a = watch(square(inputs[0]))
-        let b = watch(sin(a) * inputs[0])
-        let unused = watch(inputs[0] * 2)
+    @Test func observedTensors() {
+      let (value, gradients, observed) = valueAndGradient(at: [x]) { inputs, observe in
+        let a = observe(square(inputs[0]))
+        let b = observe(sin(a) * inputs[0])
+        let unused = observe(inputs[0] * 2)
         return (b * a).sum() + stopGradient(unused).sum()
       }
       let a = square(x), b = sin(a) * x
-      #expect(value.item == ((b * a).sum() + (x * 2).sum()).item)
-      expectClose(watched[1], a)
-      expectClose(watched[0], b + a * x * cos(a))
-      expectClose(watched[2], Tensor.zeros(like: x))
+      #expect(value.item() == ((b * a).sum() + (x * 2).sum()).item())
+      expectClose(observed[1], a)
+      expectClose(observed[0], b + a * x * cos(a))
+      expectClose(observed[2], Tensor.zeros(like: x))
       expectClose(gradients[0], (b + a * x * cos(a)) * 2 * x + a * sin(a))
       // Of something that depends on no input.
-      let constant = valueAndGradient(at: []) { _, watch in (watch(x) * x).sum() }
-      expectClose(constant.watched[0], x)
+      let constant = valueAndGradient(at: []) { _, observe in (observe(x) * x).sum() }
+      expectClose(constant.observed[0], x)
     }
 
     // MARK: Jacobians
@@ -174,9 +174,9 @@ extension TensorTests {
       // Elements off by at most 1/256 of themselves, or 1/253 of their block's largest.
       for (form, bound) in [(SavedForm.exact, 0), (.bfloat16, 0.005), (.bytes(), 0.02)] {
         let saving = valueAndGradient(at: [x, w]) { loss($0, form) }
-        #expect(saving.value.item == plain.value.item)
+        #expect(saving.value.item() == plain.value.item())
         for (a, b) in zip(saving.gradients, plain.gradients) {
-          let error = square(a - b).sum().item.squareRoot() / square(b).sum().item.squareRoot()
+          let error = square(a - b).sum().item().squareRoot() / square(b).sum().item().squareRoot()
           #expect(error <= bound && (bound == 0 || error > 0), "\(error) of \(bound)")
         }
       }

@@ -169,7 +169,7 @@ extension TensorTests {
       let logits = Tensor(probabilities.flatMap { [log($0) + 3, -.infinity] }).asType(dtype)
       func fit(_ drawn: Tensor, _ name: String) {
         var counts = [Int](repeating: 0, count: 10)
-        for value in drawn.array(of: Int32.self) { counts[Int(value)] += 1 }
+        for value in drawn.asArray(Int32.self) { counts[Int(value)] += 1 }
         expectFit((0..<5).map { counts[2 * $0] }, probabilities, name)
         #expect((0..<5).allSatisfy { counts[2 * $0 + 1] == 0 })
       }
@@ -184,7 +184,7 @@ extension TensorTests {
     @Test func classesWithoutReplacement() {
       var random = RandomGenerator(seed: 8)
       let logits = Tensor(probabilities.map { log($0) }).broadcast(to: [100_000, 5])
-      let pairs = random.categorical(logits, count: 2, replacement: false).array(of: Int32.self)
+      let pairs = random.categorical(logits, count: 2, replacement: false).asArray(Int32.self)
       var found = [Int](repeating: 0, count: 25)
       for row in 0..<100_000 { found[5 * Int(pairs[2 * row]) + Int(pairs[2 * row + 1])] += 1 }
       #expect((0..<5).allSatisfy { found[6 * $0] == 0 })
@@ -193,7 +193,7 @@ extension TensorTests {
       expectFit(
         places.map { found[$0] },
         places.map { probabilities[$0 / 5] * probabilities[$0 % 5] / (1 - probabilities[$0 / 5]) }, "pairs")
-      let all = random.categorical(Tensor.zeros([50, 9]), count: 9, replacement: false).array(of: Int32.self)
+      let all = random.categorical(Tensor.zeros([50, 9]), count: 9, replacement: false).asArray(Int32.self)
       for row in 0..<50 { #expect(Set(all[9 * row..<9 * row + 9]).count == 9) }
     }
 
@@ -228,7 +228,7 @@ extension TensorTests {
         #expect(q.shape == [2, rows, columns] && q.dtype == dtype)
         let turned = q.swappedAxes(-1, -2)
         let square = rows < columns ? matmul(q, turned) : matmul(turned, q)
-        let error = abs(square - Tensor.eye(min(rows, columns), dtype: dtype) * 2.25).max().item
+        let error = abs(square - Tensor.eye(min(rows, columns), dtype: dtype) * 2.25).max().item()
         #expect(error < (dtype == .float32 ? 1e-5 : 1e-13), "\(rows) x \(columns)")
       }
       #expect(random.orthogonal([2, 0, 3]).shape == [2, 0, 3])

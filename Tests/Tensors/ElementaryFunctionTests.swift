@@ -80,7 +80,7 @@ extension TensorTests {
       let x = Tensor(inputs)
       let wanted = inputs.map { function.exact(Double($0)) }
       for setting in Setting.ofKernels where !setting.threadsTinyArrays {
-        let found: [Float] = setting.run { function.kernel(x) }.array()
+        let found: [Float] = setting.run { function.kernel(x) }.asArray()
         var worst = 0.0
         var at = 0
         for index in wanted.indices {

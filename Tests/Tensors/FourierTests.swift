@@ -61,7 +61,7 @@ extension TensorTests {
           let columns = mask.reshaped([rows] + [Int](repeating: 1, count: input.ndim - 1))
           let result = function(which(columns, .full(input.shape, value, dtype: type), input))
           for row in 0..<rows where !spoilt.contains(row) {
-            #expect(result[.at(row)].doubles == clean[.at(row)].doubles, "row \(row) beside \(value)")
+            #expect(result[row].doubles == clean[row].doubles, "row \(row) beside \(value)")
           }
         }
       }

@@ -52,7 +52,7 @@ struct FusedCall: Sendable, CustomTestStringConvertible {
     FusedCall("logSumExp", [511, 130]) { logSumExp($0[0]) },
     FusedCall("crossEntropy", [701, 96]) {
       let labels = Tensor((0..<701).map { Int32($0 % 7 == 0 ? -100 : $0 * 31 % 96) })
-      return crossEntropyPerItem(logits: $0[0], labels: labels, labelSmoothing: 0.1)
+      return crossEntropyPerItem(logits: $0[0], targets: labels, labelSmoothing: 0.1)
     },
     FusedCall("layerNorm", [513, 131], [131], [131]) { layerNorm($0[0], weight: $0[1], bias: $0[2]) },
     FusedCall("layerNorm of long rows", [5, 3001], [3001], [3001]) {

@@ -84,7 +84,7 @@ extension TensorTests {
       #expect(gradients[0].sliced(axis: 3, to: 14).doubles.allSatisfy { $0 == 0 })
       // Gradients of gates are differences between what reads and what is read.
       let forgotten = gradients[0].sliced(axis: 3, from: 14)
-      #expect(abs(forgotten).max().item <= 1e-6 * abs(wanted).max().item)
+      #expect(abs(forgotten).max().item() <= 1e-6 * abs(wanted).max().item())
       #expect(Comparison(gradients[1], wanted, within: within).problem == nil)
     }
 

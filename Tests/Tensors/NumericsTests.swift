@@ -23,7 +23,7 @@ import Testing
           ? rungeKuttaStep(x, at: Double(i) * step, step: step, slope)
           : eulerStep(x, at: Double(i) * step, step: step, slope)
       }
-      return abs(x.item - 2 * exp(-1))
+      return abs(x.item() - 2 * exp(-1))
     }
     let found = log2(error(16) / error(32))
     #expect(abs(found - Double(order)) < 0.15, "\(found)")
@@ -62,13 +62,13 @@ import Testing
 
   @Test(arguments: [1, 2, 5, 20]) func gaussHermiteIsExactForPolynomials(count: Int) {
     let (nodes, weights) = gaussHermite(count)
-    #expect(abs(weights.sum().item - 1) < 1e-12)
+    #expect(abs(weights.sum().item() - 1) < 1e-12)
     var moment = 1.0
     for power in stride(from: 2, through: 2 * count - 1, by: 2) {
       moment *= Double(power - 1)
-      let found = (pow(nodes, Double(power)) * weights).sum().item
+      let found = (pow(nodes, Double(power)) * weights).sum().item()
       #expect(abs(found - moment) < 1e-9 * moment, "moment \(power)")
-      #expect(abs((pow(nodes, Double(power - 1)) * weights).sum().item) < 1e-9 * moment)
+      #expect(abs((pow(nodes, Double(power - 1)) * weights).sum().item()) < 1e-9 * moment)
     }
   }
 

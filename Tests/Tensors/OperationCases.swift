@@ -236,7 +236,7 @@ extension Operation {
     Operation("crossEntropy") { x, a in
       let ignored = Int32(a[number: "ignoredLabel"] ?? -100)
       let losses = crossEntropyPerItem(
-        logits: x["logits"], labels: x["labels"], labelSmoothing: a.double("labelSmoothing"),
+        logits: x["logits"], targets: x["labels"], labelSmoothing: a.double("labelSmoothing"),
         ignoring: ignored)
       switch a.string("reduction") {
       case "none": return losses

@@ -67,10 +67,10 @@ extension Operation {
     ("argSort", "argSort", { _ = x.argSort(axis: 7) }),
     ("sorted", "argSort", { _ = x.sorted(axis: 7) }),
     ("median", "quantile", { _ = x.median(axis: 7) }),
-    ("cumulativeSum", "cumulativeSum", { _ = x.cumulativeSum(axis: 7) }),
-    ("cumulativeProduct", "cumulativeProduct", { _ = x.cumulativeProduct(axis: 7) }),
-    ("cumulativeLogSumExp", "cumulativeLogSumExp", { _ = x.cumulativeLogSumExp(axis: 7) }),
-    ("cumulativeMax", "cumulativeMax", { _ = x.cumulativeMax(axis: 7) }),
+    ("cumulativeSum", "cumsum", { _ = x.cumsum(axis: 7) }),
+    ("cumulativeProduct", "cumprod", { _ = x.cumprod(axis: 7) }),
+    ("cumulativeLogSumExp", "logCumsumExp", { _ = x.logCumsumExp(axis: 7) }),
+    ("cumulativeMax", "cummax", { _ = x.cummax(axis: 7) }),
     ("fft", "fft", { _ = fft(pairs, axes: [7]) }), ("ifft", "ifft", { _ = ifft(pairs, axes: [7]) }),
     ("rfft", "rfft", { _ = rfft(x, axes: [7]) }), ("dct", "dct", { _ = dct(x, axis: 7) }),
     ("idct", "idct", { _ = idct(x, axis: 7) }),
@@ -187,7 +187,7 @@ extension Operation {
     ("batchNorm", "batchNorm", { _ = batchNorm(x, mean: .zeros([2]), variance: .ones([3])) }),
     (
       "crossEntropy", "crossEntropy",
-      { _ = crossEntropyPerItem(logits: x, labels: Tensor([0, 3] as [Int32])) }
+      { _ = crossEntropyPerItem(logits: x, targets: Tensor([0, 3] as [Int32])) }
     ),
     ("masked", "masked", { _ = x.masked(by: Tensor([true])) }),
     ("segmentSum", "segmentSum", { _ = x.segmentSum(Tensor([Int32(5)]), count: 2) }),

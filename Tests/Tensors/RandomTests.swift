@@ -116,9 +116,9 @@ extension TensorTests {
       #expect(truncated.allSatisfy { $0.magnitude <= 6 } && truncated.contains { $0 > 5 })
       let coins = random.bernoulli([10_000], probability: 0.3).doubles
       #expect(abs(coins.reduce(0, +) / 10_000 - 0.3) < 0.02)
-      let dice = random.integers([6000], low: -1, high: 5).array(of: Int32.self)
+      let dice = random.integers([6000], low: -1, high: 5).asArray(Int32.self)
       for side in Int32(-1)..<5 { #expect((880...1120).contains(dice.filter { $0 == side }.count)) }
-      let order = random.permutation(100).array(of: Int32.self)
+      let order = random.permutation(100).asArray(Int32.self)
       #expect(order != Array(0..<100) && order.sorted() == Array(0..<100))
     }
 
@@ -126,7 +126,7 @@ extension TensorTests {
       var random = RandomGenerator(seed: 5)
       let x = Tensor.ones([10_000])
       let (value, slope) = valueAndGradient(at: x) { dropout($0, rate: 0.25, using: &random).sum() }
-      #expect(abs(value.item / 10_000 - 1) < 0.03)
+      #expect(abs(value.item() / 10_000 - 1) < 0.03)
       #expect(Set(slope.floats) == [0, Float(1 / 0.75)])
       #expect(dropout(x, rate: 0, using: &random).storage === x.storage)
     }

@@ -97,7 +97,7 @@ extension TensorTests {
       #expect((x.asType(.float32) + y.asType(.float32)).doubles == zip(view.values, other.values).map(+))
       #expect((x - y).doubles == zip(view.values, other.values).map(-))
       #expect(which(x .< y, x, y).doubles == zip(view.values, other.values).map(min))
-      #expect((x.asType(.int32) .> 3).array() == view.values.map { $0 > 3 })
+      #expect((x.asType(.int32) .> 3).asArray() == view.values.map { $0 > 3 })
 
       var target = view.shape
       target[axis] = 1

@@ -7,13 +7,13 @@ import CallosumTestSupport
 extension Operation {
   static let recurrences: [Operation] = [
     Operation("cumulativeSum") { x, a in
-      x["x"].cumulativeSum(
+      x["x"].cumsum(
         axis: a.int("axis"), reverse: a[bool: "reverse"] ?? false, inclusive: a[bool: "inclusive"] ?? true)
     },
     Operation(
       "cumulativeProduct", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6)
     ) { x, a in
-      x["x"].cumulativeProduct(
+      x["x"].cumprod(
         axis: a.int("axis"), reverse: a[bool: "reverse"] ?? false, inclusive: a[bool: "inclusive"] ?? true)
     },
     // A result of 1000 has an error of 3e-5, and so has exp of the distance from it.
@@ -21,11 +21,11 @@ extension Operation {
       "cumulativeLogSumExp", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6),
       cancelling: ["far from zero": Tolerance(relative: 6e-5)]
     ) { x, a in
-      x["x"].cumulativeLogSumExp(
+      x["x"].logCumsumExp(
         axis: a.int("axis"), reverse: a[bool: "reverse"] ?? false, inclusive: a[bool: "inclusive"] ?? true)
     },
     Operation("cumulativeMax", kinks: ["ties", "expanded"]) { x, a in
-      x["x"].cumulativeMax(axis: a.int("axis"))
+      x["x"].cummax(axis: a.int("axis"))
     },
     Operation("linearRecurrence", tolerance: Tolerance(relative: 5e-6, ofLargest: 5e-6)) { x, a in
       linearRecurrence(

@@ -120,8 +120,8 @@ extension TensorTests {
         #expect(one.floats == other.floats)
       }
       let padding = which(valid, Tensor(Float(0)), Tensor(Float(1)))
-      #expect((abs(clean.values[0]) * padding).sum().item == 0)
-      #expect((abs(clean.gradients[0]) * padding).sum().item == 0)
+      #expect((abs(clean.values[0]) * padding).sum().item() == 0)
+      #expect((abs(clean.gradients[0]) * padding).sum().item() == 0)
 
       let within = Tolerance(relative: 1e-5, ofLargest: 1e-5)
       var sums = weights.map { Tensor.zeros(like: $0) }
@@ -256,7 +256,7 @@ extension TensorTests {
       let current = random.normal([9, 4, 21]) + 0.3, leak = Tensor(Float(0.9))
       let rule = SpikingRule(reset: reset)
       let whole = leakyIntegrateAndFire(current, leak: leak, rule: rule)
-      #expect(whole.spikes.sum().item > 50)
+      #expect(whole.spikes.sum().item() > 50)
       var state: Tensor?
       for t in 0..<9 {
         let step = leakyIntegrateAndFireStep(
@@ -299,9 +299,9 @@ extension TensorTests {
 
     @Test func reverseSumAndPlacesOfTheMaximum() {
       let x = Tensor([3, 1, 4, 1, 5, 5] as [Int32], [2, 3])
-      #expect(x.cumulativeSum(axis: 1, reverse: true).doubles == [8, 5, 4, 11, 10, 5])
-      #expect(x.cumulativeMaxAndPlace(axis: 1).places.doubles == [0, 0, 2, 0, 1, 2])
-      #expect(Tensor([true, false, true]).cumulativeSum(axis: 0).doubles == [1, 1, 2])
+      #expect(x.cumsum(axis: 1, reverse: true).doubles == [8, 5, 4, 11, 10, 5])
+      #expect(x.cummaxWithIndices(axis: 1).indices.doubles == [0, 0, 2, 0, 1, 2])
+      #expect(Tensor([true, false, true]).cumsum(axis: 0).doubles == [1, 1, 2])
     }
   }
 }

@@ -91,7 +91,8 @@ import Testing
       let metadata = Dictionary(uniqueKeysWithValues: names.map { ($0, $0 + $0) })
       try Safetensors.save(tensors, metadata: metadata, to: folder + "/a")
       let back = try Safetensors.load(folder + "/a")
-      #expect(back.metadata == metadata && back.tensors.mapValues(\.item) == tensors.mapValues(\.item))
+      #expect(
+        back.metadata == metadata && back.tensors.mapValues { $0.item() } == tensors.mapValues { $0.item() })
       let error = #expect(throws: TensorFileError.self) {
         try Safetensors.save(["__metadata__": Tensor(1 as Float)], to: folder + "/b")
       }

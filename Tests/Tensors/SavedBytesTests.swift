@@ -135,7 +135,7 @@ extension TensorTests {
       for (i, ends) in heads.ranges.enumerated() {
         let (part, want) = (back.sliced(axis: 1, from: i, to: i + 1), x.sliced(axis: 1, from: i, to: i + 1))
         #expect(ends.lowerBound == want.floats.min() && ends.upperBound <= scale.floats[i])
-        let off = abs(part - want).max().item
+        let off = abs(part - want).max().item()
         #expect(off <= Double(ends.upperBound - ends.lowerBound) / 255 * 0.5001 && off > 0)
       }
       let last = QuantisedForm(groups: 2, using: &random)

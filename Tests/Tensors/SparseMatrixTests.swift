@@ -10,10 +10,10 @@ extension TensorTests {
         rows: Tensor([2, 0, 2, 0, 2] as [Int32]), columns: Tensor([1, 3, 0, 3, 1] as [Int32]),
         values: Tensor([1, 2, 4, 8, 16] as [Float]), shape: (3, 4))
       #expect(a.entries == 3)
-      #expect(a.rowIndices.array() == [0, 2, 2] as [Int32])
-      #expect(a.columnIndices.array() == [3, 0, 1] as [Int32])
-      #expect(a.values.array() == [10, 4, 17] as [Float])
-      #expect(a.transposed().rowSums().array() == [4, 17, 0, 10] as [Float])
+      #expect(a.rowIndices.asArray() == [0, 2, 2] as [Int32])
+      #expect(a.columnIndices.asArray() == [3, 0, 1] as [Int32])
+      #expect(a.values.asArray() == [10, 4, 17] as [Float])
+      #expect(a.transposed().rowSums().asArray() == [4, 17, 0, 10] as [Float])
     }
 
     @Test func aProductIsTheSameByAnyNumberOfThreads() {
@@ -28,7 +28,7 @@ extension TensorTests {
               SparseMatrix(rows: rows, columns: columns, values: inputs[0], shape: (300, 200)), inputs[1])
           ]
         }
-        return y[0].array() + pullback([sin(y[0])]).flatMap { $0.array(of: Float.self) }
+        return y[0].asArray() + pullback([sin(y[0])]).flatMap { $0.asArray(Float.self) }
       }
       let one = Setting(threadsTinyArrays: false, prefersReference: false).run(gradients)
       #expect(one == Setting(threadsTinyArrays: true, prefersReference: false).run(gradients))
@@ -36,11 +36,10 @@ extension TensorTests {
 
     @Test func theLastValueStands() {
       let x = Tensor.zeros([3]), places = Tensor([1, 1, 2, 1] as [Int32])
-      #expect(x.put(places, values: Tensor([1, 2, 3, 4] as [Float])).array() == [0, 4, 3] as [Float])
+      #expect(x.put(places, values: Tensor([1, 2, 3, 4] as [Float])).asArray() == [0, 4, 3] as [Float])
       let flags = Tensor([false, false]).put(Tensor([Int32(1)]), values: Tensor([true]))
-      #expect(flags.array() == [false, true])
-      let nan = x.put(places, values: Tensor([1, .nan, 3, 4] as [Float]), reducing: .max).array(
-        of: Float.self)
+      #expect(flags.asArray() == [false, true])
+      let nan = x.put(places, values: Tensor([1, .nan, 3, 4] as [Float]), reducing: .max).asArray(Float.self)
       #expect(nan[1].isNaN && nan[2] == 3)
     }
   }

@@ -12,7 +12,7 @@ extension TensorTests {
         for _ in 0..<count { y = y + x }
         return y
       }
-      #expect(slope.item == Double(count + 1))
+      #expect(slope.item() == Double(count + 1))
     }
 
     @Test func nothingIsKeptAfterTheGradient() {

@@ -13,7 +13,7 @@ extension TensorTests {
       let cotangent = random.normal(fused.call(inputs).shape)
       func bits() -> [[UInt32]] {
         let (values, pullback) = fused.derivative(at: inputs)
-        return (values + pullback([cotangent])).map { $0.array(of: Float.self).map(\.bitPattern) }
+        return (values + pullback([cotangent])).map { $0.asArray(Float.self).map(\.bitPattern) }
       }
       let first = bits()
       for _ in 0..<3 { #expect(bits() == first) }

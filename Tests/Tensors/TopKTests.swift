@@ -16,7 +16,7 @@ extension TensorTests {
         let order = x.argSort(descending: largest).sliced(axis: 1, to: k)
         for setting in Setting.ofKernels {
           let (values, indices) = setting.run { x.topK(k, largest: largest) }
-          #expect(indices.array(of: Int32.self) == order.array(of: Int32.self), "\(setting)")
+          #expect(indices.asArray(Int32.self) == order.asArray(Int32.self), "\(setting)")
           let wrong = Comparison(values, x.takeAlong(order, axis: 1), within: Tolerance(relative: 0)).problem
           #expect(wrong == nil, "\(setting)")
         }
@@ -36,15 +36,15 @@ extension TensorTests {
       }
       for setting in Setting.ofKernels {
         let (top, bottom) = setting.run { (x.topK(1).indices, x.topK(1, largest: false).indices) }
-        #expect(top.array() == rows.map { row in first(row, row.filter { !$0.isNaN }.max()) }, "\(setting)")
+        #expect(top.asArray() == rows.map { row in first(row, row.filter { !$0.isNaN }.max()) }, "\(setting)")
         #expect(
-          bottom.array() == rows.map { row in first(row, row.filter { !$0.isNaN }.min()) }, "\(setting)")
+          bottom.asArray() == rows.map { row in first(row, row.filter { !$0.isNaN }.min()) }, "\(setting)")
         let (largest, smallest) = setting.run { (x.argMax(axis: 1), x.argMin(axis: 1)) }
         func orMissing(_ row: [Float], _ best: Float?) -> Int32 {
           row.firstIndex(where: \.isNaN).map(Int32.init) ?? first(row, best)
         }
-        #expect(largest.array() == rows.map { orMissing($0, $0.max()) }, "\(setting)")
-        #expect(smallest.array() == rows.map { orMissing($0, $0.min()) }, "\(setting)")
+        #expect(largest.asArray() == rows.map { orMissing($0, $0.max()) }, "\(setting)")
+        #expect(smallest.asArray() == rows.map { orMissing($0, $0.min()) }, "\(setting)")
       }
     }
   }

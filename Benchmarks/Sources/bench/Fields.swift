@@ -39,7 +39,7 @@ private final class HashGridField: Layer {
   init(using random: inout RandomGenerator) {
     table = random.uniform([16, 1 << 14, 2], low: -1e-4, high: 1e-4)
     head = perceptron([32, 64, 64, 3], using: &random)
-    resolutions = (0..<16).map { Int(16 * pow(Tensor(Double(2), .float64), Double($0) / 3).item) }
+    resolutions = (0..<16).map { Int(16 * pow(Tensor(Double(2), .float64), Double($0) / 3).item()) }
   }
 
   func forward(_ x: Tensor) -> Tensor {
@@ -72,24 +72,24 @@ let fields: [Workload] = [
       SplineLayer(64, 64, using: &random), SplineLayer(64, 10, using: &random))
     let x = random.uniform([256, 64], low: -1, high: 1)
     let labels = random.integers([256], low: 0, high: 10)
-    return trainingStep(model) { crossEntropy(logits: model(x), labels: labels) }
+    return trainingStep(model) { crossEntropy(logits: model(x), targets: labels) }
   },
   Workload(name: "field_step") {
     var random = generator()
     let model = perceptron([24, 128, 128, 128, 3], using: &random)
     let x = random.uniform([8192, 2]), colours = random.uniform([8192, 3])
-    return trainingStep(model) { meanSquaredError(model(octaves(x)), colours) }
+    return trainingStep(model) { mseLoss(predictions: model(octaves(x)), targets: colours) }
   },
   Workload(name: "hash_grid_step") {
     var random = generator()
     let model = HashGridField(using: &random)
     let x = random.uniform([16384, 3]), values = random.uniform([16384, 3])
-    return trainingStep(model) { meanSquaredError(model(x), values) }
+    return trainingStep(model) { mseLoss(predictions: model(x), targets: values) }
   },
   Workload(name: "hypernet_step") {
     var random = generator()
     let model = HyperNetwork(using: &random)
     let x = random.normal([16, 32, 64]), labels = random.integers([16, 32], low: 0, high: 10)
-    return trainingStep(model) { crossEntropy(logits: model(x), labels: labels) }
+    return trainingStep(model) { crossEntropy(logits: model(x), targets: labels) }
   },
 ]

@@ -95,25 +95,25 @@ let networks: [Workload] = [
     let model = Sequential(
       Linear(784, 256, activation: .gelu, using: &random), Linear(256, 10, using: &random))
     let x = random.normal([128, 784]), labels = random.integers([128], low: 0, high: 10)
-    return trainingStep(model) { crossEntropy(logits: model(x), labels: labels) }
+    return trainingStep(model) { crossEntropy(logits: model(x), targets: labels) }
   },
   Workload(name: "vit_tiny_step") {
     var random = generator()
     let model = VisionTransformer(using: &random)
     let x = random.normal([64, 28, 28]), labels = random.integers([64], low: 0, high: 10)
-    return trainingStep(model) { crossEntropy(logits: model(x), labels: labels) }
+    return trainingStep(model) { crossEntropy(logits: model(x), targets: labels) }
   },
   Workload(name: "char_lm_step") {
     var random = generator()
     let model = CharacterModel(using: &random)
     let x = random.integers([16, 256], low: 0, high: 96)
     let next = random.integers([16, 256], low: 0, high: 96)
-    return trainingStep(model) { crossEntropy(logits: model(x), labels: next) }
+    return trainingStep(model) { crossEntropy(logits: model(x), targets: next) }
   },
   Workload(name: "convnet_step") {
     var random = generator()
     let model = ConvolutionalNetwork(using: &random)
     let x = random.normal([128, 28, 28, 1]), labels = random.integers([128], low: 0, high: 10)
-    return trainingStep(model) { crossEntropy(logits: model(x), labels: labels) }
+    return trainingStep(model) { crossEntropy(logits: model(x), targets: labels) }
   },
 ]

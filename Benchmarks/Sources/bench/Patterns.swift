@@ -31,5 +31,5 @@ func fill(_ parameters: [NamedParameter]) {
 
 /// The length of all gradients together.
 func length(_ gradients: [Tensor]) -> Double {
-  gradients.reduce(0) { $0 + square($1).sum().item }.squareRoot()
+  gradients.reduce(0) { $0 + square($1).sum().item() }.squareRoot()
 }

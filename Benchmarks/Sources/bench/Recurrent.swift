@@ -46,7 +46,7 @@ private final class SpikingNetwork: Layer {
   let model = SpikingNetwork(using: &random)
   let x = (random.uniform([100, 64, 784]) .< rate).asType(.float32)
   let labels = random.integers([64], low: 0, high: 10)
-  return trainingStep(model) { crossEntropy(logits: model(x), labels: labels) }
+  return trainingStep(model) { crossEntropy(logits: model(x), targets: labels) }
 }
 
 let recurrentCurves: [Curve] = [
@@ -61,7 +61,7 @@ let recurrent: [Workload] = [
   },
   Workload(name: "cumulative_sum_fwd_bwd") {
     var random = generator()
-    return forwardBackward([random.normal([256, 16384])]) { $0[0].cumulativeSum(axis: 1) }
+    return forwardBackward([random.normal([256, 16384])]) { $0[0].cumsum(axis: 1) }
   },
   Workload(name: "lif_snn_step") { spiking(rate: 0.1) },
   Workload(name: "gru_step") {
@@ -69,7 +69,7 @@ let recurrent: [Workload] = [
     let model = RecurrentLayer(64, hidden: 128, gates: 3, using: &random)
     let x = random.normal([32, 128, 64]), labels = random.integers([32], low: 0, high: 10)
     return trainingStep(model) {
-      crossEntropy(logits: model.head(gru(x, weights: model.weights).last), labels: labels)
+      crossEntropy(logits: model.head(gru(x, weights: model.weights).last), targets: labels)
     }
   },
   Workload(name: "lstm_step") {
@@ -77,7 +77,7 @@ let recurrent: [Workload] = [
     let model = RecurrentLayer(64, hidden: 128, gates: 4, using: &random)
     let x = random.normal([32, 128, 64]), labels = random.integers([32], low: 0, high: 10)
     return trainingStep(model) {
-      crossEntropy(logits: model.head(lstm(x, weights: model.weights).last.h), labels: labels)
+      crossEntropy(logits: model.head(lstm(x, weights: model.weights).last.h), targets: labels)
     }
   },
 ]

@@ -35,7 +35,7 @@ func system(
       let (learns, loss) = try make()
       fill(learns)
       let (value, gradients) = valueAndGradient(by: learns, of: loss)
-      return [value.item, length(gradients)]
+      return [value.item(), length(gradients)]
     })
 }
 
@@ -46,6 +46,6 @@ func system(
   let x = pattern([batch, tokens, width], 1), target = pattern([batch, tokens, width], 2)
   return (
     layer.parameters(),
-    { meanSquaredError(layer(x, layer.initialState(batch: batch)).output, target) }
+    { mseLoss(predictions: layer(x, layer.initialState(batch: batch)).output, targets: target) }
   )
 }

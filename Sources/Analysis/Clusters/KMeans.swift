@@ -72,7 +72,7 @@ public struct KMeans: Sendable {
       if assignment == before { break }
     }
     let own = distances.takeAlong(Tensor(assignment.map(Int32.init), [assignment.count, 1]), axis: 1)
-    return KMeans(centroids, assignment, (own.squeezed(axis: 1) * points.weights).sum().item)
+    return KMeans(centroids, assignment, (own.squeezed(axis: 1) * points.weights).sum().item())
   }
 
   private static func nearest(_ distances: Tensor) -> [Int] {

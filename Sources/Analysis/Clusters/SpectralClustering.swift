@@ -24,9 +24,9 @@ public struct SpectralClustering: Sendable {
       "needs affinities [items, items], got \(affinities.shape)")
     let a = try affinities.observed("SpectralClustering", "affinities")
     try require((1...count).contains(clusters), "\(count) items do not make \(clusters) clusters")
-    try require(a.min().item >= 0, "affinities must be at least 0")
+    try require(a.min().item() >= 0, "affinities must be at least 0")
     try require(
-      abs(a - a.swappedAxes(0, 1)).max().item <= 1e-6 * a.max().item, "affinities must be symmetric")
+      abs(a - a.swappedAxes(0, 1)).max().item() <= 1e-6 * a.max().item(), "affinities must be symmetric")
     let degrees = a.sum(axis: 1, keepDims: true)
     let isJoined = degrees .> 0
     let scale = which(

@@ -20,7 +20,7 @@ public struct ClassicalScaling: Sendable {
     try require(
       (1...count).contains(dimensions), "\(count) items have no \(dimensions) dimensions to be placed in")
     try require(
-      abs(d - d.swappedAxes(0, 1)).max().item <= 1e-6 * abs(d).max().item,
+      abs(d - d.swappedAxes(0, 1)).max().item() <= 1e-6 * abs(d).max().item(),
       "distances for scaling must be symmetric")
     let squares = square((d + d.swappedAxes(0, 1)) / 2)
     let rows = squares.mean(axis: 1, keepDims: true)

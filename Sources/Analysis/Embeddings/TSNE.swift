@@ -134,7 +134,7 @@ public struct TSNE: Sendable {
     let q = maximum(closeness / closeness.sum(), Double.ulpOfOne)
     let pull = (p - q) * closeness
     let gradient = (y * pull.sum(axis: 1, keepDims: true) - matmul(pull, y)) * 4
-    let value = (p * log(maximum(p, Double.ulpOfOne) / q) * beside).sum().item
+    let value = (p * log(maximum(p, Double.ulpOfOne) / q) * beside).sum().item()
     return (value, gradient)
   }
 }

@@ -31,8 +31,8 @@ extension Tensor {
 
 /// The share of each column's variance that a prediction explains: R² = 1 - Σ (y - ŷ)² / Σ (y - ȳ)² for
 /// tables [points, targets]; 0 for a column without variance.
-public func determination(of targets: Tensor, by predictions: Tensor) -> [Double] {
-  let name: StaticString = "determination"
+public func rSquared(of targets: Tensor, by predictions: Tensor) -> [Double] {
+  let name: StaticString = "rSquared"
   precondition(
     targets.ndim == 2 && targets.shape == predictions.shape, name,
     "needs two tables [points, targets], got \(targets.shape) and \(predictions.shape)")

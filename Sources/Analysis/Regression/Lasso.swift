@@ -70,7 +70,7 @@ public struct Lasso: LinearModel, Sendable {
   public static func largestPenalty(_ x: Tensor, _ y: Tensor, intercept: Bool = true) throws -> Double {
     let (x, y) = try Centred.observed(x, y, "Lasso")
     let data = Centred(x, y, intercept: intercept)
-    return abs(matmul(data.x.swappedAxes(0, 1), data.y)).max().item / Double(x.dim(0))
+    return abs(matmul(data.x.swappedAxes(0, 1), data.y)).max().item() / Double(x.dim(0))
   }
 }
 

@@ -41,10 +41,10 @@ public struct LogisticRegression: LinearModel, Sendable {
     let problem = Problem(x, labels, classes, penalty, intercept)
     var weights = Tensor.zeros([problem.features.dim(1), classes], dtype: .float64)
     var state = problem.state(weights)
-    var slope = abs(state.gradient).max().item
+    var slope = abs(state.gradient).max().item()
     for _ in 0..<steps where slope > tolerance {
       let step = problem.newtonStep(state)
-      let fall = (step * state.gradient).sum().item
+      let fall = (step * state.gradient).sum().item()
       var length = 1.0, next = problem.state(weights + step)
       while next.loss > state.loss + 1e-4 * length * fall && length > 1e-10 {
         length /= 2
@@ -53,7 +53,7 @@ public struct LogisticRegression: LinearModel, Sendable {
       // Rounding allows no more.
       if length <= 1e-10 { break }
       (weights, state) = (weights + step * length, next)
-      slope = abs(state.gradient).max().item
+      slope = abs(state.gradient).max().item()
     }
     try require(
       slope <= tolerance,
@@ -98,14 +98,14 @@ private struct Problem {
     let logs = logSoftmax(matmul(features, weights))
     let probabilities = exp(logs)
     let gradient = matmul(features.swappedAxes(0, 1), probabilities - targets) / count + penalties * weights
-    let loss = -(logs * targets).sum().item / count + (penalties * square(weights)).sum().item / 2
+    let loss = -(logs * targets).sum().item() / count + (penalties * square(weights)).sum().item() / 2
     return State(loss: loss, gradient: gradient, probabilities: probabilities)
   }
 
   /// Solves H d = -g; tighter as the slope falls, so that the end converges fast.
   func newtonStep(_ state: State) -> Tensor {
     let p = state.probabilities
-    let norm = square(state.gradient).sum().item.squareRoot()
+    let norm = square(state.gradient).sum().item().squareRoot()
     let wanted = (-state.gradient).expandedDimensions(axis: 0)
     let found = conjugateGradient(wanted, tolerance: min(0.1, norm), limit: 10 * state.gradient.size) { d in
       let direction = d.squeezed(axis: 0)

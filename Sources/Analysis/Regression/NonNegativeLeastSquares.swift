@@ -43,5 +43,5 @@ public func nonNegativeLeastSquares(_ a: Tensor, _ b: [Double]) throws -> (x: [D
       }
     }
   }
-  return (x, square(rest()).sum().item.squareRoot())
+  return (x, square(rest()).sum().item().squareRoot())
 }

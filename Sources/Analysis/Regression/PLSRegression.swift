@@ -37,11 +37,11 @@ public struct PLSRegression: LinearModel, Sendable {
     }
     let (xScale, yScale) = (deviations(data.x), deviations(data.y))
     var (restX, restY) = (data.x / xScale, data.y / yScale)
-    let smallest = square(restX).sum().item.squareRoot() * square(restY).sum().item.squareRoot() * 1e-14
+    let smallest = square(restX).sum().item().squareRoot() * square(restY).sum().item().squareRoot() * 1e-14
     var w: [Tensor] = [], p: [Tensor] = [], q: [Tensor] = []
     for _ in 0..<components {
       let cross = matmul(restX.swappedAxes(0, 1), restY)
-      if square(cross).sum().item.squareRoot() <= smallest { break }
+      if square(cross).sum().item().squareRoot() <= smallest { break }
       let direction = Self.direction(cross, tolerance, iterations)
       let t = matmul(restX, direction)
       let length = square(t).sum()
@@ -70,11 +70,11 @@ public struct PLSRegression: LinearModel, Sendable {
   private static func direction(_ cross: Tensor, _ tolerance: Double, _ iterations: Int) -> Tensor {
     func unit(_ x: Tensor) -> Tensor { x / sqrt(square(x).sum()) }
     // From the target that shares most.
-    let start = Int(square(cross).sum(axis: 0).argMax(axis: 0).item)
+    let start = Int(square(cross).sum(axis: 0).argMax(axis: 0).item())
     var w = unit(cross.sliced(axis: 1, from: start, to: start + 1))
     for _ in 0..<(cross.dim(1) > 1 ? iterations : 0) {
       let next = unit(matmul(cross, matmul(cross.swappedAxes(0, 1), w)))
-      let change = square(next - w).sum().item
+      let change = square(next - w).sum().item()
       w = next
       if change < tolerance * tolerance { break }
     }

@@ -79,7 +79,7 @@ public struct NestedRidge: Sendable {
   /// The penalties chosen without each fold, by fold and target.
   public let penalties: [[Double]]
   /// R² of each target over all points.
-  public let determination: [Double]
+  public let rSquared: [Double]
 
   /// - Parameters:
   ///   - x: [points, features].
@@ -107,6 +107,6 @@ public struct NestedRidge: Sendable {
     for (at, point) in order.enumerated() { place[point] = at }
     predictions = concatenated(parts).rows(place)
     penalties = chosen
-    determination = CallosumAnalysis.determination(of: y, by: predictions)
+    rSquared = CallosumAnalysis.rSquared(of: y, by: predictions)
   }
 }

@@ -55,7 +55,7 @@ public func connectedComponents(from: Tensor, to: Tensor, nodes: Int) -> (labels
     name,
     "needs the ends of edges, int32 [edges], got \(from.dtype) \(from.shape) and \(to.dtype) \(to.shape)")
   var sets = DisjointSets(count: nodes)
-  for (a, b) in zip(from.array(of: Int32.self), to.array(of: Int32.self)) {
+  for (a, b) in zip(from.asArray(Int32.self), to.asArray(Int32.self)) {
     precondition(
       min(a, b) >= 0 && max(a, b) < nodes, name, "an edge from \(a) to \(b) leaves the \(nodes) nodes")
     sets.join(Int(a), Int(b))
@@ -103,7 +103,7 @@ struct MaskVolume {
       "needs a bool mask of \(axes.lowerBound) to \(axes.upperBound) axes, got \(mask.dtype) \(mask.shape)")
     let shape = [Int](repeating: 1, count: 3 - mask.ndim) + mask.shape
     size = (shape[0], shape[1], shape[2])
-    values = mask.array()
+    values = mask.asArray()
   }
 
   func coordinates(of place: Int) -> (z: Int, y: Int, x: Int) {

@@ -35,7 +35,7 @@ public func totalVariationDenoised(
   }
   let spectrum = fidelity + shrinkage * (along(0) + along(1))
   var u = f, d = [Tensor.zeros(like: f), .zeros(like: f)], b = d
-  let wanted = tolerance * square(f).mean().item.squareRoot()
+  let wanted = tolerance * square(f).mean().item().squareRoot()
   for _ in 0..<limit {
     let right =
       f * fidelity + shrinkage * (adjointDifference(d[0] - b[0], 0) + adjointDifference(d[1] - b[1], 1))
@@ -50,7 +50,7 @@ public func totalVariationDenoised(
       d = steps.map { sign($0) * maximum(abs($0) - 1 / shrinkage, 0) }
     }
     b = zip(steps, d).map { $0 - $1 }
-    let change = square(next - u).mean().item.squareRoot()
+    let change = square(next - u).mean().item().squareRoot()
     u = next
     if change <= wanted { break }
   }
@@ -64,7 +64,7 @@ public func totalVariation(_ image: Tensor, isotropic: Bool = true) -> Double {
     "needs an image [height, width] or [height, width, channels], got \(image.shape)")
   let u = image.requireConstant("totalVariation", "pixels").asType(.float64)
   let (down, right) = (difference(u, 0), difference(u, 1))
-  return (isotropic ? sqrt(square(down) + square(right)) : abs(down) + abs(right)).sum().item
+  return (isotropic ? sqrt(square(down) + square(right)) : abs(down) + abs(right)).sum().item()
 }
 
 /// What the next pixel has more than this one; 0 at the end.

@@ -77,7 +77,7 @@ public struct PowerLaw: Sendable, Equatable {
 public struct PowerLawCurve: Sendable, Equatable {
   public let factor, exponent, floor: Double
   /// The share of the variance of log y that is explained.
-  public let determination: Double
+  public let rSquared: Double
 
   /// y at x.
   public func callAsFunction(_ x: Double) -> Double { factor * pow(x, -exponent) + floor }
@@ -107,7 +107,7 @@ public struct PowerLawCurve: Sendable, Equatable {
     let best = line(floor), mean = Statistics.mean(logY)
     let squaresY = logY.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     (factor, exponent, self.floor) = (best.factor, -best.slope, floor)
-    determination = squaresY > 0 ? 1 - best.rest / squaresY : 0
+    rSquared = squaresY > 0 ? 1 - best.rest / squaresY : 0
   }
 
   /// Where from 0 to below `bound` the function is least: the best of a grid, then golden section beside it.

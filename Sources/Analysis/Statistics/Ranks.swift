@@ -19,7 +19,7 @@ package func orderAndRanks(_ values: [Double]) -> (order: [Int], ranks: [Double]
 }
 
 /// Stretched so that the smallest is 0 and the largest 1; zeros where all are equal.
-public func stretchedToUnit(_ values: [Double]) -> [Double] {
+public func minMaxScaled(_ values: [Double]) -> [Double] {
   guard let low = values.min(), let high = values.max(), high > low else { return values.map { _ in 0 } }
   return values.map { ($0 - low) / (high - low) }
 }

@@ -183,7 +183,7 @@ public final class Backbone: Layer {
         .transposed(0, 1, 3, 2, 4, 5).reshaped([batch] + answerShape)
     case .readout:
       let read =
-        settings.readout == .last ? tokens[.all, .at(tokens.dim(1) - 1)] : tokens.mean(axis: 1)
+        settings.readout == .last ? tokens[0..., -1] : tokens.mean(axis: 1)
       return head(read).reshaped([batch] + answerShape)
     }
   }

@@ -26,6 +26,6 @@ final class GradientStep {
     }
     optimiser.learningRate = learningRate * rateFactor
     optimiser.update(clipNorm > 0 ? clipped(gradients, toNorm: clipNorm).gradients : gradients)
-    return value.item
+    return value.item()
   }
 }

@@ -86,7 +86,9 @@ private struct Flow {
 
   init(_ task: DarcyTask) {
     let fields = task.batch(.training, Array(0..<(task.count(.training) ?? 0)))
-    func scale(_ x: Tensor) -> (mean: Double, deviation: Double) { (x.mean().item, sqrt(x.variance()).item) }
+    func scale(_ x: Tensor) -> (mean: Double, deviation: Double) {
+      (x.mean().item(), sqrt(x.variance()).item())
+    }
     self.task = task
     (permeability, pressure) = (scale(fields.inputs), scale(fields.targets))
   }
@@ -98,7 +100,7 @@ private struct Flow {
   /// The relative error in H^order, averaged over fields.
   func error(of network: any Layer, _ split: Split, _ indices: [Int], order: Int = 0) -> Double {
     let batch = task.batch(split, indices)
-    return relativeSobolevError(predict(network, batch.inputs), batch.targets, order: order).mean().item
+    return relativeSobolevError(predict(network, batch.inputs), batch.targets, order: order).mean().item()
   }
 
   func fit(
@@ -125,7 +127,7 @@ private func flowPicture(_ observer: ClaimRun.Observer) throws -> Picture {
   try flow.fit(network, steps: 400, in: run)
   let batch = flow.task.batch(.test, [0])
   let predicted = flow.predict(network, batch.inputs)
-  let largest = batch.targets.max().item
+  let largest = batch.targets.max().item()
   func rows(_ field: Tensor) -> [[Double]] {
     let values = field.doubles
     return (0..<32).map { Array(values[$0 * 32..<($0 + 1) * 32]) }
@@ -133,7 +135,7 @@ private func flowPicture(_ observer: ClaimRun.Observer) throws -> Picture {
   func panel(_ title: String, _ field: Tensor, _ range: ClosedRange<Double>) -> Picture.Panel {
     Picture.Panel(title, .grid(x: "x", y: "y", rows(field), range: range))
   }
-  let error = relativeSobolevError(predicted, batch.targets).item
+  let error = relativeSobolevError(predicted, batch.targets).item()
   return Picture(
     "Flow through rock by V-cycles",
     caption:
@@ -156,7 +158,7 @@ private func residuals(size: Int) -> Picture.Panel {
   let f = Tensor.ones([1, size, size, 1], dtype: .float64)
   let jacobi = 0.2 / Double((size + 1) * (size + 1))
   var u = Tensor.zeros(like: f), smoothed = u
-  func share(_ x: Tensor) -> Double { log10(sqrt(square(f - system(x)).mean()).item) }
+  func share(_ x: Tensor) -> Double { log10(sqrt(square(f - system(x)).mean()).item()) }
   var curves = [[share(u)], [share(smoothed)]]
   for _ in 0..<8 {
     u = u + cycle(f - system(u))

@@ -139,7 +139,7 @@ public struct RetrievalHead: Probe {
     let (batch, keys, steps) = (weights.dim(0), weights.dim(4), weights.dim(3))
     let headCount = weights.dim(1) * weights.dim(2)
     let places = min(settings.places, keys)
-    func integers(_ x: Tensor) -> [Int32] { x.asType(.int32).array() }
+    func integers(_ x: Tensor) -> [Int32] { x.asType(.int32).asArray() }
     let looks = integers(places == 1 ? weights.argMax(axis: -1) : weights.topK(places).indices)
     let tokens = integers(tokens), written = integers(written), isNeedle = integers(needle).map { $0 > 0 }
     var scores: [Double] = [], recalls: [Double] = []

@@ -153,8 +153,8 @@ private func retrievalPicture(_ observer: ClaimRun.Observer) throws -> Picture {
   let finding = try probe.examine(subject)
   let generation = Generation(model, after: subject.prompts, steps: 4)
   let looks = finding.ranking.prefix(2).map { head -> Picture.Panel in
-    let weights = generation.weights[0, .at(head.layer), .at(head.head)]
-    let rows = (0..<4).map { weights[.at($0)].doubles }
+    let weights = generation.weights[0, head.layer, head.head]
+    let rows = (0..<4).map { weights[$0].doubles }
     let needle = subject.needles[0]
     return .init(
       "Where head \(head.head) of layer \(head.layer) looks; needle at \(needle.lowerBound) to "

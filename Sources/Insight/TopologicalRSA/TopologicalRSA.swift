@@ -106,12 +106,12 @@ public struct TopologicalRSA: Probe {
   // MARK: Transforms, each from a value per pair to another
 
   /// r: average ranks from 0 to 1.
-  public func ranks(_ distances: [Double]) -> [Double] { stretchedToUnit(averageRanks(distances)) }
+  public func ranks(_ distances: [Double]) -> [Double] { minMaxScaled(averageRanks(distances)) }
 
   /// g, the geo-topological matrix.
   public func geoTopological(_ distances: [Double]) -> [Double] {
     let (order, ranks) = orderAndRanks(distances)
-    let r = stretchedToUnit(ranks)
+    let r = minMaxScaled(ranks)
     switch settings.transform {
     case .sigmoid: return r.map { 1 / (1 + exp(-($0 - settings.middle) * settings.slope)) }
     case .linear:
@@ -132,7 +132,7 @@ public struct TopologicalRSA: Probe {
   /// Lengths of edges, infinity where there is none.
   private func edges(_ distances: [Double]) -> [[Double]] {
     let isTransformed = settings.graph == .transformed
-    var lengths = isTransformed ? stretchedToUnit(geoTopological(distances)) : ranks(distances)
+    var lengths = isTransformed ? minMaxScaled(geoTopological(distances)) : ranks(distances)
     let limit = isTransformed ? 1 : quantile(settings.share, of: lengths)
     if settings.asReleased { lengths = lengths.map { $0 == 0 ? .infinity : $0 } }
     switch settings.graph {

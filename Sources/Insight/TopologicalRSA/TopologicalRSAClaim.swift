@@ -113,7 +113,7 @@ private func identified(_ codes: [[Tensor]], noise: RandomGenerator) throws -> [
   var noise = noise
   var metrics: [String: Double] = [:]
   let rgtm = try probe(0.2, 0.8), rgdm = try probe(0, 0.5)
-  let deviations = codes.map { $0.map { $0.variance().item.squareRoot() } }
+  let deviations = codes.map { $0.map { $0.variance().item().squareRoot() } }
   let chance = 0.2 + 2 * (0.2 * 0.8 / Double(codes.joined().count)).squareRoot()
   for level in levels {
     var sums: [Named: Double] = [:]
@@ -168,7 +168,7 @@ private func topologicalPicture(_ observer: ClaimRun.Observer) throws -> Picture
   let places = [(0, "first layer"), (codes.count - 1, "last layer")]
   let panels = places.flatMap { layer, name -> [Picture.Panel] in
     let code = codes[layer]
-    let noise = random.normal(code.shape) * code.variance().item.squareRoot()
+    let noise = random.normal(code.shape) * code.variance().item().squareRoot()
     let clear = dissimilarities(code, by: .correlation).doubles
     let noisy = dissimilarities(code + noise, by: .correlation).doubles
     let statistics: [(String, ([Double]) -> [Double])] = [
@@ -179,7 +179,7 @@ private func topologicalPicture(_ observer: ClaimRun.Observer) throws -> Picture
         .init(
           "\(title), \(name)\(suffix)",
           .grid(
-            x: "stimulus", y: "stimulus", squareForm(stretchedToUnit(statistic(distances))), range: 0...1))
+            x: "stimulus", y: "stimulus", squareForm(minMaxScaled(statistic(distances))), range: 0...1))
       }
     }
   }

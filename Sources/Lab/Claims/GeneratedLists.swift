@@ -111,7 +111,8 @@ package struct GeneratedLists {
   /// A section for each claim.
   private var details: [String] {
     let sections = claims.map { claim -> [String] in
-      let paper = claim.card.paper.link.map { "[\(claim.card.paper.citation)](\($0))" } ?? claim.card.paper.citation
+      let paper =
+        claim.card.paper.link.map { "[\(claim.card.paper.citation)](\($0))" } ?? claim.card.paper.citation
       let runs = ClaimBudget.allCases.flatMap { budget -> [String] in
         results[claim.id]?.runs[budget.rawValue].map { details($0, budget.rawValue) } ?? []
       }

@@ -24,7 +24,7 @@ public final class DeepMatrixCompletion: Module {
   /// A target of a given rank: U Vᵀ / sqrt(rank) with normal U and V, scaled to the Frobenius norm `size`.
   public static func target(size: Int, rank: Int, using generator: inout RandomGenerator) -> Tensor {
     let product = matmul(generator.normal([size, rank]), generator.normal([rank, size]))
-    return product * (Double(size) / sqrt(square(product).sum()).item)
+    return product * (Double(size) / sqrt(square(product).sum()).item())
   }
 
   /// Which `count` entries are observed, [size, size] of 0 and 1.
@@ -37,7 +37,7 @@ public final class DeepMatrixCompletion: Module {
   public func descend(
     to target: Tensor, mask: Tensor, rate: Double, steps: Int, each: (Int) throws -> Void = { _ in }
   ) rethrows {
-    let parameters = parameters(), count = mask.sum().item
+    let parameters = parameters(), count = mask.sum().item()
     for step in 0..<steps {
       let (_, gradients) = valueAndGradient(by: parameters) {
         square((product - target) * mask).sum() * (0.5 / count)
@@ -50,7 +50,7 @@ public final class DeepMatrixCompletion: Module {
   /// Root mean squared error on the entries that `mask` hides.
   public func error(to target: Tensor, hiddenBy mask: Tensor) -> Double {
     let hidden = 1 - mask
-    return sqrt(square((product - target) * hidden).sum() / hidden.sum()).item
+    return sqrt(square((product - target) * hidden).sum() / hidden.sum()).item()
   }
 
   /// Singular values of the product, largest first.

@@ -179,7 +179,7 @@ public final class NoProp: Mechanism, Module {
     let codes = table(x.dtype).take(labels), count = settings.blocks
     let ends = schedule.levels(0..<count + 1, x.dtype)
     let sides = endLosses(
-      codes, labels, first: ends.mapped { $0[.at(0)] }, last: ends.mapped { $0[.at(count)] }, noise: last)
+      codes, labels, first: ends.mapped { $0[0] }, last: ends.mapped { $0[count] }, noise: last)
     let before = schedule.levels(0..<count, x.dtype).mapped { $0.reshaped(count, 1, 1) }
     let guess = mixed(softmax(blocks(blocks.features(x), before.noisy(codes, noise))))
     let gains = (1...count).map { schedule.ratio($0) - schedule.ratio($0 - 1) }
@@ -193,7 +193,7 @@ public final class NoProp: Mechanism, Module {
     _ codes: Tensor, _ labels: Tensor, first: NoPropLevel, last: NoPropLevel, noise: Tensor
   ) -> Tensor {
     let named = crossEntropy(
-      logits: logits(last.noisy(codes, noise)), labels: labels, reduction: .none)
+      logits: logits(last.noisy(codes, noise)), targets: labels, reduction: .none)
     return named + ((square(codes) - 1) * first.signal - log(first.rest)).sum(axis: 1) * 0.5
   }
 
@@ -241,8 +241,8 @@ public final class NoProp: Mechanism, Module {
       let features = blocks.features(x)
       for t in 0..<settings.steps {
         let guess = mixed(softmax(answer(features, course[t], at: time(t, x))))
-        let z = guess * steps.guess[.at(t)] + course[t] * steps.kept[.at(t)]
-        course.append(z + noise() * sqrt(steps.noise[.at(t)]))
+        let z = guess * steps.guess[t] + course[t] * steps.kept[t]
+        course.append(z + noise() * sqrt(steps.noise[t]))
       }
     case .flow:
       let features = blocks.features(x)

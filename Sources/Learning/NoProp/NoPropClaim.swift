@@ -130,7 +130,7 @@ private final class AlignedNetwork: Module {
     }
     let logits = head(stopGradient(x))
     let error = stopGradient(softmax(logits) - batch.targets.oneHot(count: 10)) / Double(x.dim(0))
-    let loss = crossEntropy(logits: logits, labels: batch.targets)
+    let loss = crossEntropy(logits: logits, targets: batch.targets)
     return zip(activities, feedback).reduce(loss) { sum, layer in
       let taught = (layer.0 * matmul(error, layer.1)).sum()
       return sum + taught - stopGradient(taught)
@@ -156,7 +156,7 @@ private func noPropPicture(_ observer: ClaimRun.Observer) throws -> Picture {
   let guesses = network.guesses(test.inputs, along: course).map(share)
   let panels = [0, 3, 6].map { example in
     let rows = (0..<10).map { place in
-      course.map { Double($0[.at(example), .at(place)].item) }
+      course.map { Double($0[example, place].item()) }
     }
     return Picture.Panel(
       "Code of a picture of class \(labels[example])",

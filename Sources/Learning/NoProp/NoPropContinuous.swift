@@ -13,7 +13,7 @@ extension NoProp {
     let codes = table(x.dtype).take(labels)
     let ends = schedule(Tensor([0.0, 1]).asType(x.dtype)).level
     let sides = endLosses(
-      codes, labels, first: ends.mapped { $0[.at(0)] }, last: ends.mapped { $0[.at(1)] }, noise: last)
+      codes, labels, first: ends.mapped { $0[0] }, last: ends.mapped { $0[1] }, noise: last)
     let (level, gain) = schedule(times)
     let z = level.mapped { $0.expandedDimensions(axis: 1) }.noisy(codes, noise)
     let guess = mixed(softmax(answer(blocks.features(x), z, at: times)))
@@ -34,6 +34,6 @@ extension NoProp {
     // What keeps learned codes apart: the class that the rest of the way, straight on, would lead to.
     guard let head else { return losses }
     return losses
-      + crossEntropy(logits: head(z + velocity * (1 - t)), labels: labels, reduction: .none)
+      + crossEntropy(logits: head(z + velocity * (1 - t)), targets: labels, reduction: .none)
   }
 }

@@ -38,7 +38,7 @@ public final class NoPropLearner: Learner {
     generator = noise
     optimiser.learningRate = rate * rateFactor
     optimiser.update(gradients)
-    return loss.item
+    return loss.item()
   }
 
   public func predict(_ inputs: Tensor) -> Tensor {

@@ -91,7 +91,7 @@ public final class NoPropLearnedSchedule: Module {
   private func gamma(_ times: Tensor) -> (value: Tensor, slope: Tensor) {
     let ends = rising(Tensor([0.0, 1]).asType(times.dtype)).value
     let (value, slope) = rising(times)
-    let (first, range) = (ends[.at(0)], (gamma1 - gamma0) / (ends[.at(1)] - ends[.at(0)]))
+    let (first, range) = (ends[0], (gamma1 - gamma0) / (ends[1] - ends[0]))
     return (gamma1 - range * (value - first), -range * slope)
   }
 

@@ -92,7 +92,7 @@ public final class AssociativeMemory: Memory {
   public func write(keys: Tensor, values: Tensor, to state: State) -> State {
     var memory = state["S"]
     for token in 0..<keys.dim(1) {
-      memory = stored(keys[.all, .at(token)], values[.all, .at(token)], strength: nil, memory)
+      memory = stored(keys[.all, token], values[.all, token], strength: nil, memory)
     }
     return State(["S": memory])
   }
@@ -104,8 +104,8 @@ public final class AssociativeMemory: Memory {
     var found: [Tensor] = []
     for token in 0..<x.dim(1) {
       memory = stored(
-        keys[.all, .at(token)], values[.all, .at(token)], strength: strengths[.all, .at(token)], memory)
-      found.append(matmul(memory, queries[.all, .at(token)].expandedDimensions(axis: 2)).squeezed(axis: 2))
+        keys[.all, token], values[.all, token], strength: strengths[.all, token], memory)
+      found.append(matmul(memory, queries[.all, token].expandedDimensions(axis: 2)).squeezed(axis: 2))
     }
     return (output(stacked(found, axis: 1)), State(["S": memory]))
   }

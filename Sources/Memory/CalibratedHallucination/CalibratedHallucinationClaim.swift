@@ -198,7 +198,7 @@ private func characterModel(_ run: ClaimRun) throws -> ClaimResult {
       world.strings[world.facts[sample[Int.random(in: sample.indices, using: &order)]]]
     }
     let (inputs, targets) = Biographies.tensors(batch)
-    return crossEntropy(logits: model.logits(inputs), labels: targets)
+    return crossEntropy(logits: model.logits(inputs), targets: targets)
   }
   let end = measure()
   return ClaimResult(

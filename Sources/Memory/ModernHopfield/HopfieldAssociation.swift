@@ -119,7 +119,7 @@ public final class HopfieldAssociation: Module {
       if settings.tolerance > 0, let before {
         let change = stopGradient(weights - before)
         isMoving = sqrt(square(change).sum(axes: [2, 3], keepDims: true)) .> settings.tolerance
-        if isMoving?.any().item == 0 { break }
+        if isMoving?.any().item() == 0 { break }
       }
       let next = matmul(weights, k)
       q = isMoving.map { which($0, next, q) } ?? next

@@ -24,7 +24,7 @@ public struct HopfieldEnergy {
     self.patterns = patterns.asType(.float64)
     self.beta = beta
     count = patterns.dim(0)
-    largestNorm = sqrt(square(self.patterns).sum(axis: 1)).max().item
+    largestNorm = sqrt(square(self.patterns).sum(axis: 1)).max().item()
   }
 
   /// beta Xᵀ xi for `states` [count, dimension]: [count, patterns].
@@ -44,7 +44,7 @@ public struct HopfieldEnergy {
     var states = states
     for _ in 0..<steps {
       let next = updated(states)
-      let moved = abs(next - states).max().item
+      let moved = abs(next - states).max().item()
       states = next
       if moved <= tolerance { break }
     }

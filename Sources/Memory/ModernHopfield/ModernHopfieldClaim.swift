@@ -196,8 +196,8 @@ private func hopfieldPicture() -> Picture {
     var state = target + noise
     var (energy, distance): ([Double], [Double]) = ([], [])
     for _ in 0...8 {
-      energy.append(theory.energy(state).item)
-      distance.append(norms(state - target).item / radius)
+      energy.append(theory.energy(state).item())
+      distance.append(norms(state - target).item() / radius)
       state = theory.updated(state)
     }
     energies.append(Picture.Series("beta \(beta)", energy))

@@ -205,7 +205,7 @@ public final class Titans: Memory {
   /// The place of the next token in its chunk, from 1; rows of a batch go in step.
   static func place(in state: State) -> Int {
     let places = state["place"]
-    return places.size == 0 ? 1 : Int(places[.at(0)].item)
+    return places.size == 0 ? 1 : Int(places[0].item())
   }
 
   private func updated(_ state: State, by step: TitansStep) -> State {

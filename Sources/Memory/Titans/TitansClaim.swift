@@ -143,14 +143,14 @@ private func titansPicture() throws -> Picture {
       let index = token % pairs, isLate = token >= pairs * rounds / 2
       let value = index == 0 && isLate ? replacement : pair(values, index)
       let key = pair(keys, index)
-      surprise.append(square(memory.read(key, from: state) - value).sum().item)
+      surprise.append(square(memory.read(key, from: state) - value).sum().item())
       state = memory.write(keys: key, values: value, to: state)
       let found = unit(memory.read(keys, from: state))
       for (row, likeness) in (found * values).sum(axis: -1).floats.enumerated() {
         recall[row].append(Double(likeness))
       }
-      old.append((pair(found, 0) * pair(values, 0)).sum().item)
-      new.append((pair(found, 0) * replacement).sum().item)
+      old.append((pair(found, 0) * pair(values, 0)).sum().item())
+      new.append((pair(found, 0) * replacement).sum().item())
     }
     return (surprise, old, new, recall)
   }

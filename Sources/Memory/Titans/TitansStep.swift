@@ -42,8 +42,8 @@ struct TitansStep {
       for index in 0..<chunks {
         func part(_ x: Tensor) -> Tensor { x.sliced(axis: 1, from: done, to: done + length) }
         let own = Coefficients(
-          memory: coefficients.memory[.all, .at(index)],
-          momentum: coefficients.momentum.map { $0[.all, .at(index)] })
+          memory: coefficients.memory[.all, index],
+          momentum: coefficients.momentum.map { $0[.all, index] })
         if let answer = learn(part(keys), part(values), own, queries: queries.map(part)) {
           answers.append(answer)
         }

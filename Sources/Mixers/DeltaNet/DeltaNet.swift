@@ -93,7 +93,7 @@ public final class DeltaNet: TokenMixer {
     var state = State([
       "memory": .zeros([batch, settings.streams.heads, streams.keyWidth, streams.valueWidth])
     ])
-    if let recent = streams.nothingRecent(batch: batch) { state["recent"] = recent }
+    if let recent = streams.initialRecent(batch: batch) { state["recent"] = recent }
     return state
   }
 

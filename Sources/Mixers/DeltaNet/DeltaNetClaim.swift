@@ -63,7 +63,7 @@ private final class StreamAttention: Layer {
   }
 
   func forward(_ x: Tensor) -> Tensor {
-    let parts = streams(x, after: streams.nothingRecent(batch: x.dim(0)))
+    let parts = streams(x, after: streams.initialRecent(batch: x.dim(0)))
     let y = scaledDotProductAttention(queries: parts.q, keys: parts.k, values: parts.v, causal: true)
     return output(norm(y.transposed(0, 2, 1, 3)).reshaped(x.dim(0), x.dim(1), -1))
   }

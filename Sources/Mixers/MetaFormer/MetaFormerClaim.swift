@@ -113,7 +113,7 @@ private func reachPicture() throws -> Picture {
     var random = RandomGenerator(seed: 1).stream("reach")
     let x = random.normal([1, side * side, width]), weights = random.normal([width])
     let mixer = try part.tokenMixer(mixerSettings[id], in: slot, using: &random)
-    let slope = gradient { x in (mixer(x).reshaped(side * side, width)[.at(side * side / 2)] * weights).sum()
+    let slope = gradient { x in (mixer(x).reshaped(side * side, width)[side * side / 2] * weights).sum()
     }(x)
     let lengths = sqrt(square(slope.reshaped(side * side, width)).sum(axis: 1)).doubles
     let table = (0..<side).map { row in Array(lengths[row * side..<(row + 1) * side]) }

@@ -57,9 +57,9 @@ extension Claim {
       let test = task.batch(.test, Array(0..<512))
       let movement = move(task, test.inputs) { controller($0) }
       let distances = distances(movement)
-      metrics["\(kind.rawValue) error"] = distances.mean().item
-      metrics["\(kind.rawValue) late error"] = distances.sliced(axis: 1, from: task.steps - 10).mean().item
-      metrics["\(kind.rawValue) effort"] = square(movement.excitations).mean().item
+      metrics["\(kind.rawValue) error"] = distances.mean().item()
+      metrics["\(kind.rawValue) late error"] = distances.sliced(axis: 1, from: task.steps - 10).mean().item()
+      metrics["\(kind.rawValue) effort"] = square(movement.excitations).mean().item()
     }
     return ClaimResult(metrics, parameters: parameters)
   }

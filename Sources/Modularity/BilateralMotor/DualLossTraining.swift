@@ -94,7 +94,7 @@ public final class DualLossTrainer {
     let (losses, gradients) = try routed(inputs, move)
     optimiser.update(gradients.map { clipped([$0], toNorm: clipNorm).gradients[0] })
     controller.join = relu(controller.join)
-    return (losses.a.item, losses.b.item)
+    return (losses.a.item(), losses.b.item())
   }
 
   /// Both losses, and for every parameter the gradient that it learns by.
@@ -181,6 +181,6 @@ public final class SingleLossTrainer {
     }
     optimiser.update(gradients.map { clipped([$0], toNorm: clipNorm).gradients[0] })
     if let bilateral = controller as? BilateralMotor { bilateral.join = relu(bilateral.join) }
-    return value.item
+    return value.item()
   }
 }

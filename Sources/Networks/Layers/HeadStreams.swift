@@ -73,7 +73,7 @@ public final class HeadStreams: Module {
   }
 
   /// What the convolution has before the first token: zeros, or nil where it keeps nothing.
-  public func nothingRecent(batch: Int) -> Tensor? {
+  public func initialRecent(batch: Int) -> Tensor? {
     settings.window > 1 ? .zeros([batch, settings.window - 1, map.weight.dim(0)]) : nil
   }
 

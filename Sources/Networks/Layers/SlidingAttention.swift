@@ -2,7 +2,8 @@ import CallosumTensors
 
 /// Causal softmax attention in which each token sees itself and the `window` - 1 tokens before it, and a
 /// prefix that belongs to no time: the attention of Titans, whose queries, keys and values pass a short
-/// depthwise convolution. Positions are not encoded otherwise.
+/// depthwise convolution. Positions are not encoded otherwise. Cost grows linearly with the number of tokens,
+/// see ``slidingWindowAttention(queries:keys:values:window:prefix:)``.
 ///
 /// Parameters: `projection.weight` [3 width, width] (rows: queries, keys, values), `convolution.weight`
 /// [3 width, kernel, 1], `output.weight` [width, width]. State: `keys` and `values` [batch, window - 1,
@@ -49,10 +50,14 @@ public final class SlidingAttention: StatefulLayer {
     state["keys"] = keys.sliced(axis: 1, from: new)
     state["values"] = values.sliced(axis: 1, from: new)
     state["seen"] = .full(state["seen"].shape, Double(min(seen + new, past)), dtype: state["seen"].dtype)
-    let y = mixed(q, keys, values, timeless: prefix) { query, key in
-      key >= past - seen && key - past <= query && query - (key - past) < self.window
-    }
-    return (y, state)
+    let y = slidingWindowAttention(
+      queries: heads(q), keys: heads(keys.sliced(axis: 1, from: past - seen)),
+      values: heads(values.sliced(axis: 1, from: past - seen)), window: window,
+      prefix: prefix.map {
+        let (_, k, v) = parts(projection($0))
+        return (heads(k), heads(v))
+      })
+    return (joined(y), state)
   }
 
   /// Tokens of one segment, each of which sees itself, what came before it in the segment, as much of
@@ -76,11 +81,20 @@ public final class SlidingAttention: StatefulLayer {
     func both(_ name: String, _ recalledName: String) -> Tensor {
       concatenated([recalledName, name].compactMap { all[$0] }, axis: 1)
     }
-    let length = place + x.dim(1)
-    let y = mixed(
-      q, both("keys", "recalledKeys"), both("values", "recalledValues"), timeless: prefix
-    ) { query, key in key % length <= place + query }
-    return (y, state)
+    // Key number j of each half is seen by the queries from j on, and the prefix by all.
+    let (_, prefixK, prefixV) = parts(projection(prefix ?? x.sliced(axis: 1, to: 0)))
+    func whole(_ first: Tensor, _ rest: Tensor) -> Tensor {
+      heads(concatenated([first.broadcast(to: [x.dim(0)] + first.shape.dropFirst()), rest], axis: 1))
+    }
+    let key = Tensor.arange(place + x.dim(1)),
+      query = (Tensor.arange(x.dim(1)) + Double(place)).reshaped(-1, 1)
+    let half = key .<= query
+    let always = Tensor.full([x.dim(1), prefixK.dim(1)], 1, dtype: .bool)
+    let y = attention(
+      heads(q), whole(prefixK, both("keys", "recalledKeys")),
+      whole(prefixV, both("values", "recalledValues")),
+      sees: concatenated([always, half, half], axis: 1))
+    return (joined(y), state)
   }
 
   /// The state of ``attendInSegment(_:recalled:prefix:place:segment:_:)`` before the first token.
@@ -95,7 +109,7 @@ public final class SlidingAttention: StatefulLayer {
 
   /// A count that all rows of a batch share.
   private static func count(_ name: String, in state: State) -> Int {
-    state[name].size == 0 ? 0 : Int(state[name][.at(0)].item)
+    state[name].size == 0 ? 0 : Int(state[name][0].item())
   }
 
   private func parts(_ x: Tensor) -> (Tensor, Tensor, Tensor) {
@@ -111,29 +125,13 @@ public final class SlidingAttention: StatefulLayer {
     return parts(convolution(history))
   }
 
-  /// Attention over the prefix and `keys`, of which `sees` tells who sees which.
-  private func mixed(
-    _ q: Tensor, _ keys: Tensor, _ values: Tensor, timeless: Tensor?, _ sees: (Int, Int) -> Bool
-  ) -> Tensor {
-    let prefix = timeless.map { parts(projection($0)) }
-    func whole(_ x: Tensor, _ first: Tensor?) -> Tensor {
-      guard let first else { return heads(x) }
-      return heads(concatenated([first.broadcast(to: [x.dim(0), first.dim(1), width]), x], axis: 1))
-    }
-    let always = timeless?.dim(1) ?? 0, count = always + keys.dim(1)
-    var mask: [Bool] = []
-    mask.reserveCapacity(q.dim(1) * count)
-    for query in 0..<q.dim(1) {
-      for key in 0..<count { mask.append(key < always || sees(query, key - always)) }
-    }
-    let y = scaledDotProductAttention(
-      queries: heads(q), keys: whole(keys, prefix?.1), values: whole(values, prefix?.2),
-      mask: Tensor(mask, [q.dim(1), count]))
-    return output(y.transposed(0, 2, 1, 3).reshaped(q.shape))
-  }
-
   /// [batch, count, width] -> [batch, heads, count, width / heads]
   private func heads(_ x: Tensor) -> Tensor {
     x.reshaped(x.dim(0), x.dim(1), heads, width / heads).transposed(0, 2, 1, 3)
+  }
+
+  /// [batch, heads, count, width / heads] -> the layer's output [batch, count, width]
+  private func joined(_ y: Tensor) -> Tensor {
+    output(y.transposed(0, 2, 1, 3).reshaped(y.dim(0), y.dim(2), width))
   }
 }

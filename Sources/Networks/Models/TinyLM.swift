@@ -88,12 +88,12 @@ public final class TinyLM: Module {
         x = y
         after.append(next)
       }
-      return (unembedded(x), after)
+      return (logits(of: x), after)
     }
   }
 
   /// Logits of vectors of the residual stream [..., width]: the last norm and the output map.
-  public func unembedded(_ x: Tensor) -> Tensor {
+  public func logits(of x: Tensor) -> Tensor {
     let x = norm(x)
     return head.map { $0(x) } ?? linear(x, weight: embedding.weight)
   }

@@ -23,7 +23,7 @@ public final class Adam: ElementwiseOptimiser {
       keeping: [("mean", 0), ("square", 0)])
   }
 
-  /// AdamW: decoupled weight decay, 0.01 unless told otherwise.
+  /// AdamW: decoupled weight decay, 0.01 by default.
   public static func adamW(
     _ parameters: [NamedParameter], learningRate: Double = 1e-3, betas: (Double, Double) = (0.9, 0.999),
     epsilon: Double = 1e-8, weightDecay: Double = 0.01, groups: [ParameterGroup] = []

@@ -68,7 +68,7 @@ public class ElementwiseOptimiser: Optimiser {
         gradient.dtype == .float32 && value.dtype == .float32, name,
         "\(parameter.name) is \(value.dtype), its gradient \(gradient.dtype), not both float32")
     }
-    for i in parameters.indices where groups[i]?.isFrozen != true {
+    for i in parameters.indices where groups[i]?.isFrozen != true && !parameters[i].isFrozen {
       let gradient = gradients[i].packed
       let before = masks[i] == nil ? nil : parameters[i].value
       steps[i] += 1
@@ -110,7 +110,7 @@ public class ElementwiseOptimiser: Optimiser {
     }
     try requireSameTensors(stored, as: expected, "optimiser state")
     for (i, parameter) in parameters.enumerated() {
-      steps[i] = stored["steps.\(parameter.name)"].map { Int($0.item) } ?? 0
+      steps[i] = stored["steps.\(parameter.name)"].map { Int($0.item()) } ?? 0
       for (k, kind) in kept.enumerated() {
         slots[i][k] = stored["\(kind.name).\(parameter.name)"] ?? slots[i][k]
       }

@@ -30,9 +30,9 @@ public func projected(_ gradients: [Tensor], besides reference: [Tensor]) -> [Te
   precondition(
     gradients.map(\.shape) == reference.map(\.shape), "projected",
     "gradients of shapes \(gradients.map(\.shape)) and \(reference.map(\.shape)) do not fit")
-  let along = zip(gradients, reference).reduce(0) { $0 + ($1.0 * $1.1).sum().item }
+  let along = zip(gradients, reference).reduce(0) { $0 + ($1.0 * $1.1).sum().item() }
   guard along < 0 else { return gradients }
-  let share = along / reference.reduce(0) { $0 + square($1).sum().item }
+  let share = along / reference.reduce(0) { $0 + square($1).sum().item() }
   return zip(gradients, reference).map { $0 - $1 * share }
 }
 

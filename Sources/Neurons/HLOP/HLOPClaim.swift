@@ -97,7 +97,7 @@ private final class Course {
             let logits = network(x, task: task, projecting: projects && task > 0) { subspace, samples in
               if run.arm == "hlop" { subspace.update(samples) }
             }
-            return crossEntropy(logits: logits, labels: labels)
+            return crossEntropy(logits: logits, targets: labels)
           }
           for (one, gradient) in zip(learned, gradients) { one.value = one.value - gradient * 0.1 }
         }
@@ -112,7 +112,7 @@ private final class Course {
 
   func accuracy(_ task: Int) -> Double {
     let logits = network(tasks[task].test.inputs, task: task)
-    return (logits.argMax(axis: 1) .== tasks[task].test.targets).asType(.float32).mean().item
+    return (logits.argMax(axis: 1) .== tasks[task].test.targets).asType(.float32).mean().item()
   }
 
   /// The largest components of what earlier rows leave over of each layer's input, over the whole task.
@@ -122,10 +122,10 @@ private final class Course {
       let left = subspace.remainder(samples)
       moments.append(matmul(left.transposed(), left) * (1 / Double(samples.dim(0))))
     }
-    for ((layer, moment), count) in zip(zip(network.trunk, moments), rows) {
+    for ((subspace, moment), count) in zip(zip(network.subspaces, moments), rows) {
       let vectors = eigh(moment).vectors
       let width = vectors.dim(0)
-      layer.subspace.append(vectors.sliced(axis: 1, from: width - count).transposed().contiguous())
+      subspace.append(vectors.sliced(axis: 1, from: width - count).transposed().contiguous())
     }
   }
 }
@@ -138,7 +138,7 @@ private func projectionPicture(_ observer: ClaimRun.Observer) throws -> Picture 
     let run = ClaimRun(arm: arm, seed: 1, budget: .quick, observer: observer)
     let course = try Course(run, tasks: 4)
     let table = try course.learn(run)
-    let rows = course.network.trunk[1].subspace.rows
+    let rows = course.network.subspaces[1].rows
     let gram = matmul(rows, rows.transposed())
     courses.append((name, table, gram.split(parts: max(rows.dim(0), 1)).map(\.doubles)))
   }

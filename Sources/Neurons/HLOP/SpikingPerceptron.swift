@@ -69,27 +69,10 @@ public final class SpikingPerceptron: Module {
     var traces: [Tensor]
   }
 
-  /// Weights, the threshold of all its neurons, and the subspace of its input.
-  public final class SpikingLayer: Module {
-    @Parameter public var weight: Tensor
-    @Parameter public var threshold: Tensor
-    public let subspace: HebbianSubspace
-
-    init(
-      _ inputs: Int, _ outputs: Int, threshold: Double, _ settings: HebbianSubspace.Settings,
-      using generator: inout RandomGenerator
-    ) {
-      weight = Initialiser.fanInUniform.values(
-        [outputs, inputs], fanIn: inputs, fanOut: outputs, using: &generator)
-      self.threshold = .full([], threshold)
-      subspace = HebbianSubspace(width: inputs, settings)
-    }
-  }
-
   public let trunk: [SpikingLayer]
   public private(set) var heads: [Linear] = []
-  /// Of a head that all tasks share.
-  public let headSubspace: HebbianSubspace?
+  /// Of the inputs of each layer of the trunk, and at the end of a head that all tasks share.
+  public let subspaces: [HebbianSubspace]
   private let settings: Settings
   private let classes: Int
   private let neurons: RateNeurons
@@ -104,21 +87,23 @@ public final class SpikingPerceptron: Module {
     neurons = RateNeurons(
       step: settings.timeStep, constant: settings.timeConstant, share: settings.firingShare)
     leak = settings.teaching == .rates ? neurons.leak : settings.leak
-    headSubspace =
-      settings.sharesHead
-      ? HebbianSubspace(width: settings.hidden.last ?? inputs, settings.subspace) : nil
     let widths = [inputs] + settings.hidden
-    trunk = settings.hidden.indices.map { layer in
+    subspaces = (settings.sharesHead ? widths : settings.hidden.indices.map { widths[$0] }).enumerated().map {
       var subspace = settings.subspace
-      if layer == 0 { subspace.rate = settings.inputRate }
-      return SpikingLayer(
-        widths[layer], widths[layer + 1], threshold: settings.threshold, subspace, using: &generator)
+      if $0 == 0 { subspace.rate = settings.inputRate }
+      return HebbianSubspace(width: $1, subspace)
+    }
+    trunk = settings.hidden.indices.map { layer in
+      SpikingLayer(
+        widths[layer], widths[layer + 1], bias: false, leak: settings.leak, threshold: settings.threshold,
+        learnsThreshold: settings.learnsThreshold, lowestThreshold: settings.lowestThreshold,
+        surrogate: .sigmoid(slope: settings.slope), using: &generator)
     }
   }
 
   /// Begins a task: a head for it, and new rows in every subspace, that of a shared head last.
   public func beginTask(rows: [Int], using generator: inout RandomGenerator) {
-    if heads.isEmpty || headSubspace == nil {
+    if heads.isEmpty || !settings.sharesHead {
       heads.append(Linear(trunk.last?.weight.dim(0) ?? 0, classes, bias: false, using: &generator))
     }
     for (subspace, count) in zip(subspaces, rows) { subspace.grow(by: count, using: &generator) }
@@ -129,9 +114,7 @@ public final class SpikingPerceptron: Module {
     for subspace in subspaces { subspace.merge() }
   }
 
-  private var subspaces: [HebbianSubspace] { trunk.map(\.subspace) + (headSubspace.map { [$0] } ?? []) }
-
-  private func head(_ task: Int) -> Int { headSubspace == nil ? task : 0 }
+  private func head(_ task: Int) -> Int { settings.sharesHead ? 0 : task }
 
   /// What task `task` may change: the trunk's weights, its head, and in the first task thresholds if they are
   /// learned.
@@ -150,11 +133,11 @@ public final class SpikingPerceptron: Module {
     visit: (HebbianSubspace, Tensor) -> Void = { _, _ in }
   ) -> Tensor {
     let (signals, _) = passed(x, settings.steps, nil, projecting, visit)
-    if headSubspace == nil && settings.teaching == .throughTime {
+    if !settings.sharesHead && settings.teaching == .throughTime {
       // What a head of its own says of the mean is the mean of what it says.
       return heads[task](signals.spikes.mean(axis: 0))
     }
-    return averaged(heard(signals, task, settings.steps, projecting, visit))
+    return averaged(outputs(of: signals, task, settings.steps, projecting, visit))
   }
 
   /// The loss of a task; online, it is the mean of each step's own.
@@ -164,10 +147,10 @@ public final class SpikingPerceptron: Module {
   ) -> Tensor {
     guard settings.teaching == .traces else {
       return crossEntropy(
-        logits: self(x, task: task, projecting: projecting, visit: visit), labels: labels)
+        logits: self(x, task: task, projecting: projecting, visit: visit), targets: labels)
     }
     let all = outputs(x, task: task, projecting: projecting, visit: visit).outputs
-    return crossEntropy(logits: all, labels: labels.broadcast(to: [all.dim(0)] + labels.shape))
+    return crossEntropy(logits: all, targets: labels.broadcast(to: [all.dim(0)] + labels.shape))
   }
 
   private func averaged(_ outputs: Tensor) -> Tensor {
@@ -185,16 +168,15 @@ public final class SpikingPerceptron: Module {
       "rates are those of a whole sequence; there is no state to begin with")
     let steps = steps ?? settings.steps
     let (signals, after) = passed(x, steps, state, projecting, visit)
-    return (heard(signals, task, steps, projecting, visit), after)
+    return (outputs(of: signals, task, steps, projecting, visit), after)
   }
 
-  private func heard(
-    _ signals: Signals, _ task: Int, _ steps: Int, _ projecting: Bool,
+  private func outputs(
+    of signals: Signals, _ task: Int, _ steps: Int, _ projecting: Bool,
     _ visit: (HebbianSubspace, Tensor) -> Void
   ) -> Tensor {
-    let head = heads[head(task)]
-    return product(
-      signals, head.weight, head.bias, headSubspace, steps: steps, projecting: projecting, visit)
+    let head = heads[head(task)], subspace = settings.sharesHead ? subspaces.last : nil
+    return product(signals, head.weight, head.bias, subspace, steps: steps, projecting: projecting, visit)
   }
 
   /// The last layer's spikes, and the state after them.
@@ -206,28 +188,24 @@ public final class SpikingPerceptron: Module {
     var signals = Signals(spikes: x, trace: nil)
     for (place, layer) in trunk.enumerated() {
       var current = product(
-        signals, layer.weight, nil, layer.subspace, steps: steps, projecting: projecting, visit)
-      let lowest = settings.lowestThreshold
-      let threshold = straightThrough(layer.threshold) { clip($0, min: lowest) }
-      // The same spikes as with the current itself and this threshold, and a derivative by it.
-      if settings.teaching != .rates { current = current / threshold }
+        signals, layer.weight, nil, subspaces[place], steps: steps, projecting: projecting, visit)
+      if settings.teaching != .rates { current = layer.scaled(current) }
       if place == 0 {
         current = current.expandedDimensions(axis: 0).broadcast(to: [steps] + current.shape)
       }
-      let rule = SpikingRule(threshold: 1, surrogate: .sigmoid(slope: settings.slope))
-      let leak = Tensor.full([], settings.leak, dtype: x.dtype), before = state?.potentials[place]
+      let before = state?.potentials[place]
       let spikes: Tensor
       switch settings.teaching {
       case .throughTime:
-        let course = leakyIntegrateAndFire(current, leak: leak, initial: before, rule: rule)
+        let course = layer.fired(current, from: before)
         spikes = course.spikes
         after.potentials.append(course.state)
       case .traces:
-        let course = onlineSpikes(current, leak: leak, initial: before, rule: rule)
+        let course = onlineSpikes(of: layer, current, from: before)
         spikes = course.spikes
         after.potentials.append(course.state)
       case .rates:
-        spikes = neurons(current, threshold: threshold)
+        spikes = neurons(current, threshold: layer.effectiveThreshold)
       }
       signals = Signals(spikes: signal("spikes", spikes), trace: nil)
       if settings.teaching == .traces || settings.presynaptic == .trace
@@ -236,7 +214,7 @@ public final class SpikingPerceptron: Module {
         let trace = traces(
           of: stopGradient(spikes), leak: self.leak, initial: state?.traces[place])
         signals.trace = trace
-        after.traces.append(trace[.at(steps - 1)])
+        after.traces.append(trace[steps - 1])
       }
     }
     return (signals, after)

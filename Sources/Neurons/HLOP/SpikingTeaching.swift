@@ -1,3 +1,4 @@
+import CallosumNetworks
 import CallosumTensors
 import Foundation
 
@@ -42,12 +43,12 @@ func weightedRate(_ values: Tensor, leak: Double) -> Tensor {
   return (values * Tensor(weights.map { $0 / sum }, shape).asType(values.dtype)).sum(axis: 0)
 }
 
-/// Spikes of a sequence of currents [time, ..., neurons] and the last potentials, with derivatives by the
-/// current of the same step only: nothing passes through potentials.
+/// Spikes of a layer for a sequence of scaled currents [time, ..., neurons] and the last potentials, with
+/// derivatives by the current of the same step only: nothing passes through potentials.
 func onlineSpikes(
-  _ current: Tensor, leak: Tensor, initial: Tensor?, rule: SpikingRule
+  of layer: SpikingLayer, _ current: Tensor, from potential: Tensor?
 ) -> (spikes: Tensor, state: Tensor) {
-  let course = leakyIntegrateAndFire(stopGradient(current), leak: leak, initial: initial, rule: rule)
+  let course = layer.fired(stopGradient(current), from: potential), rule = layer.rule
   let distances = course.potentials - rule.threshold
   let spikes = withDerivative("onlineSpikes", at: [current], of: { _ in course.spikes }) { g, _, _ in
     valueAndPullback(at: [distances]) { [spike($0[0], surrogate: rule.surrogate)] }.pullback([g])

@@ -105,7 +105,7 @@ private struct CellWorld {
       let chosen = Tensor(rest.suffix(size).map(Int32.init))
       rest.removeLast(size)
       let rates = twin(all.inputs.take(chosen))
-      return poissonLoss(rates: rates, counts: all.targets.take(chosen)) + twin.sparsity * 0.03
+      return poissonLoss(predictions: rates, targets: all.targets.take(chosen)) + twin.sparsity * 0.03
         + twin.roughness * 0.003
     }
     self.twin = twin
@@ -123,7 +123,7 @@ private func meanCorrelation(_ a: Tensor, _ b: Tensor) -> Double {
   func standard(_ x: Tensor) -> Tensor {
     (x - x.mean(axis: 0, keepDims: true)) / sqrt(x.variance(axis: 0, keepDims: true) + 1e-12)
   }
-  return (standard(a) * standard(b)).mean().item
+  return (standard(a) * standard(b)).mean().item()
 }
 
 // MARK: Clusters

@@ -106,7 +106,7 @@ package struct MDSLoop {
 
   /// The mean loss of a state of all cells.
   package func loss(_ state: MDSState) -> Double {
-    -ascent.objectives(state.stimuli, state.assignment, of: everyCell).mean().item
+    -ascent.objectives(state.stimuli, state.assignment, of: everyCell).mean().item()
   }
 
   /// Clusters with stimuli that are new but for a few steps.

@@ -28,7 +28,7 @@ public struct Forecast: LearningTask {
     guard let training = states[.training] else { throw InvalidInput("\(id) has nothing to learn from") }
     let mean = training.asType(.float64).mean(axis: 0)
     let deviation = sqrt(training.asType(.float64).variance(axis: 0))
-    try require(deviation.min().item > 0, "\(id): a number of the training states never changes")
+    try require(deviation.min().item() > 0, "\(id): a number of the training states never changes")
     self.id = id
     self.name = name
     self.window = window
@@ -70,7 +70,7 @@ public struct Forecast: LearningTask {
       "forecasts \(forecasts.shape) and truth \(truth.shape) should be [batch, steps, width]")
     let errors = sqrt(square(forecasts - truth).mean(axis: -1))
     // Steps before the first bad one: those up to which the largest error is still good.
-    let isGood = errors.cumulativeMax(axis: 1) .<= threshold
-    return isGood.asType(.float64).sum(axis: 1).mean().item * interval
+    let isGood = errors.cummax(axis: 1) .<= threshold
+    return isGood.asType(.float64).sum(axis: 1).mean().item() * interval
   }
 }

@@ -67,7 +67,7 @@ extension Forecast {
     var states: [Split: Tensor] = [:]
     for (row, split) in Split.allCases.enumerated() {
       let length = lengths[split] ?? 0
-      states[split] = all[.at(row)].sliced(axis: 0, from: transient, to: transient + length).contiguous()
+      states[split] = all[row].sliced(axis: 0, from: transient, to: transient + length).contiguous()
     }
     return try Forecast(
       id: "kuramoto-sivashinsky", name: "Kuramoto-Sivashinsky equation", states: states, window: window,

@@ -138,7 +138,7 @@ public struct DarcyTask: LearningTask {
       var kept: [Tensor] = []
       while kept.count < count {
         for one in (field.sample(count - kept.count, using: &generator) .> 0).split(parts: count - kept.count)
-        where one.any().item != one.all().item { kept.append(one) }
+        where one.any().item() != one.all().item() { kept.append(one) }
       }
       let permeability = which(concatenated(kept), Tensor(12, .float64), Tensor(3, .float64))
       let pressure = DarcyFlow.solve(permeability: permeability, source: .ones(like: permeability))

@@ -17,7 +17,7 @@ public struct FashionVariant: ImageClassification {
     public var classes = Array(0..<10)
     public var transforms: [ImageTransform] = []
     /// Further transforms of the pictures judged by.
-    public var judgedTransforms: [ImageTransform] = []
+    public var testTransforms: [ImageTransform] = []
     public var seed: UInt64 = 0
     public init() {}
 
@@ -54,9 +54,9 @@ public struct FashionVariant: ImageClassification {
     }
     let forAll = try settings.transforms.map(prepared)
     let shape = (rows, columns)
-    let forJudged = try settings.judgedTransforms.map(prepared)
-    try require((rows, columns) == shape, "judgedTransforms must keep the shape of pictures")
-    transforms = [.training: forAll, .validation: forAll, .test: forAll + forJudged]
+    let forTest = try settings.testTransforms.map(prepared)
+    try require((rows, columns) == shape, "testTransforms must keep the shape of pictures")
+    transforms = [.training: forAll, .validation: forAll, .test: forAll + forTest]
     imageShape = [rows, columns, 1]
     self.settings = settings
     self.data = data

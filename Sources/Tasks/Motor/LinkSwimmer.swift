@@ -117,7 +117,7 @@ public struct LinkSwimmer: Sendable, Equatable {
 
   /// Directions of the links [batch, links] (rad).
   public func directions(_ state: State) -> Tensor {
-    concatenated([state.heading, state.heading + state.bends.cumulativeSum(axis: 1)], axis: 1)
+    concatenated([state.heading, state.heading + state.bends.cumsum(axis: 1)], axis: 1)
   }
 
   /// Middles of the links [batch, links, 2] (m): what a picture shows.

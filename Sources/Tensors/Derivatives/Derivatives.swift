@@ -28,12 +28,12 @@ public func valueAndGradient(
 }
 
 /// The value of `function` at `inputs`, and the gradients of that value by each input and by each
-/// tensor that the function hands to `watch`, which gives it back to be used from there on: gradients
+/// tensor that the function hands to `observer`, which gives it back to be used from there on: gradients
 /// by what arises inside.
 public func valueAndGradient(
   at inputs: [Tensor],
-  watching function: (_ inputs: [Tensor], _ observer: @escaping (Tensor) -> Tensor) throws -> Tensor
-) rethrows -> (value: Tensor, gradients: [Tensor], watched: [Tensor]) {
+  observing function: (_ inputs: [Tensor], _ observer: @escaping (Tensor) -> Tensor) throws -> Tensor
+) rethrows -> (value: Tensor, gradients: [Tensor], observed: [Tensor]) {
   let (values, walk) = try record(at: inputs) { [try function($0, $1)] }
   let gradients = walk([.ones(like: oneNumber(values[0]))], true)
   return (values[0], Array(gradients.prefix(inputs.count)), Array(gradients.dropFirst(inputs.count)))
@@ -103,8 +103,8 @@ public func withDerivatives(
   precondition(
     rules.count == inputs.count, name, "there are \(rules.count) rules for \(inputs.count) inputs")
   return function(inputs.map(\.unmarked)).requireConstant(name, elsewhere)
-    .recorded(name, from: inputs) { gradient, wants in
-      rules.indices.map { wants[$0] ? rules[$0](gradient, inputs) : nil }
+    .recorded(name, from: inputs) { gradient, needsGradient in
+      rules.indices.map { needsGradient[$0] ? rules[$0](gradient, inputs) : nil }
     }
 }
 
@@ -125,7 +125,7 @@ private func oneNumber(_ value: Tensor) -> Tensor {
 }
 
 /// What `record` hands to a function beside its inputs: something more to differentiate by.
-private final class Watched {
+private final class Leaves {
   var leaves: [Tensor]
   init(_ leaves: [Tensor]) { self.leaves = leaves }
 }
@@ -138,17 +138,17 @@ private func record(
   let tape = outer ?? Tape()
   let start = tape.count
   let leaves = inputs.map(tape.leaf)
-  let watched = Watched(leaves)
+  let all = Leaves(leaves)
   state.tape = tape
   defer { state.tape = outer }
   let values = try function(leaves) { x in
     let leaf = tape.leaf(x)
-    watched.leaves.append(leaf)
+    all.leaves.append(leaf)
     return leaf
   }
   let marks = values.map(tape.index(of:))
   let shapes = values.map(\.shape)
-  let variables = watched.leaves
+  let variables = all.leaves
   return (
     values,
     { gradients, releasing in

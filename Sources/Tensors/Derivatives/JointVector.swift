@@ -44,5 +44,5 @@ public func dot(_ a: [Tensor], _ b: [Tensor]) -> Tensor {
 
 /// The joint Euclidean norm of several tensors.
 public func norm(of tensors: [Tensor]) -> Double {
-  tensors.map { square($0).sum().item }.reduce(0, +).squareRoot()
+  tensors.map { square($0).sum().item() }.reduce(0, +).squareRoot()
 }

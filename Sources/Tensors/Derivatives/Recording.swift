@@ -43,7 +43,7 @@ extension Tensor {
     return { rule($0).summed(to: target) }
   }
 
-  /// One input, where the derivative is told by the result `y`.
+  /// One input, where the derivative follows from the result `y`.
   func recorded(
     _ name: StaticString, from x: Tensor, byResult rule: @escaping (_ gradient: Tensor, _ y: Tensor) -> Tensor
   ) -> Tensor {
@@ -60,7 +60,7 @@ extension Tensor {
   /// Any number of inputs. The closure returns a gradient for each, nil where it is not wanted.
   func recorded(
     _ name: StaticString, from inputs: [Tensor],
-    _ rule: @escaping (_ gradient: Tensor, _ wants: Wants) -> [Tensor?]
+    _ rule: @escaping (_ gradient: Tensor, _ needsGradient: NeedsGradient) -> [Tensor?]
   ) -> Tensor {
     guard let tape = ThreadState.current.tape else { return self }
     let indices = inputs.map(tape.index(of:))
@@ -71,7 +71,7 @@ extension Tensor {
     return result
   }
 
-  /// Any number of inputs, where the derivative is told by the result `y` too.
+  /// Any number of inputs, where the derivative depends on the result `y` too.
   func recorded(
     _ name: StaticString, from inputs: [Tensor],
     byResult rule: @escaping (_ gradient: Tensor, _ y: Tensor) -> [Tensor?]
@@ -91,7 +91,7 @@ extension Tensor {
   /// depends on it.
   static func recorded(
     _ name: StaticString, _ results: [Tensor], from inputs: [Tensor],
-    _ rule: @escaping (_ gradients: [Tensor?], _ wants: Wants) -> [Tensor?]
+    _ rule: @escaping (_ gradients: [Tensor?], _ needsGradient: NeedsGradient) -> [Tensor?]
   ) -> [Tensor] {
     guard let tape = ThreadState.current.tape else { return results }
     let indices = inputs.map(tape.index(of:))
@@ -105,7 +105,7 @@ extension Tensor {
     return results
   }
 
-  /// Several results of one operation, where the derivative is told by the results too.
+  /// Several results of one operation, where the derivative depends on the results too.
   static func recorded(
     _ name: StaticString, results: [Tensor], from inputs: [Tensor],
     byResults rule: @escaping (_ gradients: [Tensor?], _ results: [Tensor]) -> [Tensor?]
@@ -149,18 +149,18 @@ extension Tensor {
 func fused(
   _ name: StaticString, _ inputs: [Tensor],
   reference: @escaping ([Tensor]) -> Tensor,
-  fast: ([Tensor]) -> (Tensor, (_ gradient: Tensor, _ wants: Wants) -> [Tensor?])
+  fast: ([Tensor]) -> (Tensor, (_ gradient: Tensor, _ needsGradient: NeedsGradient) -> [Tensor?])
 ) -> Tensor {
   let state = ThreadState.current
   if state.prefersReference || inputs.contains(where: { $0.dtype == .float64 }) {
     return reference(inputs)
   }
   let (result, rule) = fast(inputs.map(\.unmarked))
-  return result.recorded(name, from: inputs) { gradient, wants in
-    guard ThreadState.current.tape != nil else { return rule(gradient, wants) }
+  return result.recorded(name, from: inputs) { gradient, needsGradient in
+    guard ThreadState.current.tape != nil else { return rule(gradient, needsGradient) }
     // This derivative is being differentiated too.
     let (_, pullback) = valueAndPullback(at: inputs) { [reference($0)] }
-    return pullback([gradient]).enumerated().map { wants[$0.offset] ? $0.element : nil }
+    return pullback([gradient]).enumerated().map { needsGradient[$0.offset] ? $0.element : nil }
   }
 }
 
@@ -168,17 +168,17 @@ func fused(
 func fused(
   _ name: StaticString, _ inputs: [Tensor],
   reference: @escaping ([Tensor]) -> [Tensor],
-  fast: ([Tensor]) -> ([Tensor], (_ gradients: [Tensor?], _ wants: Wants) -> [Tensor?])
+  fast: ([Tensor]) -> ([Tensor], (_ gradients: [Tensor?], _ needsGradient: NeedsGradient) -> [Tensor?])
 ) -> [Tensor] {
   let state = ThreadState.current
   if state.prefersReference || inputs.contains(where: { $0.dtype == .float64 }) {
     return reference(inputs)
   }
   let (results, rule) = fast(inputs.map(\.unmarked))
-  return Tensor.recorded(name, results, from: inputs) { gradients, wants in
-    guard ThreadState.current.tape != nil else { return rule(gradients, wants) }
+  return Tensor.recorded(name, results, from: inputs) { gradients, needsGradient in
+    guard ThreadState.current.tape != nil else { return rule(gradients, needsGradient) }
     // This derivative is being differentiated too.
     let (_, pullback) = valueAndPullback(at: inputs, of: reference)
-    return pullback(gradients).enumerated().map { wants[$0.offset] ? $0.element : nil }
+    return pullback(gradients).enumerated().map { needsGradient[$0.offset] ? $0.element : nil }
   }
 }

@@ -19,9 +19,9 @@ final class Tape {
     case one((Tensor) -> Tensor)
     /// A rule for each of two inputs, nil for one that is not on the tape.
     case two(((Tensor) -> Tensor)?, ((Tensor) -> Tensor)?)
-    case many((Tensor, Wants) -> [Tensor?])
+    case many((Tensor, NeedsGradient) -> [Tensor?])
     /// Several results in consecutive entries, of which the first holds the rule.
-    case joint(count: Int, ([Tensor?], Wants) -> [Tensor?])
+    case joint(count: Int, ([Tensor?], NeedsGradient) -> [Tensor?])
     case partOfJoint
     /// The result has no derivative: a gradient that reaches it stops the program.
     case absent
@@ -131,14 +131,14 @@ final class Tape {
         if let second, isWanted(b) { add(second(gradient), to: &gradients[b - start]) }
       case (.many(let rule), .many(let inputs)):
         guard let gradient = gradients[at - start].take() else { continue }
-        spread(rule(gradient, Wants(inputs.map(isWanted))), inputs)
+        spread(rule(gradient, NeedsGradient(inputs.map(isWanted))), inputs)
       case (.joint(let count, let rule), .many(let inputs)):
         let range = at - start..<min(at - start + count, gradients.count)
         var incoming = Array(gradients[range])
         incoming += [Tensor?](repeating: nil, count: count - incoming.count)
         if incoming.allSatisfy({ $0 == nil }) { continue }
         for index in range { gradients[index] = nil }
-        spread(rule(incoming, Wants(inputs.map(isWanted))), inputs)
+        spread(rule(incoming, NeedsGradient(inputs.map(isWanted))), inputs)
       default: fatalError("\(entries[at].name) was recorded with inputs that its rule does not take")
       }
     }
@@ -161,7 +161,7 @@ final class Tape {
   }
 
   /// Gives up all rules, the last first, and calls `body` with the name of each operation after its own.
-  func release(telling body: (StaticString) -> Void) {
+  func release(calling body: (StaticString) -> Void) {
     for at in entries.indices.reversed() {
       _ = released(at)
       body(entries[at].name)
@@ -178,7 +178,7 @@ final class Tape {
 }
 
 /// Which inputs of an operation need a gradient.
-struct Wants {
+struct NeedsGradient {
   private let flags: [Bool]
   init(_ flags: [Bool]) { self.flags = flags }
   subscript(_ input: Int) -> Bool { flags[input] }

@@ -17,7 +17,7 @@ struct ElementMap {
       return nil
     }
     let numbers = (Tensor.arange(count).asType(node.dtype) + 1).reshaped(node.shape)
-    let all = Wants([Bool](repeating: true, count: node.inputs.count))
+    let all = NeedsGradient([Bool](repeating: true, count: node.inputs.count))
     let found: Tensor? = withoutRecording {
       switch graph.tape.entries[node.entry - result].rule {
       case .one(let rule): rule(numbers)

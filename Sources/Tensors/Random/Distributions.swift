@@ -117,7 +117,7 @@ extension RandomGenerator {
     let values = tensor.requireConstant(name, what).asType(.float64).packed
     let fits = (values .>= range.lowerBound) .&& (values .<= range.upperBound)
     precondition(
-      fits.all().item == 1, name,
+      fits.all().item() == 1, name,
       range.lowerBound == 0
         ? "every \(what) must lie in 0...\(range.upperBound)" : "every \(what) must be above 0 and finite")
     return values
@@ -146,7 +146,7 @@ extension RandomGenerator {
     }
     let possible = (last .> -Double.infinity).asType(.int32).sum(axis: -1)
     precondition(
-      last.size == 0 || Double(count) <= possible.min().item, "categorical",
+      last.size == 0 || Double(count) <= possible.min().item(), "categorical",
       "cannot draw \(count) different classes of logits \(logits.shape): a row has fewer that are possible")
     return (last + gumbel(last.shape, dtype: last.dtype)).topK(count).indices
   }
@@ -160,7 +160,7 @@ extension RandomGenerator {
     let largest = last.max(axis: -1)
     let fits = (largest .> -Double.infinity) .&& (largest .< Double.infinity)
     precondition(
-      fits.all().item == 1, "categorical",
+      fits.all().item() == 1, "categorical",
       "logits must have a largest finite one in every row of axis \(axis)")
     return last
   }

@@ -89,7 +89,7 @@ public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerat
     var result = normal(shape)
     while true {
       let outside = abs(result) .> bound
-      if outside.any().item == 0 { return result * standardDeviation }
+      if outside.any().item() == 0 { return result * standardDeviation }
       result = which(outside, normal(shape), result)
     }
   }

@@ -78,8 +78,8 @@ import Testing
       let batch = task.batch(.test, [0, 7])
       #expect(batch.inputs[1, 1].doubles == batch.targets[1, 0].doubles)
       let training = task.states[.training]
-      #expect(Swift.abs(training?.mean().item ?? 1) < 1e-5)
-      #expect(Swift.abs((training?.variance().item ?? 0) - 1) < 1e-4)
+      #expect(Swift.abs(training?.mean().item() ?? 1) < 1e-5)
+      #expect(Swift.abs((training?.variance().item() ?? 0) - 1) < 1e-4)
     }
     #expect(lorenz.count(.test) == 55)
     #expect(throws: InvalidInput("lorenz-96: 5 validation states are too few for windows of 5")) {

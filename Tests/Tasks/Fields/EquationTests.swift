@@ -50,7 +50,7 @@ import Testing
     expectLawful(task)
     let batch = task.batch(.test, [4, 0])
     #expect(Set(batch.inputs.doubles) == [3, 12])
-    #expect(batch.targets.min().item > 0)
+    #expect(batch.targets.min().item() > 0)
   }
 
   @Test func burgersAgreesWithAnAdaptiveMethod() throws {
@@ -68,7 +68,7 @@ import Testing
     #expect(coarse.targets.doubles == fine.targets.sliced(axis: 1, by: 4).doubles)
     #expect(throws: InvalidInput("points must divide the grid of 128, is 48")) { try task.at(points: 48) }
     // The mean is conserved.
-    #expect(Swift.abs(fine.inputs.mean().item - fine.targets.mean().item) < 1e-6)
+    #expect(Swift.abs(fine.inputs.mean().item() - fine.targets.mean().item()) < 1e-6)
   }
 
   /// The variance at each point follows from the spectrum.

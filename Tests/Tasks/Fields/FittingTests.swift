@@ -44,10 +44,10 @@ import Testing
     var generator = RandomGenerator(seed: 4)
     let picture = toyPicture(size: 64, using: &generator)
     #expect(picture.shape == [64, 64, 3])
-    #expect(picture.min().item >= 0 && picture.max().item <= 1)
+    #expect(picture.min().item() >= 0 && picture.max().item() <= 1)
     let steps = abs(picture.sliced(axis: 1, from: 1) - picture.sliced(axis: 1, to: 63))
-    #expect((steps .> 0.2).sum().item > 100)
-    #expect((steps .< 0.02).sum().item > 3000)
+    #expect((steps .> 0.2).sum().item() > 100)
+    #expect((steps .< 0.02).sum().item() > 3000)
   }
 
   /// At points that a pencil can check, and by laws of distances everywhere.

@@ -44,7 +44,7 @@ import Testing
     for severity in 1...5 {
       let noise = Tensor(corrupted(.gaussianNoise, severity))
       let deviation = [0.08, 0.12, 0.18, 0.26, 0.38][severity - 1]
-      if severity < 3 { #expect(abs(noise.variance().item.squareRoot() / deviation - 1) < 0.1) }
+      if severity < 3 { #expect(abs(noise.variance().item().squareRoot() / deviation - 1) < 0.1) }
       let share = Double(corrupted(.impulseNoise, severity).count { $0 != 0.5 }) / 784
       #expect(Swift.abs(share - [0.01, 0.03, 0.06, 0.1, 0.17][severity - 1]) < 0.04)
       #expect(corrupted(.contrast, severity).allSatisfy { Swift.abs($0 - 0.5) < 1e-6 })
@@ -95,7 +95,7 @@ import Testing
       #expect(b.pixels == order.map { a.pixels[$0] })
       // Standardised.
       let all = plain.batch(.training, Array(0..<180)).inputs
-      #expect(Swift.abs(all.mean().item) < 0.02 && Swift.abs(all.variance().item - 1) < 0.02)
+      #expect(Swift.abs(all.mean().item()) < 0.02 && Swift.abs(all.variance().item() - 1) < 0.02)
     }
   }
 
@@ -105,14 +105,14 @@ import Testing
       settings.validation = 20
       settings.transforms = [.halved]
       let plain = try FashionVariant(settings, data: data)
-      settings.judgedTransforms = [.corrupted(.occlusion, severity: 2)]
+      settings.testTransforms = [.corrupted(.occlusion, severity: 2)]
       let task = try FashionVariant(settings, data: data)
       #expect(task.imageShape == [14, 14, 1])
       expectLawful(task)
       #expect(task.image(.training, 3) == plain.image(.training, 3))
       #expect(task.image(.test, 3) != plain.image(.test, 3))
-      settings.judgedTransforms = [.halved]
-      #expect(throws: InvalidInput("judgedTransforms must keep the shape of pictures")) {
+      settings.testTransforms = [.halved]
+      #expect(throws: InvalidInput("testTransforms must keep the shape of pictures")) {
         try FashionVariant(settings, data: data)
       }
       settings.transforms = [.patches(side: 5)]
@@ -132,7 +132,7 @@ import Testing
       expectLawful(task, limit: 60)
       let batch = task.batch(.training, Array(0..<200))
       switch question {
-      case .same: #expect((0.35...0.65).contains(batch.targets.asType(.float32).mean().item))
+      case .same: #expect((0.35...0.65).contains(batch.targets.asType(.float32).mean().item()))
       case .both:
         #expect(batch.targets.sum(axis: 1).doubles.allSatisfy { $0 == 1 || $0 == 2 })
       }

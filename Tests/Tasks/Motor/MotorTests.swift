@@ -47,7 +47,7 @@ import Testing
         for _ in 0..<5 { state = arm.step(state, excitations: excitations) }
         return arm.hand(state.angles).sum()
       }
-      #expect(isFinite(gradient).all().item == 1)
+      #expect(isFinite(gradient).all().item() == 1)
     }
   }
 
@@ -61,7 +61,7 @@ import Testing
     let still = hold.batch(.test, [0, 1, 2])
     let hand = MuscleArm().hand(still.inputs.sliced(axis: 1, to: 2))
     expectClose(hand, still.targets, 1e-6)
-    #expect(abs(still.inputs.sliced(axis: 1, from: 4)).max().item > 1)
+    #expect(abs(still.inputs.sliced(axis: 1, from: 4)).max().item() > 1)
     #expect(reach.batch(.test, [0]).inputs.sliced(axis: 1, from: 4).doubles == [0, 0])
     let (hands, excitations) = hold.run(still.inputs) { state, _, step in
       #expect(step < 3)
@@ -116,7 +116,7 @@ import Testing
     func distance() -> Double {
       var (state, torques) = random(swimmer, batch: 3)
       for _ in 0..<50 { (state, _) = swimmer.step(state, torques: torques) }
-      return abs(state.position).max().item
+      return abs(state.position).max().item()
     }
     #expect(distance() > 1e-3)
     swimmer.dragAcross = swimmer.dragAlong
@@ -134,7 +134,7 @@ import Testing
         let phases = Tensor.arange(5, dtype: .float64) * (direction * 1.2) - Double(step) * 2 * .pi / 60
         let (next, speed) = swimmer.step(state, torques: -sin(phases).reshaped(1, 5))
         state = next
-        sum += speed.item
+        sum += speed.item()
       }
       return sum * swimmer.timestep
     }
@@ -152,14 +152,14 @@ import Testing
     state.bends = Tensor([Double.pi / 2, 0], [1, 2])
     let middles = swimmer.middles(state)
     // The centre of mass stays, and neighbours are as far apart as a joint between them lets them.
-    #expect(abs(middles.sum(axis: 1)).max().item < 1e-12)
+    #expect(abs(middles.sum(axis: 1)).max().item() < 1e-12)
     let first = middles[0, 0] - middles[0, 1]
-    #expect(Swift.abs(sqrt(square(first).sum()).item - 0.1 * 2.0.squareRoot()) < 1e-12)
+    #expect(Swift.abs(sqrt(square(first).sum()).item() - 0.1 * 2.0.squareRoot()) < 1e-12)
     let torques = Tensor([0.3, -0.2], [1, 2])
     let slope = gradient(at: torques) { torques in
       let (next, speed) = swimmer.step(state, torques: torques)
       return speed.sum() + square(next.bends).sum()
     }
-    #expect(isFinite(slope).all().item == 1 && abs(slope).min().item > 0)
+    #expect(isFinite(slope).all().item() == 1 && abs(slope).min().item() > 0)
   }
 }

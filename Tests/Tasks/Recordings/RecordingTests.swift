@@ -61,7 +61,7 @@ import Testing
     #expect(recording.spikes == again.spikes)
     let counts = Split.allCases.map { recording.counts($0, width: 0.05) }
     #expect(counts.map(\.shape) == [[120, 24], [20, 24], [40, 24]])
-    #expect(counts.reduce(0) { $0 + $1.sum().item } == Double(recording.spikes.count { $0.time < 9 }))
+    #expect(counts.reduce(0) { $0 + $1.sum().item() } == Double(recording.spikes.count { $0.time < 9 }))
     settings.longestDelay = 1
     #expect(throws: InvalidInput("delays must be at least a step and in order")) {
       try HubRecording(settings)
@@ -81,23 +81,23 @@ import Testing
     let dark = population.responses(to: .zeros([1, 16, 16, 1]))
     #expect(dark.doubles.allSatisfy { Swift.abs($0 - 0.693147) < 1e-5 })
     let slope = gradient(at: images) { population.responses(to: $0).sum() }
-    #expect(abs(slope).max().item > 0)
+    #expect(abs(slope).max().item() > 0)
   }
 
   @Test func imagesAndSpikesHaveTheirStatistics() throws {
     let population = try CellPopulation()
     var generator = RandomGenerator(seed: 5)
     let images = population.images(500, using: &generator)
-    #expect(abs(images.mean(axes: [1, 2, 3])).max().item < 1e-5)
-    #expect(abs(images.variance(axes: [1, 2, 3]) - 1).max().item < 1e-4)
+    #expect(abs(images.mean(axes: [1, 2, 3])).max().item() < 1e-5)
+    #expect(abs(images.variance(axes: [1, 2, 3]) - 1).max().item() < 1e-4)
     // Amplitudes fall with 1 / frequency: power with its square.
     let power = square(complexMagnitude(rfft(images.squeezed(axis: 3), axes: [1, 2]))).mean(axis: 0)
-    let ratio = power[0, 1].item / power[0, 4].item
+    let ratio = power[0, 1].item() / power[0, 4].item()
     #expect((11...22).contains(ratio))
     for rate in [0.5, 7, 300] {
       let counts = CellPopulation.spikes(.full([4000], rate), using: &generator)
-      #expect(Swift.abs(counts.mean().item / rate - 1) < 0.06)
-      #expect(Swift.abs(counts.variance().item / rate - 1) < 0.12)
+      #expect(Swift.abs(counts.mean().item() / rate - 1) < 0.06)
+      #expect(Swift.abs(counts.variance().item() / rate - 1) < 0.12)
     }
     let recording = try population.recording(training: 20, validation: 5, test: 5)
     expectLawful(recording)

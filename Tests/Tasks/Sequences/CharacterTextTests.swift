@@ -16,7 +16,7 @@ import Testing
       #expect(task.vocabulary == 27)
       #expect(Split.allCases.map { task.count($0) } == [355, 15, 15])
       let batch = task.batch(.validation, [0, 14])
-      let (x, y) = (batch.inputs.array(of: Int32.self), batch.targets.array(of: Int32.self))
+      let (x, y) = (batch.inputs.asArray(Int32.self), batch.targets.asArray(Int32.self))
       #expect(task.text(Array(x[..<5])) == String(text[360..<365]))
       #expect(task.text(Array(y[..<5])) == String(text[361..<366]))
       #expect(task.text(Array(y[5...])) == String(text[375..<380]))

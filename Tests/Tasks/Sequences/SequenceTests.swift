@@ -18,7 +18,7 @@ func expectLawful(
     case .values(let shape):
       #expect(batch.inputs.shape == [3] + shape, sourceLocation: location)
       #expect(batch.inputs.dtype == .float32, sourceLocation: location)
-      #expect(isFinite(batch.inputs).all().item == 1, sourceLocation: location)
+      #expect(isFinite(batch.inputs).all().item() == 1, sourceLocation: location)
     case .tokens(let vocabulary, let length):
       #expect(batch.inputs.ndim == 2 && batch.inputs.dim(1) <= length, sourceLocation: location)
       #expect(batch.inputs.dtype == .int32, sourceLocation: location)
@@ -30,7 +30,7 @@ func expectLawful(
     let input = task.input.shape
     if batch.inputs.ndim == 2, task.positions == Array(input.prefix(1)) { shape[1] = batch.inputs.dim(1) }
     let outputs = Tensor.zeros(shape)
-    #expect(task.objective.loss(outputs, batch).item.isFinite, sourceLocation: location)
+    #expect(task.objective.loss(outputs, batch).item().isFinite, sourceLocation: location)
   }
 }
 

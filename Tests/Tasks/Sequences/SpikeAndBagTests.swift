@@ -22,12 +22,12 @@ import Testing
       let mean = batch.inputs.take(rows).mean(axis: 0)
       let halves = [mean.sliced(axis: 0, to: 9), mean.sliced(axis: 0, from: 9)]
       // About 300 examples: three standard errors of a chance of 0.3 are 0.08, and there are 108 of them.
-      #expect(abs(halves[0] - halves[1]).max().item < 0.16)
-      #expect((0.25...0.4).contains(mean.max().item))
-      #expect(mean.min().item < 0.03)
+      #expect(abs(halves[0] - halves[1]).max().item() < 0.16)
+      #expect((0.25...0.4).contains(mean.max().item()))
+      #expect(mean.min().item() < 0.03)
     }
     // One of ten sums of two digits is 9.
-    let nines = (batch.targets .== 9).asType(.float32).mean().item
+    let nines = (batch.targets .== 9).asType(.float32).mean().item()
     #expect(Swift.abs(nines - 0.1) < 0.01)
   }
 

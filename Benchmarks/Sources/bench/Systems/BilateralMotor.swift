@@ -22,7 +22,7 @@ private struct Reaching {
   func compared() -> [Double] {
     fill(trainer.controller.parameters())
     let (losses, gradients) = trainer.routed(inputs, move)
-    return [losses.a.item, losses.b.item, length(gradients)]
+    return [losses.a.item(), losses.b.item(), length(gradients)]
   }
 
   private func move(_ inputs: Tensor, _ controller: (Tensor) -> Tensor) -> Movement {

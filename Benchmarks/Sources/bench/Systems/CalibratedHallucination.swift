@@ -23,7 +23,7 @@ extension CalibratedHallucination: Benchmarked {
       var random = generator()
       let model = Biographer(using: &random)
       let x = patternOfLabels([64, 17], below: 28, 1), next = patternOfLabels([64, 17], below: 28, 2)
-      return (model.parameters(), { crossEntropy(logits: model(x), labels: next) })
+      return (model.parameters(), { crossEntropy(logits: model(x), targets: next) })
     }
   ]
 }

@@ -11,7 +11,7 @@ extension ElmNeuron: Benchmarked {
       let x = (pattern([8, 500, 1278], 1) .> 0.98).asType(.float32), target = pattern([8, 500, 2], 2)
       return (
         neuron.parameters(),
-        { meanSquaredError(neuron(x, neuron.initialState(batch: 8)).output, target) }
+        { mseLoss(predictions: neuron(x, neuron.initialState(batch: 8)).output, targets: target) }
       )
     }
   ]

@@ -27,7 +27,7 @@ private struct SecondTask {
   func lossAndGradients() -> (Tensor, [Tensor]) {
     valueAndGradient(by: learns) {
       let logits = network(x, task: 1, projecting: true) { $0.update($1) }
-      return crossEntropy(logits: logits, labels: labels)
+      return crossEntropy(logits: logits, targets: labels)
     }
   }
 }
@@ -45,7 +45,7 @@ extension HLOP: Benchmarked {
         let task = try SecondTask()
         fill(task.learns)
         let (loss, gradients) = task.lossAndGradients()
-        return [loss.item, length(gradients), length(task.network.trunk.map(\.subspace.rows))]
+        return [loss.item(), length(gradients), length(task.network.trunk.map(\.subspace.rows))]
       })
   ]
 }

@@ -34,7 +34,7 @@ extension MDSClustering: Benchmarked {
       },
       compared: {
         let responses = try Ascent().responses()
-        return [responses.sum().item, (responses * pattern([5, 120], 3)).sum().item]
+        return [responses.sum().item(), (responses * pattern([5, 120], 3)).sum().item()]
       })
   ]
 }

@@ -9,7 +9,7 @@ import Callosum
   let network = try MetaFormer(settings, in: slot, using: &random)
   let x = pattern([batch, side, side, channels], 1)
   let labels = patternOfLabels([batch], below: classes, 2)
-  return (network.parameters(), { crossEntropy(logits: network(x), labels: labels) })
+  return (network.parameters(), { crossEntropy(logits: network(x), targets: labels) })
 }
 
 extension MetaFormer: Benchmarked {

@@ -8,7 +8,7 @@ extension MgNO: Benchmarked {
       let slot = Slot(width: 1, outputWidth: 1, rows: 32, columns: 32)
       let network = try MgNO(settings, in: slot, using: &random)
       let x = pattern([8, 32, 32, 1], 1), target = pattern([8, 32, 32, 1], 2)
-      return (network.parameters(), { meanSquaredError(network(x), target) })
+      return (network.parameters(), { mseLoss(predictions: network(x), targets: target) })
     }
   ]
 }

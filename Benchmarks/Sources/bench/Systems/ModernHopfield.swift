@@ -7,7 +7,7 @@ extension ModernHopfield: Benchmarked {
       settings.heads = 4
       let layer = try ModernHopfield(settings, in: Slot(width: 64, tokens: 64), using: &random)
       let x = pattern([32, 64, 64], 1), target = pattern([32, 64, 64], 2)
-      return (layer.parameters(), { meanSquaredError(layer.association(x, x), target) })
+      return (layer.parameters(), { mseLoss(predictions: layer.association(x, x), targets: target) })
     }
   ]
 }

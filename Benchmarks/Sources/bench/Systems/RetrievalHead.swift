@@ -36,7 +36,7 @@ extension RetrievalHead: Benchmarked {
       },
       compared: {
         let found = try Looks().scores()
-        return ["scores", "recall"].compactMap { found[$0]?.sum().item }
+        return ["scores", "recall"].compactMap { found[$0]?.sum().item() }
       })
   ]
 }

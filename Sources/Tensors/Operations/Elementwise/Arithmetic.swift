@@ -109,7 +109,7 @@ public func % (a: Tensor, b: Tensor) -> Tensor {
 
 private func requireDivisor(_ b: Tensor, _ name: StaticString) {
   guard b.dtype == .int32 else { return }
-  precondition((b .== 0).any().item == 0, name, "an integer divisor is 0")
+  precondition((b .== 0).any().item() == 0, name, "an integer divisor is 0")
 }
 
 /// a to the power b.
@@ -175,3 +175,7 @@ public func += (a: inout Tensor, b: Tensor) { a = a + b }
 public func -= (a: inout Tensor, b: Tensor) { a = a - b }
 public func *= (a: inout Tensor, b: Tensor) { a = a * b }
 public func /= (a: inout Tensor, b: Tensor) { a = a / b }
+public func += (a: inout Tensor, b: Double) { a = a + b }
+public func -= (a: inout Tensor, b: Double) { a = a - b }
+public func *= (a: inout Tensor, b: Double) { a = a * b }
+public func /= (a: inout Tensor, b: Double) { a = a / b }

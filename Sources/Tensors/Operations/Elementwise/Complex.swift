@@ -61,13 +61,13 @@ public func complexMultiply(_ a: Tensor, _ b: Tensor, conjugating: Bool = false)
   callosum_complex_multiply(
     a.dtype.kernel, conjugating, Int32(shape.count), shape, first.pointer, firstStrides, second.pointer,
     secondStrides, result.pointer)
-  return result.recorded("complexMultiply", from: [a, b]) { g, wants in
+  return result.recorded("complexMultiply", from: [a, b]) { g, needsGradient in
     // Of a b: g conj(b) and conj(a) g. Of conj(a) b: conj(g) b and a g.
     let byFirst =
       conjugating ? complexMultiply(g, b, conjugating: true) : complexMultiply(b, g, conjugating: true)
     return [
-      wants[0] ? byFirst.summed(to: a.shape) : nil,
-      wants[1] ? complexMultiply(a, g, conjugating: !conjugating).summed(to: b.shape) : nil,
+      needsGradient[0] ? byFirst.summed(to: a.shape) : nil,
+      needsGradient[1] ? complexMultiply(a, g, conjugating: !conjugating).summed(to: b.shape) : nil,
     ]
   }
 }

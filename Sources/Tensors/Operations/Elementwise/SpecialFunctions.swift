@@ -78,7 +78,7 @@ public func sinc(_ x: Tensor) -> Tensor {
 }
 
 /// x where it is above 0, slope times x elsewhere.
-public func leakyRelu(_ x: Tensor, slope: Double = 0.01) -> Tensor {
+public func leakyRelu(_ x: Tensor, negativeSlope slope: Double = 0.01) -> Tensor {
   x.requireReal("leakyRelu")
   return which(x .> 0, x, x * slope)
 }

@@ -37,18 +37,18 @@ public func hashGridEncoding(_ x: Tensor, table: Tensor, resolutions: [Int]) -> 
       grid.withKernel { callosum_hash_grid($0, x.floats32, table.floats32, y.floats32) }
       return (
         y,
-        { gradient, wants in
+        { gradient, needsGradient in
           let g = gradient.packed
           var gx: Tensor?
           var gtable: Tensor?
-          if wants[0] {
+          if needsGradient[0] {
             let result = Tensor(uninitialized: x.shape, .float32)
             grid.withKernel {
               callosum_hash_grid_backward_points($0, x.floats32, table.floats32, g.floats32, result.floats32)
             }
             gx = result
           }
-          if wants[1] {
+          if needsGradient[1] {
             let result = Tensor(uninitialized: table.shape, .float32)
             grid.withKernel {
               callosum_hash_grid_backward_table($0, x.floats32, g.floats32, result.floats32)

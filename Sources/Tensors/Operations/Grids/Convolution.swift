@@ -86,11 +86,11 @@ private func fusedWindows(
       ThreadState.count(multiplyAccumulates: plan.multiplyAccumulates)
       return (
         forward(x, w, bias),
-        { g, wants in
+        { g, needsGradient in
           let g = g.packed
-          let gx = wants[0] ? gradientOfInput(w, g) : nil
-          let gw = wants[1] ? gradientOfWeights(x, g) : nil
-          return bias == nil ? [gx, gw] : [gx, gw, wants[2] ? gradientOfBias(g) : nil]
+          let gx = needsGradient[0] ? gradientOfInput(w, g) : nil
+          let gw = needsGradient[1] ? gradientOfWeights(x, g) : nil
+          return bias == nil ? [gx, gw] : [gx, gw, needsGradient[2] ? gradientOfBias(g) : nil]
         }
       )
     })

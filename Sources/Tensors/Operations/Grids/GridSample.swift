@@ -43,10 +43,10 @@ public func gridSample(
         &job, x.pointer(as: Float.self), coordinates.pointer(as: Float.self), y.pointer(as: Float.self))
       return (
         y,
-        { g, wants in
+        { g, needsGradient in
           let g = g.packed
-          let gx = wants[0] ? Tensor(uninitialized: x.shape, .float32) : nil
-          let gc = wants[1] ? Tensor(uninitialized: coordinates.shape, .float32) : nil
+          let gx = needsGradient[0] ? Tensor(uninitialized: x.shape, .float32) : nil
+          let gc = needsGradient[1] ? Tensor(uninitialized: coordinates.shape, .float32) : nil
           var job = grid.job
           callosum_grid_sample_backward(
             &job, x.pointer(as: Float.self), coordinates.pointer(as: Float.self), g.pointer(as: Float.self),

@@ -60,7 +60,7 @@ private func matrixName(_ at: Int, _ batch: [Int]) -> String {
 
 /// Stops where `holds`, of the shape of the batch, is false, and says of which matrix that is so.
 func requireOfEachMatrix(_ holds: Tensor, _ name: StaticString, _ problem: String) {
-  guard let at = holds.array(of: Bool.self).firstIndex(of: false) else { return }
+  guard let at = holds.asArray(Bool.self).firstIndex(of: false) else { return }
   preconditionFailure(name, "\(matrixName(at, holds.shape)) \(problem)")
 }
 
@@ -212,10 +212,10 @@ public func eigh(_ x: Tensor) -> (values: Tensor, vectors: Tensor) {
 }
 
 /// The eigenvalues [..., n] of symmetric matrices [..., n, n], ascending; see `eigh`.
-public func eigenvaluesOfSymmetric(_ x: Tensor) -> Tensor {
+public func eigvalsh(_ x: Tensor) -> Tensor {
   // The derivative needs the vectors.
   if let tape = ThreadState.current.tape, tape.index(of: x) >= 0 { return eigh(x).values }
-  x.requireMatrices("eigenvaluesOfSymmetric", square: true)
+  x.requireMatrices("eigvalsh", square: true)
   return eigenvalues(x, vectors: false).values
 }
 

@@ -18,10 +18,10 @@ public func matmul(_ a: Tensor, _ b: Tensor) -> Tensor {
     // One tall product instead of many small ones.
     return matmul(rows, b).reshaped(Array(a.shape.dropLast()) + [b.dim(1)])
   }
-  return productOfBatches(a, b).recorded("matmul", from: [a, b]) { g, wants in
+  return productOfBatches(a, b).recorded("matmul", from: [a, b]) { g, needsGradient in
     [
-      wants[0] ? matmul(g, b.swappedAxes(-1, -2)).summed(to: a.shape) : nil,
-      wants[1] ? matmul(a.swappedAxes(-1, -2), g).summed(to: b.shape) : nil,
+      needsGradient[0] ? matmul(g, b.swappedAxes(-1, -2)).summed(to: a.shape) : nil,
+      needsGradient[1] ? matmul(a.swappedAxes(-1, -2), g).summed(to: b.shape) : nil,
     ]
   }
 }
@@ -192,10 +192,10 @@ public func linear(
       let shape = sum.shape, kept = activation == .none ? nil : sum
       return (
         y.reshaped(leading + [outputs]),
-        { g, wants in
+        { g, needsGradient in
           var gradient = g.reshaped(shape).packed
           let gb =
-            inputs.count > 2 && wants[2] ? Tensor(uninitialized: inputs[2].shape, .float32) : nil
+            inputs.count > 2 && needsGradient[2] ? Tensor(uninitialized: inputs[2].shape, .float32) : nil
           let sums = gb?.pointer(as: Float.self)
           if let sum = kept {
             let inner = Tensor(uninitialized: shape, .float32)
@@ -210,8 +210,8 @@ public func linear(
           } else if let sums {
             eachSet { callosum_column_sum(gradient.pointer(as: Float.self) + $0, sums + $1, count, outputs) }
           }
-          let gx = wants[0] ? productOfBatches(gradient, inputs[1]).reshaped(inputs[0].shape) : nil
-          let gw = wants[1] ? productOfBatches(turned(gradient), input) : nil
+          let gx = needsGradient[0] ? productOfBatches(gradient, inputs[1]).reshaped(inputs[0].shape) : nil
+          let gw = needsGradient[1] ? productOfBatches(turned(gradient), input) : nil
           return inputs.count > 2 ? [gx, gw, gb] : [gx, gw]
         }
       )

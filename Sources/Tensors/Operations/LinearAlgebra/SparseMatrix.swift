@@ -37,8 +37,8 @@ public struct SparseMatrix: Sendable {
         && shape.rows >= 0 && shape.columns >= 0, name,
       "rows \(rowIndices.shape), columns \(columnIndices.shape) and values \(values.shape) must be lists of one "
         + "length, of a matrix \(shape)")
-    let row: [Int32] = values.checkedIndices(rowIndices, below: shape.rows, name).array()
-    let column: [Int32] = values.checkedIndices(columnIndices, below: shape.columns, name).array()
+    let row: [Int32] = values.checkedIndices(rowIndices, below: shape.rows, name).asArray()
+    let column: [Int32] = values.checkedIndices(columnIndices, below: shape.columns, name).asArray()
     // Stable, so that elements that meet are summed in the order in which they were given.
     let order = ordered(
       ordered(Array(row.indices), by: column, below: shape.columns), by: row, below: shape.rows)
@@ -164,16 +164,16 @@ public func matmul(_ a: SparseMatrix, _ x: Tensor) -> Tensor {
       ThreadState.count(multiplyAccumulates: pattern.entries * table.size / max(table.dim(-2), 1))
       return (
         y,
-        { g, wants in
+        { g, needsGradient in
           let g = g.packed
-          guard wants[1] else {
+          guard needsGradient[1] else {
             let dots = pattern.product(
               values, table, transposed: isTransposed, wantsProduct: false, own: g
             ).dots
             return [dots, nil]
           }
           let (gx, dots) = pattern.product(
-            values, g, transposed: !isTransposed, own: wants[0] ? table : nil)
+            values, g, transposed: !isTransposed, own: needsGradient[0] ? table : nil)
           return [dots, gx]
         }
       )

@@ -25,11 +25,11 @@ public func sparseLinear(_ x: Tensor, weight w: Tensor, bias b: Tensor? = nil) -
       ThreadState.count(multiplyAccumulates: pattern.entries * outputs)
       return (
         product.reshaped(Array(x.shape.dropLast()) + [outputs]),
-        { g, wants in
+        { g, needsGradient in
           let rows = g.packed.reshaped([pattern.rows, outputs])
           return [
-            wants[0] ? matmul(g, inputs[1]) : nil,
-            wants[1] ? pattern.product(values, rows, transposed: true).product?.transposed() : nil,
+            needsGradient[0] ? matmul(g, inputs[1]) : nil,
+            needsGradient[1] ? pattern.product(values, rows, transposed: true).product?.transposed() : nil,
           ]
         }
       )

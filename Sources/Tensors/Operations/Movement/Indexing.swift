@@ -35,15 +35,18 @@ extension Tensor {
   /// The adjoint of `sliced`: these elements at their places, 0 elsewhere.
   private func placed(in target: [Int], _ ranges: [Range<Int>], _ steps: [Int]) -> Tensor {
     let result = Tensor.zeros(target, dtype: dtype)
-    let strides = result.strides
-    let start = zip(ranges, strides).map { $0.lowerBound * $1 }.reduce(0, +)
-    let source = packed
-    if size > 0 {
-      callosum_copy_into(
-        Int32(dtype.size), Int32(ndim), shape, source.pointer,
-        result.pointer + start * dtype.size, zip(strides, steps).map { $0 * $1 })
-    }
+    result.write(self, ranges, steps)
     return result.recorded("placed", from: self) { $0.sliced(ranges, by: steps) }
+  }
+
+  /// Writes `part` into the memory of this tensor, which is its own and contiguous. Not recorded.
+  func write(_ part: Tensor, _ ranges: [Range<Int>], _ steps: [Int]) {
+    if part.size == 0 { return }
+    let strides = strides, source = part.packed
+    let start = zip(ranges, strides).map { $0.lowerBound * $1 }.reduce(0, +)
+    callosum_copy_into(
+      Int32(dtype.size), Int32(ndim), part.shape, source.pointer, pointer + start * dtype.size,
+      zip(strides, steps).map { $0 * $1 })
   }
 
   /// Cut into `parts` equal pieces along `axis`: views, whose gradients join without a copy where
@@ -91,7 +94,7 @@ extension Tensor {
     precondition(indices.dtype == .int32, name, "indices must be int32, got \(indices.dtype)")
     let packed = indices.packed
     if packed.size > 0 {
-      let low = packed.min().item, high = packed.max().item
+      let low = packed.min().item(), high = packed.max().item()
       precondition(
         low >= 0 && high < Double(count), name,
         "indices from \(Int(low)) to \(Int(high)) do not lie in 0..<\(count)")
@@ -169,57 +172,5 @@ extension Tensor {
     precondition(
       indices.shape == expected, name,
       "indices of shape \(indices.shape) do not fit \(shape) along axis \(axis)")
-  }
-
-  // MARK: Subscripts
-
-  /// One index or range per axis from the front: `x[0]`, `x[.all, 1..<3]`, `x[.newAxis]`. A number
-  /// removes its axis; negative numbers count from the back.
-  public subscript(_ selectors: AxisSelector...) -> Tensor {
-    var result = self
-    var axis = 0
-    for selector in selectors {
-      switch selector.kind {
-      case .all: axis += 1
-      case .newAxis:
-        result = result.expandedDimensions(axis: axis)
-        axis += 1
-      case .index(let index):
-        let count = result.dim(axis)
-        let at = index < 0 ? index + count : index
-        precondition(
-          at >= 0 && at < count, "subscript", "index \(index) does not lie in axis \(axis) of \(shape)")
-        result = result.sliced(axis: axis, from: at, to: at + 1).squeezed(axis: axis)
-      case .range(let from, let to):
-        result = result.sliced(axis: axis, from: from, to: to)
-        axis += 1
-      }
-    }
-    return result
-  }
-}
-
-/// What a subscript selects of one axis.
-public struct AxisSelector: ExpressibleByIntegerLiteral, Sendable {
-  enum Kind { case all, newAxis, index(Int), range(Int, Int?) }
-  let kind: Kind
-
-  public static let all = AxisSelector(kind: .all)
-  public static let newAxis = AxisSelector(kind: .newAxis)
-  public static func at(_ index: Int) -> AxisSelector { AxisSelector(kind: .index(index)) }
-  public init(integerLiteral value: Int) { kind = .index(value) }
-  private init(kind: Kind) { self.kind = kind }
-
-  public static func ..< (a: AxisSelector, b: AxisSelector) -> AxisSelector { .range(a, b, 0) }
-  public static func ... (a: AxisSelector, b: AxisSelector) -> AxisSelector { .range(a, b, 1) }
-  public static func range(_ range: Range<Int>) -> AxisSelector {
-    AxisSelector(kind: .range(range.lowerBound, range.upperBound))
-  }
-
-  private static func range(_ a: AxisSelector, _ b: AxisSelector, _ extra: Int) -> AxisSelector {
-    guard case .index(let from) = a.kind, case .index(let to) = b.kind else {
-      preconditionFailure("subscript", "a range needs two numbers")
-    }
-    return AxisSelector(kind: .range(from, to + extra))
   }
 }

@@ -251,9 +251,9 @@ public func concatenated(_ parts: [Tensor], axis: Int = 0) -> Tensor {
     bounds.append(target[axis])
   }
   let result = neighbours(parts, axis, target) ?? joined(parts, axis, target, bounds)
-  return result.recorded("concatenated", from: parts) { g, wants in
+  return result.recorded("concatenated", from: parts) { g, needsGradient in
     zip(bounds, bounds.dropFirst()).enumerated().map { position, part in
-      wants[position] ? g.sliced(axis: axis, from: part.0, to: part.1) : nil
+      needsGradient[position] ? g.sliced(axis: axis, from: part.0, to: part.1) : nil
     }
   }
 }

@@ -98,23 +98,24 @@ private struct Places {
   // MARK: The two that have derivatives of their own
 
   private func replaced(_ x: Tensor, _ values: Tensor) -> Tensor {
-    written(values, over: x, callosum_place_last).recorded(name, from: [x, values]) { g, wants in
+    written(values, over: x, callosum_place_last).recorded(name, from: [x, values]) { g, needsGradient in
       [
-        wants[0] ? replaced(g, .zeros(values.shape, dtype: g.dtype)) : nil,
-        wants[1] ? which(areLast(count: x.dim(axis), among: values.shape), taken(g), g.constant(0)) : nil,
+        needsGradient[0] ? replaced(g, .zeros(values.shape, dtype: g.dtype)) : nil,
+        needsGradient[1]
+          ? which(areLast(count: x.dim(axis), among: values.shape), taken(g), g.constant(0)) : nil,
       ]
     }
   }
 
   private func extreme(_ x: Tensor, _ values: Tensor, _ placement: callosum_placement) -> Tensor {
     let y = written(values, over: x, placement)
-    return y.recorded(name, from: [x, values]) { g, wants in
+    return y.recorded(name, from: [x, values]) { g, needsGradient in
       let own = x.unmarked .== y, theirs = values.unmarked .== taken(y)
       let winners = own.asType(g.dtype) + added(theirs.asType(g.dtype), count: x.dim(axis))
       let share = g / maximum(winners, 1)
       return [
-        wants[0] ? which(own, share, g.constant(0)) : nil,
-        wants[1] ? which(theirs, taken(share), g.constant(0)) : nil,
+        needsGradient[0] ? which(own, share, g.constant(0)) : nil,
+        needsGradient[1] ? which(theirs, taken(share), g.constant(0)) : nil,
       ]
     }
   }

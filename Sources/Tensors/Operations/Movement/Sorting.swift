@@ -89,10 +89,10 @@ extension Tensor {
       Tensor([Int32(0)]),
       (ranked.sliced(axis: 0, from: 1) .!= ranked.sliced(axis: 0, to: size - 1)).asType(.int32),
     ])
-    let number = begins.cumulativeSum(axis: 0)
-    let count = Int(number.max().item) + 1
+    let number = begins.cumsum(axis: 0)
+    let count = Int(number.max().item()) + 1
     let counts = Tensor.ones([size], dtype: .int32).scatterAdded(at: number, count: count)
-    let first = counts.cumulativeSum(axis: 0) - counts
+    let first = counts.cumsum(axis: 0) - counts
     let inverse = Tensor.zeros([size], dtype: .int32) + number.scatterAdded(at: order, count: size)
     return (ranked.take(first), inverse.reshaped(shape), counts)
   }
@@ -124,7 +124,7 @@ extension Tensor {
   public func oneHot(count: Int, dtype: DType = .float32) -> Tensor {
     precondition(self.dtype == .int32, "oneHot", "needs int32 indices, got \(self.dtype)")
     let outside = (self .< 0) .|| (self .>= Double(count))
-    precondition(outside.any().item == 0, "oneHot", "an index lies outside 0..<\(count)")
+    precondition(outside.any().item() == 0, "oneHot", "an index lies outside 0..<\(count)")
     return (unmarked.expandedDimensions(axis: -1) .== Tensor.arange(count)).asType(dtype)
       .withoutDerivative("oneHot", from: self)
   }
@@ -139,7 +139,7 @@ extension Tensor {
 
   /// Row-major positions (int32) of the elements that are not 0.
   public func nonZero() -> Tensor {
-    let truth = unmarked.asType(.bool).array(of: Bool.self)
+    let truth = unmarked.asType(.bool).asArray(Bool.self)
     return Tensor(truth.indices.filter { truth[$0] }.map(Int32.init))
       .withoutDerivative("nonZero", from: self)
   }

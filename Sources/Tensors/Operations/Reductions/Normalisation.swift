@@ -43,12 +43,12 @@ public func layerNorm(
         rstd.pointer(as: Float.self), rows, width)
       return (
         y,
-        { g, wants in
+        { g, needsGradient in
           let g = g.packed
-          let gx = wants[0] ? Tensor(uninitialized: x.shape, .float32) : nil
-          let gw = present[0] && wants[1] ? Tensor(uninitialized: [width], .float32) : nil
+          let gx = needsGradient[0] ? Tensor(uninitialized: x.shape, .float32) : nil
+          let gw = present[0] && needsGradient[1] ? Tensor(uninitialized: [width], .float32) : nil
           let biasAt = present[0] ? 2 : 1
-          let gb = present[1] && wants[biasAt] ? Tensor(uninitialized: [width], .float32) : nil
+          let gb = present[1] && needsGradient[biasAt] ? Tensor(uninitialized: [width], .float32) : nil
           callosum_layer_norm_backward(
             x.pointer(as: Float.self), weight?.pointer(as: Float.self),
             mean.pointer(as: Float.self), rstd.pointer(as: Float.self), g.pointer(as: Float.self),
@@ -82,10 +82,10 @@ public func rmsNorm(_ x: Tensor, weight: Tensor? = nil, epsilon: Double = 1e-5) 
         y.pointer(as: Float.self), rstd.pointer(as: Float.self), rows, width)
       return (
         y,
-        { g, wants in
+        { g, needsGradient in
           let g = g.packed
-          let gx = wants[0] ? Tensor(uninitialized: x.shape, .float32) : nil
-          let gw = weight != nil && wants[1] ? Tensor(uninitialized: [width], .float32) : nil
+          let gx = needsGradient[0] ? Tensor(uninitialized: x.shape, .float32) : nil
+          let gw = weight != nil && needsGradient[1] ? Tensor(uninitialized: [width], .float32) : nil
           callosum_rms_norm_backward(
             x.pointer(as: Float.self), weight?.pointer(as: Float.self), rstd.pointer(as: Float.self),
             g.pointer(as: Float.self), gx?.pointer(as: Float.self), gw?.pointer(as: Float.self),

@@ -16,23 +16,23 @@ extension Tensor {
 
   /// The sum of each element and all before it along `axis`, or all after it with `reverse`; without
   /// `inclusive` the element itself is left out.
-  public func cumulativeSum(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> Tensor {
-    let axis = resolved(axis, rank: ndim, "cumulativeSum")
-    if !inclusive { return cumulativeSum(axis: axis, reverse: reverse).exclusive(axis, reverse, 0) }
+  public func cumsum(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> Tensor {
+    let axis = resolved(axis, rank: ndim, "cumsum")
+    if !inclusive { return cumsum(axis: axis, reverse: reverse).exclusive(axis, reverse, 0) }
     let source = dtype == .bool ? asType(.int32) : self
     return source.running(callosum_running_sum, axis, reverse: reverse)
-      .recorded("cumulativeSum", from: self) { $0.cumulativeSum(axis: axis, reverse: !reverse) }
+      .recorded("cumsum", from: self) { $0.cumsum(axis: axis, reverse: !reverse) }
   }
 
   /// The product of each element and all before it along `axis`, or all after it with `reverse`; without
   /// `inclusive` the element itself is left out. Its derivative is right also where elements are 0.
-  public func cumulativeProduct(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> Tensor {
-    let axis = resolved(axis, rank: ndim, "cumulativeProduct")
-    precondition(dtype != .bool, "cumulativeProduct", "needs numbers, got \(dtype)")
-    if !inclusive { return cumulativeProduct(axis: axis, reverse: reverse).exclusive(axis, reverse, 1) }
+  public func cumprod(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> Tensor {
+    let axis = resolved(axis, rank: ndim, "cumprod")
+    precondition(dtype != .bool, "cumprod", "needs numbers, got \(dtype)")
+    if !inclusive { return cumprod(axis: axis, reverse: reverse).exclusive(axis, reverse, 1) }
     let x = self, step = reverse ? -1 : 1
     return running(callosum_running_product, axis, reverse: reverse).recorded(
-      "cumulativeProduct", from: self,
+      "cumprod", from: self,
       byResult: { g, y in
         // With r_t = g_t + x_(t+1) r_(t+1), the gradient is the product before t times r_t.
         let later = linearRecurrence(x.shifted(-step, axis: axis), g, axis: axis, reverse: !reverse)
@@ -42,15 +42,15 @@ extension Tensor {
 
   /// log(exp(x_0) + ... + exp(x_t)) along `axis`, without overflow, or from the last element back with
   /// `reverse`; without `inclusive` the element itself is left out, and what is empty is -infinity.
-  public func cumulativeLogSumExp(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> Tensor {
-    let axis = resolved(axis, rank: ndim, "cumulativeLogSumExp")
-    precondition(dtype.isFloatingPoint, "cumulativeLogSumExp", "needs float32 or float64, got \(dtype)")
+  public func logCumsumExp(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> Tensor {
+    let axis = resolved(axis, rank: ndim, "logCumsumExp")
+    precondition(dtype.isFloatingPoint, "logCumsumExp", "needs float32 or float64, got \(dtype)")
     if !inclusive {
-      return cumulativeLogSumExp(axis: axis, reverse: reverse).exclusive(axis, reverse, -.infinity)
+      return logCumsumExp(axis: axis, reverse: reverse).exclusive(axis, reverse, -.infinity)
     }
     let x = self
     return running(callosum_running_log_sum_exp, axis, reverse: reverse).recorded(
-      "cumulativeLogSumExp", from: self,
+      "logCumsumExp", from: self,
       byResult: { g, y in
         // y_t = log(exp(y_(t-1)) + exp(x_t)) has the derivatives exp(y_(t-1) - y_t) and
         // exp(x_t - y_t), none above 1. Where y is -infinity nothing was summed yet: both are 0.
@@ -61,17 +61,17 @@ extension Tensor {
   }
 
   /// The largest element so far along `axis`. Of equal ones the last gets the gradient.
-  public func cumulativeMax(axis: Int) -> Tensor { cumulativeMaxAndPlace(axis: axis).values }
+  public func cummax(axis: Int) -> Tensor { cummaxWithIndices(axis: axis).values }
 
   /// The largest element so far along `axis`, and where it is (int32): the last among equals.
-  public func cumulativeMaxAndPlace(axis: Int) -> (values: Tensor, places: Tensor) {
-    let axis = resolved(axis, rank: ndim, "cumulativeMax")
-    precondition(dtype != .bool, "cumulativeMax", "needs numbers, got \(dtype)")
+  public func cummaxWithIndices(axis: Int) -> (values: Tensor, indices: Tensor) {
+    let axis = resolved(axis, rank: ndim, "cummax")
+    precondition(dtype != .bool, "cummax", "needs numbers, got \(dtype)")
     let x = packed, (outer, rows, inner) = around(axis)
     let places = Tensor(uninitialized: shape, .int32)
     callosum_running_arg_max(
       dtype.kernel, outer, rows, inner, x.pointer, places.pointer(as: Int32.self))
-    return (takeAlong(places, axis: axis), places.withoutDerivative("cumulativeMax", from: self))
+    return (takeAlong(places, axis: axis), places.withoutDerivative("cummax", from: self))
   }
 
   /// A running result without the element itself; the first place gets what nothing comes to.

@@ -130,10 +130,11 @@ private func finiteMax(_ x: Tensor) -> Tensor {
 
 // MARK: Cross-entropy
 
-/// The cross-entropy of each row of `logits` [..., classes] with its label (int32, [...]):
-/// logSumExp(x) - (1 - smoothing) x[label] - smoothing mean(x). 0 for rows labelled `ignoring`.
-public func crossEntropyPerItem(
-  logits: Tensor, labels: Tensor, labelSmoothing: Double = 0, ignoring: Int32 = -100
+/// The cross-entropy of each row of `logits` [..., classes] with its label among `targets` (int32, [...]):
+/// logSumExp(x) - (1 - smoothing) x[label] - smoothing mean(x). 0 for rows labelled `ignoring`. The loss
+/// `crossEntropy` is made of it.
+package func crossEntropyPerItem(
+  logits: Tensor, targets labels: Tensor, labelSmoothing: Double = 0, ignoring: Int32 = -100
 ) -> Tensor {
   precondition(
     logits.ndim > 0 && labels.shape == Array(logits.shape.dropLast()) && labels.dtype == .int32,
@@ -145,7 +146,7 @@ public func crossEntropyPerItem(
   let isKept = label .!= Double(ignoring)
   let outside = isKept .&& ((label .< 0) .|| (label .>= Double(classes)))
   precondition(
-    label.size == 0 || outside.any().item == 0, "crossEntropy",
+    label.size == 0 || outside.any().item() == 0, "crossEntropy",
     "a label lies outside 0..<\(classes) and is not the ignored \(ignoring)")
   return fused(
     "crossEntropy", [logits],

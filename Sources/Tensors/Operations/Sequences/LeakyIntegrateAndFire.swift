@@ -202,11 +202,11 @@ private struct SpikingJob {
     return [spikes, potentials, last]
   }
 
-  func gradients(_ arriving: [Tensor?], _ wants: Wants) -> [Tensor?] {
+  func gradients(_ arriving: [Tensor?], _ needsGradient: NeedsGradient) -> [Tensor?] {
     let arriving = arriving.map { $0?.packed }
     let gcurrent = Tensor(uninitialized: current.shape, .float32)
     let ginitial = Tensor(uninitialized: initial.shape, .float32)
-    let gleak = wants[1] ? Tensor(uninitialized: initial.shape, .float32) : nil
+    let gleak = needsGradient[1] ? Tensor(uninitialized: initial.shape, .float32) : nil
     var spec = spec
     // Packed copies belong to this array alone: without this they may be freed before the kernel reads them.
     withExtendedLifetime(arriving) {

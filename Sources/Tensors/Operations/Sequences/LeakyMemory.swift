@@ -117,7 +117,7 @@ private struct LeakyMemoryRun {
     body(&job)
   }
 
-  func gradients(_ arriving: Tensor, _ wants: Wants) -> [Tensor?] {
+  func gradients(_ arriving: Tensor, _ needsGradient: NeedsGradient) -> [Tensor?] {
     let outside = arriving.transposed(1, 0, 2).packed
     let (memory, hidden, rows) = (keep.size, sums.dim(2), sums.dim(0) * sums.dim(1))
     let gsums = Tensor(uninitialized: sums.shape, .float32)
@@ -139,12 +139,12 @@ private struct LeakyMemoryRun {
     let active = isSilu ? silu(sums) : relu(sums)
     func overAll(_ x: Tensor) -> Tensor { x.reshaped([rows, memory]).sum(axis: 0) }
     return [
-      wants[0] ? gsums.transposed(1, 0, 2) : nil, gstart,
-      wants[2] ? matmul(products.transposed(), (keep * earlier).reshaped([rows, memory])) : nil,
-      wants[3] ? matmul(writes.transposed(), active.reshaped([rows, hidden])) : nil,
-      wants[4] ? writes.sum(axis: 0) : nil,
-      wants[5] ? overAll(gkept * earlier) : nil,
-      wants[6] ? overAll(gstates * bent) : nil,
+      needsGradient[0] ? gsums.transposed(1, 0, 2) : nil, gstart,
+      needsGradient[2] ? matmul(products.transposed(), (keep * earlier).reshaped([rows, memory])) : nil,
+      needsGradient[3] ? matmul(writes.transposed(), active.reshaped([rows, hidden])) : nil,
+      needsGradient[4] ? writes.sum(axis: 0) : nil,
+      needsGradient[5] ? overAll(gkept * earlier) : nil,
+      needsGradient[6] ? overAll(gstates * bent) : nil,
     ]
   }
 }

@@ -182,7 +182,7 @@ private struct LinearAttentionRun {
     body(&job)
   }
 
-  func gradients(_ arriving: [Tensor?], _ wants: Wants) -> [Tensor?] {
+  func gradients(_ arriving: [Tensor?], _ needsGradient: NeedsGradient) -> [Tensor?] {
     guard let kept else { preconditionFailure(form.name, "nothing was kept for a derivative") }
     let gy = (arriving[0] ?? .zeros(output.shape)).rowsTogether
     let glast = arriving[1]?.packed

@@ -37,14 +37,14 @@ private struct Unrolled {
   }
 
   /// Gradients of x, h, W, U, b and c from those of the sums on the side of x and of h, and of h ordered.
-  func gradients(_ gx: Tensor, _ gproduct: Tensor, start gstart: Tensor, _ wants: Wants) -> (
+  func gradients(_ gx: Tensor, _ gproduct: Tensor, start gstart: Tensor, _ needsGradient: NeedsGradient) -> (
     x: Tensor?, h: Tensor, weights: [Tensor]
   ) {
     let input = matmul(gx.transposed(), x)
     let hidden = matmul(gproduct.transposed(), batch.earlier(states, start: start))
     let bias = gx.sum(axis: 0)
     let hiddenBias = gx.storage === gproduct.storage ? bias : gproduct.sum(axis: 0)
-    let back = wants[0] ? batch.unpacked(matmul(gx, inputWeight)) : nil
+    let back = needsGradient[0] ? batch.unpacked(matmul(gx, inputWeight)) : nil
     return (back, batch.restored(gstart), [input, hidden, bias, hiddenBias])
   }
 }
@@ -61,12 +61,12 @@ struct ElmanRun {
     unrolled.run { callosum_rnn($0) }
   }
 
-  func gradients(_ arriving: Tensor, _ wants: Wants) -> [Tensor?] {
+  func gradients(_ arriving: Tensor, _ needsGradient: NeedsGradient) -> [Tensor?] {
     let outside = unrolled.batch.packed(arriving)
     let sums = Tensor(uninitialized: unrolled.sums.shape, .float32)
     let gstart = Tensor(uninitialized: unrolled.start.shape, .float32)
     unrolled.run { callosum_rnn_backward($0, outside.floats32, sums.floats32, gstart.floats32) }
-    let (x, h, weights) = unrolled.gradients(sums, sums, start: gstart, wants)
+    let (x, h, weights) = unrolled.gradients(sums, sums, start: gstart, needsGradient)
     return [x, h] + weights
   }
 }
@@ -87,7 +87,7 @@ struct GRURun {
     self.inner = inner
   }
 
-  func gradients(_ arriving: Tensor, _ wants: Wants) -> [Tensor?] {
+  func gradients(_ arriving: Tensor, _ needsGradient: NeedsGradient) -> [Tensor?] {
     let outside = unrolled.batch.packed(arriving)
     let gx = Tensor(uninitialized: unrolled.sums.shape, .float32)
     let gproduct = Tensor(uninitialized: unrolled.sums.shape, .float32)
@@ -96,7 +96,7 @@ struct GRURun {
       callosum_gru_backward(
         $0, inner.floats32, outside.floats32, gx.floats32, gproduct.floats32, gstart.floats32)
     }
-    let (x, h, weights) = unrolled.gradients(gx, gproduct, start: gstart, wants)
+    let (x, h, weights) = unrolled.gradients(gx, gproduct, start: gstart, needsGradient)
     return [x, h] + weights
   }
 }
@@ -118,7 +118,7 @@ struct LSTMRun {
     (startCell, self.cells) = (start, cells)
   }
 
-  func gradients(_ arriving: [Tensor?], _ wants: Wants) -> [Tensor?] {
+  func gradients(_ arriving: [Tensor?], _ needsGradient: NeedsGradient) -> [Tensor?] {
     let batch = unrolled.batch
     let outside = arriving[0].map(batch.packed)
     let sums = Tensor(uninitialized: unrolled.sums.shape, .float32)
@@ -131,7 +131,7 @@ struct LSTMRun {
         $0, startCell.floats32, cells.floats32, outside?.floats32, gcell.floats32, sums.floats32,
         gstart.floats32)
     }
-    let (x, h, weights) = unrolled.gradients(sums, sums, start: gstart, wants)
+    let (x, h, weights) = unrolled.gradients(sums, sums, start: gstart, needsGradient)
     return [x, h, batch.restored(gcell)] + weights
   }
 }

@@ -161,7 +161,7 @@ private struct SelectiveRun {
     body(&job)
   }
 
-  func gradients(_ arriving: [Tensor?], _ wants: Wants) -> [Tensor?] {
+  func gradients(_ arriving: [Tensor?], _ needsGradient: NeedsGradient) -> [Tensor?] {
     guard let kept else { preconditionFailure("selectiveScan", "nothing was kept for a derivative") }
     let x = inputs[0], b = inputs[3], channels = x.dim(2)
     let gy = (arriving[0] ?? .zeros(x.shape)).packed

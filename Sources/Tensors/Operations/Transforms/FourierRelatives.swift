@@ -118,10 +118,10 @@ public func fftConvolution(
       &job, x.pointer(as: Float.self), w.pointer(as: Float.self), y.pointer(as: Float.self))
     return (
       y,
-      { g, wants in
+      { g, needsGradient in
         let g = g.packed
-        let gx = wants[0] ? Tensor(uninitialized: x.shape, .float32) : nil
-        let gw = wants[1] ? Tensor(uninitialized: w.shape, .float32) : nil
+        let gx = needsGradient[0] ? Tensor(uninitialized: x.shape, .float32) : nil
+        let gw = needsGradient[1] ? Tensor(uninitialized: w.shape, .float32) : nil
         callosum_fourier_convolution_backward(
           &job, x.pointer(as: Float.self), w.pointer(as: Float.self), g.pointer(as: Float.self),
           gx?.pointer(as: Float.self), gw?.pointer(as: Float.self))

@@ -71,7 +71,7 @@ import Testing
     )
   }
 
-  private func norm(_ x: Tensor) -> Double { sqrt(square(x).sum()).item }
+  private func norm(_ x: Tensor) -> Double { sqrt(square(x).sum()).item() }
 
   /// From a random right-hand side the residual shrinks more than threefold a cycle, on average over four, at
   /// every size: the fourth is what smoothing cannot do, which shrinks it less than threefold in all. Under

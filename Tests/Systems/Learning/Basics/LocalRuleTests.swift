@@ -136,7 +136,7 @@ private func components(_ x: Tensor) -> Tensor {
         let products: [Double] = (0..<5).map { j in w[k * 5 + j] * xs[n * 5 + j] }
         return products.reduce(0, +)
       }
-      let weight = u.map { (CallosumTensors.exp(Tensor($0 / temperature, .float64))).item }
+      let weight = u.map { (CallosumTensors.exp(Tensor($0 / temperature, .float64))).item() }
       let total = weight.reduce(0, +)
       for k in 0..<3 {
         let y = weight[k] / total
@@ -156,7 +156,7 @@ private func components(_ x: Tensor) -> Tensor {
     let weights = Weights(centres * 0.2 + random.uniform([3, 6], low: 0, high: 0.2).asType(.float64))
     try teach(try rule(0.05), weights, on: x, rate: 0.5, steps: 500)
     let winners = linear(x, weight: weights.weight).argMax(axis: 1)
-    #expect((winners .== places).all().item == 1)
+    #expect((winners .== places).all().item() == 1)
     let norms = sqrt(square(weights.weight).sum(axis: 1)).doubles
     #expect(norms.allSatisfy { ($0 - 1).magnitude < 0.02 }, "\(norms)")
   }
@@ -170,11 +170,11 @@ private func components(_ x: Tensor) -> Tensor {
     let weights = Weights(random.normal([3, 5]))
     let rule = try DeltaRule(.init(), using: &random)
     let (_, gradients) = valueAndGradient(by: weights.parameters()) {
-      meanSquaredError(linear(x, weight: weights.weight), target)
+      mseLoss(predictions: linear(x, weight: weights.weight), targets: target)
     }
     let y = linear(x, weight: weights.weight)
     let signals = LearningSignals(
-      input: x, output: y, outputError: gradient(at: y) { meanSquaredError($0, target) })
+      input: x, output: y, outputError: gradient(at: y) { mseLoss(predictions: $0, targets: target) })
     let found = try rule.directions(for: weights.parameters(), signals)
     let problem = Comparison(found[0], gradients[0], within: Tolerance(relative: 1e-5, ofLargest: 1e-6))
       .problem

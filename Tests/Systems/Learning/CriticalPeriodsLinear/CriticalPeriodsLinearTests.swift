@@ -81,13 +81,13 @@ import Testing
   @Test func depthOneNeverLearnsWhatIsHidden() throws {
     var random = RandomGenerator(seed: 5)
     let mask = DeepMatrixCompletion.mask(size: 6, count: 20, using: &random)
-    #expect(mask.sum().item == 20 && mask.max().item == 1)
+    #expect(mask.sum().item() == 20 && mask.max().item() == 1)
     let target = DeepMatrixCompletion.target(size: 6, rank: 1, using: &random)
-    #expect(abs(square(target).sum().item - 36) < 1e-3 && svd(target).s.doubles[1] < 1e-5)
+    #expect(abs(square(target).sum().item() - 36) < 1e-3 && svd(target).s.doubles[1] < 1e-5)
     let shallow = DeepMatrixCompletion(size: 6, depth: 1, using: &random)
     let before = shallow.product
     try shallow.descend(to: target, mask: mask, rate: 0.5, steps: 200)
-    #expect(abs((shallow.product - before) * (1 - mask)).max().item == 0)
+    #expect(abs((shallow.product - before) * (1 - mask)).max().item() == 0)
     let deep = DeepMatrixCompletion(size: 6, depth: 3, using: &random)
     try deep.descend(to: target, mask: mask, rate: 0.5, steps: 3000)
     #expect(deep.error(to: target, hiddenBy: mask) < 0.1 * shallow.error(to: target, hiddenBy: mask))

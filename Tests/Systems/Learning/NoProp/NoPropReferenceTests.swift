@@ -37,9 +37,9 @@ import Testing
     func losses() -> Tensor {
       switch (variant, times) {
       case (.continuous, let times?):
-        network.continuousLosses(x, labels, last: last, noise: noise[.at(0)], times: times)
+        network.continuousLosses(x, labels, last: last, noise: noise[0], times: times)
       case (.flow, let times?):
-        network.flowLosses(x, labels, start: last, around: noise[.at(0)] * 0.1, times: times)
+        network.flowLosses(x, labels, start: last, around: noise[0] * 0.1, times: times)
       default: network.discreteLosses(x, labels, last: last, noise: noise)
       }
     }

@@ -182,7 +182,7 @@ private func network(_ change: (inout NoProp.Settings) -> Void = { _ in }) throw
     let x = Tensor.zeros([2, 1, 6]), start = Tensor([Float(-0.5), -0.25, 0.75]).broadcast(to: [2, 3])
     let course = own.course(x) { start }
     #expect(course.count == 8)
-    #expect(abs(course[7] - Tensor([Float(0), 1, 0])).max().item < 1e-6)
+    #expect(abs(course[7] - Tensor([Float(0), 1, 0])).max().item() < 1e-6)
     #expect(own.logits(course[7]).argMax(axis: 1).doubles == [1, 1])
     let labels = Tensor([Int32(1), 0]), times = Tensor([Float(0.3), 0.9])
     let losses = own.flowLosses(x, labels, start: start, times: times).floats
@@ -202,7 +202,7 @@ private func network(_ change: (inout NoProp.Settings) -> Void = { _ in }) throw
     let learner = NoPropLearner(own, learningRate: 0.01, sampling: RandomGenerator(seed: 12))
     var noise = RandomGenerator(seed: 13)
     for _ in 0..<200 { _ = try learner.learn(batch, .classes(3), using: &noise) }
-    let right = (learner.predict(batch.inputs).argMax(axis: 1) .== labels).asType(.float32).mean().item
+    let right = (learner.predict(batch.inputs).argMax(axis: 1) .== labels).asType(.float32).mean().item()
     #expect(right > 0.9, "\(variant) with codes of \(width): \(right)")
   }
 }

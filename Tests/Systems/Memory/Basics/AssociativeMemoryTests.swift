@@ -74,7 +74,7 @@ import Testing
       let now = Array(xs[token * width..<(token + 1) * width])
       let (k, q) = (unit(times(memory.key, now)), unit(times(memory.query, now)))
       let v = times(memory.value, now)
-      let b = 1 / (1 + exp(Tensor(-times(memory.strength, now)[0], .float64)).item)
+      let b = 1 / (1 + exp(Tensor(-times(memory.strength, now)[0], .float64)).item())
       for i in 0..<size {
         let row = Array(s[i * size..<(i + 1) * size])
         let held = writing == .delta ? decay * dot(row, k) : 0

@@ -163,7 +163,7 @@ private func settings(
     let states = sphere(4, 5, seed: 2) * 0.7
     let slope = gradient { theory.energy($0).sum() }(states)
     let expected = states - theory.updated(states)
-    #expect(abs(slope - expected).max().item < 1e-12)
+    #expect(abs(slope - expected).max().item() < 1e-12)
   }
 
   @Test func theEnergyNeverRisesNorFallsBelowZero() {
@@ -173,8 +173,8 @@ private func settings(
     for _ in 0..<30 {
       states = theory.updated(states)
       let next = theory.energy(states)
-      #expect((next - energies).max().item < 1e-10)
-      #expect(next.min().item >= 0)
+      #expect((next - energies).max().item() < 1e-10)
+      #expect(next.min().item() >= 0)
       energies = next
     }
   }
@@ -207,7 +207,7 @@ private func settings(
     let state = patterns.sliced(axis: 0, from: 2, to: 3) * 0.9
     let cold = HopfieldEnergy(patterns, beta: 50).updated(state)
     let hot = HopfieldEnergy(patterns, beta: 1e-9).updated(state)
-    #expect(abs(cold - patterns.sliced(axis: 0, from: 2, to: 3)).max().item < 1e-9)
-    #expect(abs(hot - patterns.mean(axis: 0)).max().item < 1e-6)
+    #expect(abs(cold - patterns.sliced(axis: 0, from: 2, to: 3)).max().item() < 1e-9)
+    #expect(abs(hot - patterns.mean(axis: 0)).max().item() < 1e-6)
   }
 }

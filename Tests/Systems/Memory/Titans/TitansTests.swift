@@ -144,7 +144,7 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
     var weights = own.start.map(\.value), origin = weights
     var momentum = weights.map { Tensor.zeros(like: $0) }
     for t in 0..<10 {
-      func token(_ x: Tensor) -> Tensor { x[.at(0)].sliced(axis: 0, from: t, to: t + 1) }
+      func token(_ x: Tensor) -> Tensor { x[0].sliced(axis: 0, from: t, to: t + 1) }
       if t % chunk == 0 { origin = weights }
       let (k, v, q) = (token(unit(parts[1])), token(parts[2]), token(unit(parts[0])))
       var rates = sigmoid(token(own.rates(x))).doubles
@@ -153,11 +153,12 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
         let a = gelu(matmul(k, origin[0]))
         rates[0] *= 1 - rates[1]
         rates[0] /=
-          square(a).sum().item + square(k).sum().item * square(slope.transposed() * origin[1]).sum().item
+          square(a).sum().item() + square(k).sum().item()
+          * square(slope.transposed() * origin[1]).sum().item()
       }
       let (_, slopes) = valueAndGradient(at: origin) { square(recall(k, $0) - v).sum() }
       for layer in 0..<2 {
-        let excess = bound > 0 ? square(slopes[layer]).sum().item / (bound * bound) : 0
+        let excess = bound > 0 ? square(slopes[layer]).sum().item() / (bound * bound) : 0
         let slope = slopes[layer] / (1 + excess).squareRoot()
         momentum[layer] = momentum[layer] * rates[1] - slope * rates[0]
         weights[layer] = weights[layer] * (1 - rates[2]) + momentum[layer]
@@ -206,7 +207,7 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
       let key = random.normal([1, 1, 4], dtype: .float64), value = random.normal([1, 1, 4], dtype: .float64)
       let origin = own.start.map(\.value)
       func recalled(_ layers: [Tensor]) -> Tensor {
-        layers.dropFirst().reduce(matmul(key[.at(0)], layers[0])) { matmul(gelu($0), $1) }
+        layers.dropFirst().reduce(matmul(key[0], layers[0])) { matmul(gelu($0), $1) }
       }
       let rows = (0..<4).map { output in
         concatenated(
@@ -217,14 +218,14 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
       var direction = Tensor.ones([4, 1], dtype: .float64), largest = 0.0
       for _ in 0..<200 {
         let next = matmul(jacobian, matmul(jacobian.transposed(), direction))
-        largest = sqrt(square(next).sum()).item
+        largest = sqrt(square(next).sum()).item()
         direction = next / largest
       }
       // theta is 1/4 / c here: half of 1 / (2 chunk).
-      let slope = valueAndGradient(at: origin) { square(recalled($0) - value[.at(0)]).sum() }.gradients[0]
+      let slope = valueAndGradient(at: origin) { square(recalled($0) - value[0]).sum() }.gradients[0]
       let after = own.write(keys: key, values: value, to: own.initialState(batch: 1))
-      let moved = sqrt(square(after["weights.0"][.at(0)] - origin[0]).sum()).item
-      let c = 0.25 * sqrt(square(slope).sum()).item / moved
+      let moved = sqrt(square(after["weights.0"][0] - origin[0]).sum()).item()
+      let c = 0.25 * sqrt(square(slope).sum()).item() / moved
       #expect(c >= largest * (1 - 1e-9) && c < 20 * largest, "\(c) for \(largest)")
       if depth == 1 { #expect(abs(c / largest - 1) < 1e-9) }
     }
@@ -259,7 +260,7 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
         let x = which(isFiller, filler, random.normal([batch, count, width]))
         let (y, after) = own(x, state)
         state = after
-        func length(_ x: Tensor) -> Double { sqrt(square(x).sum(axis: -1)).max().item }
+        func length(_ x: Tensor) -> Double { sqrt(square(x).sum(axis: -1)).max().item() }
         values = max(values, length(silu(own.projection(x)).split(parts: 3, axis: 2)[2]))
         if piece > 4 { largest = length(y).isFinite ? max(largest, length(y)) : .infinity }
       }
@@ -298,7 +299,7 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
 
     let convolution = try #require(own.convolution)
     let parts = convolution(own.projection(x).padded([(0, 0), (1, 0), (0, 0)])).split(parts: 3, axis: 2)
-      .map { $0[.at(0)] }
+      .map { $0[0] }
     for t in 0..<9 {
       let heads = (0..<2).map { head in
         func part(_ x: Tensor, from: Int) -> Tensor {
@@ -309,7 +310,7 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
         return matmul(softmax(scores / 3.0.squareRoot()), part(parts[2], from: from))
       }
       let expected = own.output(concatenated(heads, axis: 1))
-      #expect(problem(y[.at(0)].sliced(axis: 0, from: t, to: t + 1), expected, 1e-11) == nil, "token \(t)")
+      #expect(problem(y[0].sliced(axis: 0, from: t, to: t + 1), expected, 1e-11) == nil, "token \(t)")
     }
   }
 }

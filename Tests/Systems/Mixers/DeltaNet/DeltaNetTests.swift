@@ -121,9 +121,9 @@ private struct Reference {
     func given(_ state: Tensor) -> Tensor { matmul(keys, state.reshaped(8, 3)) }
     // The keys are orthonormal to float32 only.
     let delta = deltaRule(queries: k, keys: k, values: v, beta: .ones([1, 1, 16], dtype: .float64))
-    #expect(abs(given(delta.state) - second).max().item < 1e-5)
+    #expect(abs(given(delta.state) - second).max().item() < 1e-5)
     let additive = linearAttention(queries: k, keys: k, values: v)
-    #expect(abs(given(additive.state) - (first + second)).max().item < 1e-5)
+    #expect(abs(given(additive.state) - (first + second)).max().item() < 1e-5)
   }
 
   /// beta 2 and value 0 reflect the state: its length stays, and twice is not at all.
@@ -139,8 +139,8 @@ private struct Reference {
       ).state
     }
     let once = reflected(state)
-    #expect(abs(square(once).sum() - square(state).sum()).item < 1e-12)
-    #expect(abs(reflected(once) - state).max().item < 1e-12)
-    #expect(abs(matmul(key, once) + matmul(key, state)).max().item < 1e-12)
+    #expect(abs(square(once).sum() - square(state).sum()).item() < 1e-12)
+    #expect(abs(reflected(once) - state).max().item() < 1e-12)
+    #expect(abs(matmul(key, once) + matmul(key, state)).max().item() < 1e-12)
   }
 }

@@ -155,14 +155,14 @@ private func problem(_ ours: Tensor, _ theirs: Tensor, _ tolerance: Double) -> S
   /// Borders included: padding is not counted.
   @Test func poolingLeavesNothingOfAConstant() throws {
     let pooled = try mixer(AveragePooling.self)(Tensor.full([2, 20, 3], 0.5))
-    #expect(abs(pooled).max().item < 1e-7)
+    #expect(abs(pooled).max().item() < 1e-7)
   }
 
   @Test func randomMixingKeepsAConstant() throws {
     let mixing = try mixer(RandomMixing.self)
     #expect(mixing.parameters().isEmpty)
-    #expect(abs(mixing(Tensor.full([2, 20, 3], 0.5)) - 0.5).max().item < 1e-6)
-    #expect(mixing.matrix.min().item > 0)
+    #expect(abs(mixing(Tensor.full([2, 20, 3], 0.5)) - 0.5).max().item() < 1e-6)
+    #expect(mixing.matrix.min().item() > 0)
   }
 
   @Test func anIdentityMatrixChangesNothing() throws {

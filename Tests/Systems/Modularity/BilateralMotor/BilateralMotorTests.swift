@@ -128,7 +128,7 @@ private func controller(
     let x = random.normal([9, 16])
     let hidden = rectified.excitations(x).hidden
     #expect(hidden.count == 4)
-    #expect(hidden.allSatisfy { $0.min().item == 0 && $0.max().item > 0 })
+    #expect(hidden.allSatisfy { $0.min().item() == 0 && $0.max().item() > 0 })
     let expected = relu(tanh(linear(x, weight: rectified.left[0].weight, bias: rectified.left[0].bias)))
     #expect(hidden[0].floats == expected.floats)
   }
@@ -177,8 +177,8 @@ private func controller(
       #expect(same(fast.gradients[place], expected), "\(one.name)")
       #expect(!same(byA[place], byB[place]), "\(one.name)")
     }
-    #expect(abs((fast.losses.a - slow.losses.a).item) < 1e-12)
-    #expect(abs((fast.losses.b - slow.losses.b).item) < 1e-12)
+    #expect(abs((fast.losses.a - slow.losses.a).item()) < 1e-12)
+    #expect(abs((fast.losses.b - slow.losses.b).item()) < 1e-12)
   }
 
   /// The losses written out with numbers.
@@ -188,13 +188,13 @@ private func controller(
       targets: Tensor([0.2, 0.1] as [Double], [1, 2]),
       excitations: Tensor([0.5, 1] as [Double], [1, 2, 1]),
       hidden: Tensor([0.5, 0.6] as [Double], [1, 2, 1]))
-    #expect(abs(MotorLoss.a(movement).item - 5 * 0.7 / 4) < 1e-12)
+    #expect(abs(MotorLoss.a(movement).item() - 5 * 0.7 / 4) < 1e-12)
     let squares = (0.01 + 0.01 + 0.01 + 0.16) / 4
-    #expect(abs(MotorLoss.b(movement).item - (5 * squares * 100 / 10 + 2 * 1.25 / 2)) < 1e-12)
+    #expect(abs(MotorLoss.b(movement).item() - (5 * squares * 100 / 10 + 2 * 1.25 / 2)) < 1e-12)
     let mean = (MotorLoss.a(movement) + MotorLoss.b(movement)) * 0.5
-    #expect(abs((MotorLoss.mean(movement) - mean).item) < 1e-12)
+    #expect(abs((MotorLoss.mean(movement) - mean).item()) < 1e-12)
     // A change of 0.1 in 10 ms is 10 a second.
-    let activity = MotorLoss(activity: 0.02)(movement).item
+    let activity = MotorLoss(activity: 0.02)(movement).item()
     #expect(abs(activity - 0.02 * ((0.25 + 0.36) / 2 + 0.05 * 100)) < 1e-12)
   }
 
@@ -207,9 +207,9 @@ private func controller(
     var before = ours.parameters().map(\.value)
     for step in 0..<8 {
       trainer.step(task.batch(.training, [2 * step, 2 * step + 1]).inputs) { move(task, $0, $1) }
-      #expect(ours.join.min().item >= 0)
+      #expect(ours.join.min().item() >= 0)
       for (one, old) in zip(ours.parameters(), before) where step == 0 {
-        #expect(abs(one.value - old).max().item < 0.0101, "\(one.name)")
+        #expect(abs(one.value - old).max().item() < 0.0101, "\(one.name)")
       }
       before = ours.parameters().map(\.value)
     }

@@ -138,8 +138,8 @@ private func circuit(
       state = next
       body = swimmer.step(body, torques: torques.squeezed(axis: 1)).state
     }
-    #expect(abs(body.bends).max().item > 0.1)
-    return square(body.position).sum().item.squareRoot()
+    #expect(abs(body.bends).max().item() > 0.1)
+    return square(body.position).sum().item().squareRoot()
   }
 
   /// The body bends all the same, but where drag is alike along and across it, that leads nowhere.
@@ -177,8 +177,8 @@ private func circuit(
     #expect(weights.sliced(axis: 0, to: 1).floats == start.floats)
     let first = weights.sliced(axis: 0, from: 1, to: 17) - start
     let second = weights.sliced(axis: 0, from: 17) - start
-    #expect(abs(first + second).max().item < 1e-6)
-    #expect(abs(square(first).mean().item.squareRoot() - 0.02) < 0.005)
+    #expect(abs(first + second).max().item() < 1e-6)
+    #expect(abs(square(first).mean().item().squareRoot() - 0.02) < 0.005)
   }
 
   @Test func climbsToTheTop() throws {

@@ -135,7 +135,7 @@ struct ElmCase: Sendable, CustomTestStringConvertible {
     }
     let y = neuron.forward(Tensor(values, [1, 500, 1278]), neuron.initialState(batch: 1)).output
     let expected = try #require(tensors["published.y"])
-    #expect(abs(y.squeezed(axis: 0) - expected).max().item < 1e-4)
+    #expect(abs(y.squeezed(axis: 0) - expected).max().item() < 1e-4)
   }
 
   /// Without anything coming in, a memory that nothing is written to decays by its own time constant.

@@ -70,10 +70,10 @@ private struct Reference {
       for _ in 0..<1500 { subspace.update(x) }
       let rows = subspace.rows
       let gram = matmul(rows, rows.transposed())
-      #expect(abs(gram - Tensor.eye(found, dtype: .float64)).max().item < 1e-3)
+      #expect(abs(gram - Tensor.eye(found, dtype: .float64)).max().item() < 1e-3)
       let largest = components.sliced(axis: 1, from: 8 - found)
       // The smallest cosine of the principal angles.
-      let cosine = singularValues(matmul(rows, largest)).min().item
+      let cosine = singularValues(matmul(rows, largest)).min().item()
       #expect(acos(min(cosine, 1)) < 0.1, "\(found) rows")
       subspace.merge()
     }
@@ -91,11 +91,11 @@ private struct Reference {
     let (plain, ordinary) = valueAndPullback(at: [x, weight]) {
       [linear(unfold($0[0], kernel: [3, 3]), weight: $0[1])]
     }
-    #expect(abs(outputs[0] - plain[0]).max().item < 1e-12)
+    #expect(abs(outputs[0] - plain[0]).max().item() < 1e-12)
     let (found, expected) = (pullback([g]), ordinary([g]))
-    #expect(abs(found[0] - expected[0]).max().item < 1e-12)
+    #expect(abs(found[0] - expected[0]).max().item() < 1e-12)
     // Projecting every patch is projecting the gradient.
-    #expect(abs(found[1] - remainder(expected[1])).max().item < 1e-12)
+    #expect(abs(found[1] - remainder(expected[1])).max().item() < 1e-12)
   }
 }
 
@@ -109,14 +109,14 @@ private struct Reference {
     network.beginTask(rows: [3, 4], using: &random)
     for place in network.parameters() + network.buffers() { place.value = place.value.asType(.float64) }
     for (layer, name) in zip(network.trunk, ["fc1", "fc2"]) { layer.weight = reference.golden["net.\(name)"] }
-    for (place, layer) in network.trunk.enumerated() {
-      layer.subspace.rows = reference.golden["net.start.\(place)"]
+    for (place, subspace) in network.subspaces.enumerated() {
+      subspace.rows = reference.golden["net.start.\(place)"]
     }
     network.heads[0].weight = reference.golden["net.head"]
     let batches = reference.golden["net.x"].split(parts: 2).map { $0.squeezed(axis: 0) }
     _ = network(batches[0], task: 0) { subspace, samples in subspace.update(samples) }
-    for (place, layer) in network.trunk.enumerated() {
-      reference.check(layer.subspace.rows, "net.after.\(place)")
+    for (place, subspace) in network.subspaces.enumerated() {
+      reference.check(subspace.rows, "net.after.\(place)")
     }
     network.endTask()
     let g = reference.golden["net.g"]
@@ -149,8 +149,8 @@ private struct Reference {
     rule.endTask()
     let before = layer(early), other = layer(late)
     for _ in 0..<20 { try teach(late) }
-    #expect(abs(layer(early) - before).max().item < 0.01)
-    #expect(abs(layer(late) - other).max().item > 1)
+    #expect(abs(layer(early) - before).max().item() < 0.01)
+    #expect(abs(layer(late) - other).max().item() > 1)
   }
 
   /// A threshold fires the spikes that it would fire by itself, is learned in the first task alone, and never
@@ -167,7 +167,7 @@ private struct Reference {
       current, leak: Tensor(Float(0.5)), rule: SpikingRule(threshold: 0.3, reset: .subtract)
     ).spikes
     let expected = network.heads[0](spikes.mean(axis: 0))
-    #expect(abs(network(x, task: 0) - expected).max().item < 1e-5)
+    #expect(abs(network(x, task: 0) - expected).max().item() < 1e-5)
     #expect(network.learned(in: 0).map(\.name).contains("trunk.0.threshold"))
     #expect(network.learned(in: 1).map(\.name) == ["trunk.0.weight", "heads.1.weight"])
     layer.threshold = Tensor(Float(-1))
@@ -189,8 +189,8 @@ private struct Reference {
       _ = network(x, task: 0) { seen.append($1) }
       #expect(seen[0].floats == x.floats)
       #expect(seen[1].shape == [count, 6])
-      if kind == .rate { #expect(seen[1].min().item >= 0 && seen[1].max().item <= 1 + 1e-6) }
-      if kind == .trace || kind == .spikesAndTrace { #expect(seen[1].max().item < 2) }
+      if kind == .rate { #expect(seen[1].min().item() >= 0 && seen[1].max().item() <= 1 + 1e-6) }
+      if kind == .trace || kind == .spikesAndTrace { #expect(seen[1].max().item() < 2) }
     }
   }
 }

@@ -27,7 +27,7 @@ import Testing
       withParameters(parameters, as: Array(all.dropFirst())) {
         let rates = twin(all[0])
         return [
-          rates, poissonLoss(rates: rates, counts: expected("counts").asType(dtype)), twin.sparsity,
+          rates, poissonLoss(predictions: rates, targets: expected("counts").asType(dtype)), twin.sparsity,
           twin.roughness,
         ]
       }

@@ -54,7 +54,7 @@ import Testing
     let (objective, gradient) = try valueAndPullback(at: [golden["\(name).responses"].asType(dtype)]) {
       [
         try asked($0[0], golden["\(name).assignment"], more: more) {
-          $0.temperature = golden["\(name).temperature"].item
+          $0.temperature = golden["\(name).temperature"].item()
         }.objective
       ]
     }
@@ -132,7 +132,7 @@ import Testing
   private func check(_ name: String, _ stimuli: Tensor, _ assignment: [Int], _ loss: Double) {
     #expect(assignment == labels("\(name).assignment"), "\(name)")
     compare(stimuli.squeezed(axis: -1), golden["\(name).stimuli"], 1e-9, "\(name)")
-    #expect(abs(loss - golden["\(name).loss"].item) < 1e-9, "\(name)")
+    #expect(abs(loss - golden["\(name).loss"].item()) < 1e-9, "\(name)")
   }
 
   @Test(arguments: ["free", "bound"]) func loopAgreesWithTheAuthorsCode(_ name: String) throws {
@@ -224,5 +224,5 @@ import Testing
 }
 
 extension Double {
-  fileprivate var logarithm: Double { CallosumTensors.log(Tensor(self, .float64)).item }
+  fileprivate var logarithm: Double { CallosumTensors.log(Tensor(self, .float64)).item() }
 }
