@@ -19,7 +19,7 @@ let lower: [Row] = [
   ("Analysis", ["Tensors"]),
   ("Networks", ["Kernels", "Tensors"]),
   ("Contracts", ["Tensors", "Networks"]),
-  ("Tasks", ["Zlib", "Tensors", "Contracts"]),
+  ("Tasks", ["Zlib", "Crypto", "Tensors", "Contracts"]),
   ("Experiments", foundation + ["Tasks"]),
   ("Brains", foundation + ["Tasks", "Experiments"]),
 ]
@@ -36,7 +36,7 @@ let tests: [Row] = [
   ("Networks", ["Tensors", "Networks", "TestSupport"]),
   ("Contracts", ["Tensors", "Networks", "Contracts"]),
   ("Tasks", ["Zlib", "Tensors", "Contracts", "Tasks", "TestSupport"]),
-  ("Experiments", ["Tensors", "Networks", "Contracts", "Experiments", "Mixers", "TestSupport"]),
+  ("Experiments", ["Tensors", "Networks", "Contracts", "Tasks", "Experiments", "Mixers", "TestSupport"]),
   (
     "Brains",
     [
@@ -61,12 +61,15 @@ let libraries: [String: [Target.Dependency]] = [
   "CommandLineTool": [.product(name: "ArgumentParser", package: "swift-argument-parser")],
 ]
 
+/// Rooms whose settings are shown with what the comments above them say.
+let documented = ["Networks", "Brains"] + families
+
 func modules(_ rooms: [String]) -> [Target.Dependency] { rooms.map { .init(stringLiteral: "Callosum\($0)") } }
 
 func room(_ row: Row) -> Target {
   .target(
     name: "Callosum\(row.name)", dependencies: modules(row.sees) + libraries[row.name, default: []],
-    path: "Sources/\(row.name)")
+    path: "Sources/\(row.name)", plugins: documented.contains(row.name) ? ["DocumentFields"] : [])
 }
 
 func testTarget(_ row: Row) -> Target {
@@ -90,9 +93,14 @@ let ourTargets: [Target] = [
     name: "CallosumKernels", path: "Sources/Kernels",
     linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("openblas")]),
   .systemLibrary(name: "CallosumZlib", path: "Sources/Zlib", providers: [.apt(["zlib1g-dev"])]),
+  .systemLibrary(name: "CallosumCrypto", path: "Sources/Crypto", providers: [.apt(["libssl-dev"])]),
   .target(name: "Callosum", dependencies: modules(workshop + families + ["Lab"]), path: "Sources/Callosum"),
   .executableTarget(
     name: "CallosumProgram", dependencies: ["Callosum", "CallosumCommandLineTool"], path: "Sources/Program"),
+  .plugin(
+    name: "DocumentFields", capability: .buildTool(), dependencies: ["FieldDocumenter"],
+    path: "Plugins/DocumentFields"),
+  .executableTarget(name: "FieldDocumenter", path: "Plugins/FieldDocumenter"),
   .executableTarget(name: "FirstNetwork", dependencies: ["Callosum"], path: "Examples/FirstNetwork"),
   .executableTarget(name: "TwoHemispheres", dependencies: ["Callosum"], path: "Examples/TwoHemispheres"),
   .target(
@@ -109,6 +117,7 @@ let package = Package(
   name: "callosum",
   products: roomLibraries + [
     .library(name: "Callosum", targets: ["Callosum"]),
+    .plugin(name: "DocumentFields", targets: ["DocumentFields"]),
     .executable(name: "callosum", targets: ["CallosumProgram"]),
   ],
   dependencies: [

@@ -7,5 +7,6 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "bench", dependencies: [.product(name: "Callosum", package: "callosum")],
-      path: "Sources/bench")
+      path: "Sources/bench", plugins: ["ListSystems"]),
+    .plugin(name: "ListSystems", capability: .buildTool()),
   ])

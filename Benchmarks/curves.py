@@ -5,18 +5,10 @@ A curve is a name that the workers know and the values of x they are asked for; 
 the machine only ever adds to a time.
 """
 
-import dataclasses
 import math
 
-
-@dataclasses.dataclass
-class Curve:
-    title: str
-    x: str  # what x is, with its unit
-    points: list
-    peer: bool = False
-    logarithmic: bool = True  # both axes, and the slope of the line through all points
-
+from curve import Curve
+from systems import CURVES as SYSTEM_CURVES
 
 LENGTHS = [256, 512, 1024, 2048, 4096, 8192, 16384]
 CURVES = {
@@ -32,7 +24,7 @@ CURVES = {
     "lif_rate_curve": Curve(
         "A step of lif_snn_step by the share of its inputs that spike", "share of spikes",
         [0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5], peer=True, logarithmic=False),
-}
+} | {name: curve for name, (curve, _) in SYSTEM_CURVES.items()}
 SIDES = {"callosum": "Callosum", "peer": "PyTorch"}
 
 

@@ -20,8 +20,9 @@ import tempfile
 import time
 
 import curves
-from needs import ALL, SYSTEMS
+from needs import ALL
 from report import floors, parts, report, tables
+from systems import SYSTEMS
 
 TICKS = os.sysconf("SC_CLK_TCK")
 HERE = pathlib.Path(__file__).resolve().parent

@@ -1,5 +1,5 @@
 """Data and weights that both sides make alike, so that what they compute can be compared; see
-Sources/bench/Systems.swift."""
+Sources/bench/Patterns.swift."""
 
 import math
 

@@ -37,7 +37,7 @@ from recurrences import (
     delta_rule, delta_rule_in_chunks, linear_attention_in_chunks, recurrence, selective_inputs,
     selective_scan, sequence)
 from steps import MODES, Function, fastest, forward_backward, forward_only, training
-from systems import LOOPS, SYSTEMS
+from systems import CURVES as SYSTEM_CURVES, SYSTEMS
 
 
 class Attention(nn.Module):
@@ -363,9 +363,10 @@ CURVES = {
     "linear_attention_curve": lambda at: curve(linear_attention_in_chunks, (0, 1, 2), at),
     "gated_linear_attention_curve": lambda at: curve(linear_attention_in_chunks, (0, 1, 2, 4), at),
     "lif_rate_curve": spiking,
-}
+} | {name: make for name, (_, make) in SYSTEM_CURVES.items() if make}
 # Loops over many steps in Python: the compiler unrolls them, and takes many minutes. Or NumPy.
-EAGER_ONLY = {"lif_snn_step", "linear_recurrence_fwd_bwd", "selective_scan_fwd_bwd", *LOOPS}
+EAGER_ONLY = {"lif_snn_step", "linear_recurrence_fwd_bwd", "selective_scan_fwd_bwd"} | {
+    name for name, system in SYSTEMS.items() if not system.compiles}
 
 
 def resident_peak():

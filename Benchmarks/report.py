@@ -3,7 +3,8 @@
 import statistics
 
 from curves import section
-from needs import ALL, SYSTEMS
+from needs import ALL
+from systems import SYSTEMS
 
 SMALL_OPERATIONS = 200  # elementwise, in a step of `small_ops`
 

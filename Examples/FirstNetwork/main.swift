@@ -1,7 +1,10 @@
 // Trains a small network on Fashion-MNIST and stores it: the example of README.md.
+//
+//   swift run -c release FirstNetwork [STEPS]
 
 import Callosum
 
+let steps = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 500
 let task = try FashionMNISTTask()
 var random = RandomGenerator(seed: 1)
 let model = Sequential(
@@ -12,7 +15,7 @@ let model = Sequential(
 let parameters = model.parameters()
 let optimiser = Adam.adamW(parameters, learningRate: 1e-3)
 
-for step in 0..<500 {
+for step in 0..<steps {
   let batch = task.trainingBatch((0..<128).map { _ in .random(in: 0..<task.trainingCount, using: &random) })
   let (loss, gradients) = training(using: &random) {
     valueAndGradient(by: parameters) { crossEntropy(logits: model(batch.inputs), targets: batch.targets) }

@@ -1,5 +1,7 @@
 // Two hemispheres with a corpus callosum against one of equal size: the brains of two-hemispheres.yaml and
 // one-hemisphere.yaml, in Swift.
+//
+//   swift run -c release TwoHemispheres [STEPS]
 
 import Callosum
 
@@ -35,7 +37,7 @@ let one = BrainPlan("One hemisphere", task: "fashion-mnist", output: "motor") {
 
 let task = try FashionMNISTTask()
 var settings = TrainingSettings()
-settings.steps = 300
+settings.steps = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 300
 settings.batchSize = 64
 for plan in [two, one] {
   var weights = RandomGenerator(seed: 1).stream("weights")

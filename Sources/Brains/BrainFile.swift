@@ -61,6 +61,20 @@ public struct BrainFile {
   }
 }
 
+extension JSONValue {
+  /// Settings as people write them: `{heads: 4, bias: false}`, or JSON.
+  /// - Throws: `InvalidInput` with what is wrong.
+  public init(yaml text: String, called name: String) throws {
+    var reader = Reader(path: name)
+    do {
+      guard let root = try Yams.compose(yaml: text) else { throw InvalidInput("\(name) is empty") }
+      self = try reader.value(root, at: ["settings"])
+    } catch let error as YamlError {
+      throw InvalidInput(reader.text(error))
+    }
+  }
+}
+
 extension BrainPlan {
   /// The plan in a YAML text.
   /// - Throws: `InvalidInput` with the line and the nearest word that is known.

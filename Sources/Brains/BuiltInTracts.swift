@@ -19,8 +19,11 @@ extension Projection: TractMechanism {
   public static let traits = TractTraits(keepsWidth: false, hasWeights: true, isLinear: true)
   public static let card = Card(
     id: "projection", name: "Projection", family: .modularity,
-    paper: "The Perceptron: A Probabilistic Model for Information Storage and Organization in the Brain",
-    year: 1958,
+    paper: Paper(
+      "The Perceptron: A Probabilistic Model for Information Storage and Organization in "
+        + "the Brain",
+      by: ["Frank Rosenblatt"],
+      year: 1958, link: "https://doi.org/10.1037/h0042519"),
     summary: "Every unit of a region reaches every unit of another through a weight of its own.",
     verification: "its formula; derivatives by differences")
 
@@ -56,7 +59,10 @@ public final class DirectTract: Layer, TractMechanism {
   public static let traits = TractTraits(isLinear: true)
   public static let card = Card(
     id: "direct", name: "Direct tract", family: .modularity,
-    paper: "Deep Residual Learning for Image Recognition", year: 2015,
+    paper: Paper(
+      "Deep Residual Learning for Image Recognition",
+      by: ["Kaiming He", "Xiangyu Zhang", "Shaoqing Ren", "Jian Sun"],
+      year: 2015, link: "https://arxiv.org/abs/1512.03385"),
     summary: "Activity passes as it is, unit by unit, between regions of one width.",
     verification: "nothing changes, values and derivatives")
 

@@ -17,7 +17,8 @@
 @_exported import CallosumTensors
 
 extension Catalogue {
-  /// Every part of this version.
+  /// Everything of this version.
   public static let all = Catalogue(
-    brains, mixers, neurons, learning, memory, fields, modularity, recordings, insight)
+    brains, mixers, neurons, learning, memory, fields, modularity, recordings, insight,
+    tasks: tasks, skeletons: [.backbone, .whole, .taught])
 }

@@ -31,13 +31,13 @@ struct Apply: ParsableCommand {
 
   func run() throws {
     guard let type = [DType.float32, .float64].first(where: { "\($0)" == dtype }) else {
-      throw InvalidInput("--dtype must be float32 or float64, is '\(dtype)'")
+      throw UsageError("--dtype must be float32 or float64, is '\(dtype)'")
     }
     let door = try options.open().door
     let places = (door.module?.parameters() ?? []) + (door.module?.buffers() ?? [])
     if let weights {
       guard let module = door.module, !places.isEmpty else {
-        throw InvalidInput("\(options.id) has no weights; leave --weights out")
+        throw UsageError("\(options.id) has no weights; leave --weights out")
       }
       try module.load(from: weights, as: type)
     }

@@ -15,7 +15,7 @@ struct BrainOptions: ParsableArguments {
   /// The plan and its task.
   func open() throws -> (file: BrainFile, task: any LearningTask) {
     let file = try BrainFile(path: self.file)
-    let id = task ?? file.plan.task ?? "fashion-mnist"
-    return (file, try allTasks.task(id))
+    if let task { return (file, try fromCommandLine { try Program.catalogue.task(task) }) }
+    return (file, try Program.catalogue.task(file.plan.task ?? "fashion-mnist"))
   }
 }

@@ -1,106 +1,160 @@
 import ArgumentParser
-import CallosumBrains
 import CallosumContracts
-import CallosumExperiments
 import CallosumLab
-import CallosumNetworks
-import CallosumTasks
 import CallosumTensors
 import Foundation
 
-/// Trains parts in the same slot at equal budget and shows which does better.
+/// Trains parts or brains on the same task at equal size and budget and shows which does better.
 struct Compare: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Train parts in the same network at equal budget; print a table and write a report.",
+    abstract: "Train parts on a task at equal size and budget; print a table and write a report.",
     discussion: """
       The default compares four token mixers on Fashion-MNIST with a budget for a first look. --full \
       trains for twenty times as many steps on a wider network, with mirrored images.
 
+      An arm is a part, a part with settings ('delta-net{heads: 4}'), or a composed network (a YAML file). \
+      What stands around a part follows from its kind and the task; 'callosum list --tasks' shows the tasks. \
+      Several tasks give a table of arms by tasks.
+
       Every run is kept; see 'callosum runs'. Ctrl-C ends with what was reached, and --resume goes on from \
-      there, to the same figures as if nothing had happened.
+      there, to the same figures as if nothing had happened. The exit code is 1 if a run diverged.
       """)
 
-  @Option(help: "What to learn.") var task = "fashion-mnist"
-  @Option(help: "Ids of token mixers, separated by commas; see 'callosum list'.")
+  @Option(help: "What to learn; several tasks separated by commas.") var task = "fashion-mnist"
+  @Option(help: "The arms, separated by commas; see 'callosum list'.")
   var parts = "average-pooling,softmax-attention,spatial-mlp,depthwise-convolution"
+  @Option(help: "What arms are made equal in: parameters, macs, seconds or none.") var match = "parameters"
+  @Option(help: "What is chosen for each arm on validation data: learning-rate, weight-decay, or both.")
+  var tune: String?
+  @Option(parsing: .unconditional, help: "Seeds of each trial of --tune.") var tuneSeeds = 1
   @Flag(help: "Train to a good accuracy instead of a first look (about two hours).") var full = false
   @Option(parsing: .unconditional, help: "Training steps of each run.") var steps: Int?
-  @Option(parsing: .unconditional, help: "Runs of each part, from different random seeds.") var seeds = 3
-  @Option(parsing: .unconditional, help: "Images in a batch.") var batch: Int?
+  @Option(parsing: .unconditional, help: "Runs of each arm, from different random seeds.") var seeds = 3
+  @Option(parsing: .unconditional, help: "Examples in a batch.") var batch: Int?
   @Option(parsing: .unconditional, help: "Numbers per token.") var width: Int?
   @Option(parsing: .unconditional, help: "Blocks of the network.") var depth: Int?
   @Option(parsing: .unconditional, help: "Side of a patch in pixels.") var patch: Int?
   @Option(parsing: .unconditional, help: "Learning rate at its highest.") var learningRate: Double?
   @Option(help: "Settings of parts as JSON, by id: '{\"softmax-attention\": {\"heads\": 8}}'.")
   var config: String?
+  @Option(help: "Settings of what stands around parts, by its id: '{\"backbone\": {\"readout\": \"last\"}}'.")
+  var skeleton: String?
   @Option(help: "Go on with an interrupted comparison: its number in 'callosum runs list'.")
   var resume: Int64?
-  @Option(help: "Where to write the report.") var report = "comparison.html"
+  @Option(help: "Where to write the report; of several tasks, NAME-TASK.html for each.")
+  var report = "comparison.html"
   @Flag(help: "Show no progress.") var quiet = false
   @OptionGroup var place: StoreOption
   @OptionGroup var output: JSONOption
 
   func run() throws {
-    let plan = try resume.map(plan(of:)) ?? plan()
-    try AtomicFile.checkWritable(report)
+    let plans = try resume.map { [("", try plan(of: $0))] } ?? self.plans()
+    for (task, _) in plans { try AtomicFile.checkWritable(reportPath(task, plans.count)) }
     let store = try place.open()
     if !quiet { BusyMachine.warn() }
-    let bar = ProgressBar(
-      label: "preparing", total: plan.totalImages, unit: "images",
-      style: .standardError(quiet: quiet))
     Interruption.listen()
+    var results: [Comparison] = []
+    for (task, plan) in plans where !Interruption.requested {
+      results.append(try compare(plan, reportPath(task, plans.count), in: store))
+    }
+    if output.json {
+      let texts = try results.map { try $0.json() }
+      print(plans.count == 1 ? texts.joined() : "[\(texts.joined(separator: ",\n"))]")
+    } else if plans.count > 1 {
+      print()
+      ComparisonMatrix(results).table.show()
+    }
+    if let code = Interruption.exitCode { throw ExitCode(code) }
+    if results.contains(where: \.hasDiverged) { throw ExitCode(1) }
+  }
+
+  private func compare(_ plan: ComparisonPlan, _ path: String, in store: RunStore) throws -> Comparison {
+    let bar = ProgressBar(
+      label: "preparing", total: plan.totalExamples, unit: "examples", style: .standardError(quiet: quiet))
+    defer { bar.finish() }
     let (id, result) = try plan.run(
       in: store, command: Program.commandLine, resuming: resume,
-      started: { name, seed in bar.label = "\(name), seed \(seed) of \(plan.seedCount)" },
-      progress: { bar.advance(by: $0) },
-      isCancelled: { Interruption.requested })
+      observer: ComparisonPlan.Observer(
+        started: { name, seed in bar.label = "\(name), seed \(seed)" }, progress: { bar.advance(by: $0) },
+        isCancelled: { Interruption.requested }))
     bar.finish()
-    try Report(result).write(to: report)
-    if output.json {
-      print(try result.json())
-    } else {
+    try Report(result).write(to: path)
+    if !output.json {
       result.table.show()
-      print("\nReport: \(report)")
+      print("\n\(Finding(result).headline)")
+      for note in result.notes { print(note) }
+      print("\nReport: \(path)")
       print("Kept as run \(id); see 'callosum runs show \(id)'")
     }
     if result.wasInterrupted {
       Interruption.say(
         "the figures are of the runs that were complete; 'callosum compare --resume \(id)' goes on")
     }
-    if let code = Interruption.exitCode { throw ExitCode(code) }
+    return result
+  }
+
+  private func reportPath(_ task: String, _ count: Int) -> String {
+    guard count > 1 else { return report }
+    let file = URL(fileURLWithPath: report)
+    return file.deletingPathExtension().path + "-\(task)."
+      + (file.pathExtension.isEmpty ? "html" : file.pathExtension)
   }
 
   /// The plan of a comparison that was interrupted.
   private func plan(of id: Int64) throws -> ComparisonPlan {
     let fresh = try Compare.parse([])
     let isChanged =
-      task != fresh.task || parts != fresh.parts || seeds != fresh.seeds || full || steps != nil
-      || batch != nil || width != nil || depth != nil || patch != nil || learningRate != nil
-      || config != nil
-    try require(!isChanged, "--resume takes all settings from the run; leave out the others")
-    return try ComparisonPlan(
-      of: id, in: try place.holdingRuns(), task: Compare.task, catalogue: Program.catalogue)
+      task != fresh.task || parts != fresh.parts || seeds != fresh.seeds || match != fresh.match || full
+      || [steps, batch, width, depth, patch].contains { $0 != nil } || learningRate != nil
+      || tuneSeeds != fresh.tuneSeeds || [tune, config, skeleton].contains { $0 != nil }
+    try fromCommandLine {
+      try require(!isChanged, "--resume takes all settings from the run; leave out the others")
+    }
+    return try ComparisonPlan(of: id, in: try place.holdingRuns(), catalogue: Program.catalogue)
   }
 
-  private static func task(_ id: String) throws -> any ImageClassification {
-    guard id == "fashion-mnist" else { throw unknownName("task", id, in: ["fashion-mnist"]) }
-    return try FashionMNISTTask()
+  private func plans() throws -> [(task: String, plan: ComparisonPlan)] {
+    let tasks = words(task)
+    for (position, id) in tasks.enumerated() where tasks[..<position].contains(id) {
+      throw UsageError("--task names '\(id)' twice")
+    }
+    let configurations = try fromCommandLine(configurations)
+    // The file of a brain that is wrong is no fault of the command line.
+    let arms = try ArmChoice.list(parts, configurations)
+    return try fromCommandLine {
+      let settings = try settings()
+      return try tasks.map { id in
+        (
+          id,
+          try ComparisonPlan(
+            task: try Program.catalogue.task(id), arms: arms, settings: settings, seeds: seeds,
+            catalogue: Program.catalogue)
+        )
+      }
+    }
   }
 
-  private func plan() throws -> ComparisonPlan {
-    guard task == "fashion-mnist" else { throw unknownName("task", task, in: ["fashion-mnist"]) }
-    let ids = parts.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-    for (position, id) in ids.enumerated() where ids[..<position].contains(id) {
-      throw InvalidInput("--parts names '\(id)' twice")
-    }
-    let mixers = Program.catalogue.parts.filter { $0.kind == .tokenMixer }.map(\.card.id)
-    let chosen = try ids.map { id in
-      guard let part = try? Program.catalogue.part(id) else { throw unknownName("part", id, in: mixers) }
-      return part
-    }
+  private func words(_ list: String) -> [String] {
+    list.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+  }
+
+  private func settings() throws -> ComparisonPlan.Settings {
     var settings = ComparisonPlan.Settings()
+    guard let rule = Matching.Rule(rawValue: match) else {
+      throw unknownName("--match", match, in: Matching.Rule.allCases.map(\.rawValue))
+    }
+    settings.match = rule
+    settings.tune = try words(tune ?? "").map { word in
+      guard let setting = Tuning.Setting(rawValue: word) else {
+        throw unknownName("setting in --tune", word, in: Tuning.Setting.allCases.map(\.rawValue))
+      }
+      return setting
+    }
+    settings.tuningSeeds = tuneSeeds
+    if let skeleton { settings.skeletons = try table(skeleton, option: "--skeleton") }
+    var backbone: [String: JSONValue] = [:]
     if full {
-      settings.network.width = 96
+      backbone["width"] = 96
       settings.training.steps = 12_000
       settings.training.mirror = true
       settings.training.schedule = .cosine(warmup: 200, final: 0.01)
@@ -110,21 +164,35 @@ struct Compare: ParsableCommand {
       settings.training.schedule = .cosine(warmup: min(40, max(steps, 1) / 10), final: 0.01)
     }
     if let batch { settings.training.batchSize = batch }
-    if let width { settings.network.width = width }
-    if let depth { settings.network.depth = depth }
-    if let patch { settings.network.patch = patch }
     if let learningRate { settings.training.learningRate = learningRate }
-    return try ComparisonPlan(
-      task: try FashionMNISTTask(), parts: chosen, settings: settings,
-      partSettings: try partSettings(ids), seeds: seeds)
+    for (name, value) in [("width", width), ("depth", depth), ("patch", patch)] {
+      if let value { backbone[name] = .integer(value) }
+    }
+    if !backbone.isEmpty {
+      var own: [String: JSONValue] =
+        if case .object(let own)? = settings.skeletons["backbone"] { own } else { [:] }
+      own.merge(backbone) { $1 }
+      settings.skeletons["backbone"] = .object(own)
+    }
+    return settings
   }
 
-  private func partSettings(_ ids: [String]) throws -> [String: JSONValue] {
+  /// Settings of parts by id.
+  private func configurations() throws -> [String: JSONValue] {
     guard let config else { return [:] }
-    guard case .object(let table) = try parsedJSON(config, option: "--config") else {
-      throw InvalidInput("--config needs a JSON object with the ids of parts as keys")
-    }
+    let table = try table(config, option: "--config")
+    let ids = words(parts).map { String($0.prefix { $0 != "{" }) }
     for id in table.keys where !ids.contains(id) { throw unknownName("part in --config", id, in: ids) }
+    return table
+  }
+
+  private func table(_ text: String, option: String) throws -> [String: JSONValue] {
+    let isConfig = option == "--config"
+    let example = isConfig ? #"{"softmax-attention": {"heads": 8}}"# : #"{"backbone": {"width": 32}}"#
+    guard case .object(let table) = try parsedJSON(text, option: option, example: example) else {
+      throw InvalidInput(
+        "\(option) needs a JSON object with the ids of \(isConfig ? "parts" : "skeletons") as keys")
+    }
     return table
   }
 }

@@ -68,7 +68,7 @@ struct DataGet: ParsableCommand {
 
   func run() throws {
     guard let set = DataSet.named(name) else {
-      throw unknownName("data set", name, in: DataSet.all.map(\.id))
+      throw UsageError(unknownName("data set", name, in: DataSet.all.map(\.id)))
     }
     let total = set.files.reduce(0) { $0 + $1.size }
     let bar = FetchProgress(label: set.name, bytes: total, quiet: quiet)

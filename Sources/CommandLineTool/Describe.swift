@@ -35,11 +35,29 @@ struct Describe: ParsableCommand {
     }
   }
 
+  /// The place that it was built in.
+  private struct SlotRow: Encodable {
+    let width, outputWidth, tokens: Int
+    let grid: [Int]?
+
+    init(_ slot: Slot) {
+      (width, outputWidth, tokens) = (slot.width, slot.outputWidth, slot.tokens)
+      grid = slot.grid.map { [$0.rows, $0.columns] }
+    }
+
+    var text: String {
+      let tokens = grid.map { "\($0[0]) x \($0[1])" } ?? "\(tokens)"
+      return "\(tokens) tokens of width \(width)" + (outputWidth == width ? "" : " to \(outputWidth)")
+    }
+  }
+
   private struct Description: Encodable {
     let card: Card
     let kind: String
     let isCausal, needsGrid: Bool
+    let slot: SlotRow
     let defaults: JSONValue
+    let settings: [Setting]
     let inputs, outputs: [PortRow]
     let parameters: [ParameterRow]
     let parameterCount: Int
@@ -51,11 +69,15 @@ struct Describe: ParsableCommand {
     let (part, slot, door) = try options.open()
     let parameters = door.module?.parameters() ?? [], buffers = door.module?.buffers() ?? []
     var random = RandomGenerator(seed: 2)
-    let sizes = ["batch": 1, "tokens": slot.tokens, "time": slot.tokens]
+    var sizes = ["batch": 1]
+    for case .free(let axis) in door.inputs.flatMap(\.shape) where axis != "batch" {
+      sizes[axis] = slot.tokens
+    }
     let inputs = door.exampleInputs(sizes, using: &random)
     let description = Description(
       card: part.card, kind: part.kind.rawValue, isCausal: door.isCausal, needsGrid: part.needsGrid,
-      defaults: part.defaults, inputs: door.inputs.map(PortRow.init),
+      slot: SlotRow(slot), defaults: part.defaults, settings: part.settings,
+      inputs: door.inputs.map(PortRow.init),
       outputs: door.outputs.map(PortRow.init),
       parameters: parameters.map { ParameterRow(name: $0.name, shape: $0.value.shape, isLearned: true) }
         + buffers.map { ParameterRow(name: $0.name, shape: $0.value.shape, isLearned: false) },
@@ -65,14 +87,29 @@ struct Describe: ParsableCommand {
     try show(description, of: part)
   }
 
+  private func settings(_ settings: [Setting]) throws -> Table {
+    var table = Table([("setting", .left), ("default", .left), ("meaning", .left)])
+    for setting in settings {
+      let choices = setting.choices.map { "One of \($0.joined(separator: ", "))." }
+      let meaning = [setting.meaning, choices].compactMap { $0 }.joined(separator: " ")
+      table.add([setting.path, try setting.standard?.line() ?? "", meaning])
+    }
+    return table
+  }
+
   private func show(_ description: Description, of part: Part) throws {
     let card = description.card
     print("\(card.name) (\(card.id)), \(part.kind.phrase) of the family \(card.family.rawValue)")
-    print("\(card.paper), \(card.year)\n\n\(card.summary)\n")
+    print(([card.paper.citation] + (card.paper.link.map { [$0] } ?? [])).joined(separator: "\n"))
+    print("\n\(card.summary)\n")
     print("Verified by: \(card.verification)")
     print(
       "Causal: \(description.isCausal ? "yes" : "no"); needs a grid: \(description.needsGrid ? "yes" : "no")")
-    print("Settings and their defaults: \(try description.defaults.text())\n")
+    print("Shown for: \(description.slot.text)\n")
+    if !description.settings.isEmpty {
+      try settings(description.settings).show()
+      print()
+    }
     var ports = Table([("tensor", .left), ("shape", .left), ("type", .left)])
     for (direction, rows) in [("in", description.inputs), ("out", description.outputs)] {
       for row in rows {

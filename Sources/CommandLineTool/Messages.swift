@@ -7,6 +7,11 @@ import Foundation
 extension Terminal {
   /// The width that is printed to; nil where that is no terminal.
   static var width: Int? { columns(of: STDOUT_FILENO) }
+
+  /// Says on standard error what is wrong, in one line.
+  static func complain(_ problem: String) {
+    writeToStandardError("callosum: \(problem.split(separator: "\n").joined(separator: " "))\n")
+  }
 }
 
 extension Table {

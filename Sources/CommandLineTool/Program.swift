@@ -27,8 +27,7 @@ struct Program: ParsableCommand {
     version: Version.current,
     subcommands: [
       Compare.self, Reproduce.self, Train.self, Show.self, ReportCommand.self, Runs.self, List.self,
-      Describe.self, Apply.self,
-      DataCommand.self, Doctor.self, RunClaim.self,
+      Describe.self, Apply.self, DataCommand.self, Docs.self, Doctor.self, RunClaim.self,
     ])
 
   /// The command as somebody would type it again.
@@ -51,30 +50,26 @@ struct Program: ParsableCommand {
       if fflush(nil) != 0 { throw FileError(path: "standard output") }
     } catch let code as ExitCode {
       Foundation.exit(code.rawValue)
-    } catch let mistake as InvalidInput {
-      end("callosum: \(mistake.description)", code: 2)
+    } catch let error as UsageError {
+      end(error.description, code: 2)
     } catch {
       switch exitCode(for: error) {
       case .success: exit(withError: error)  // help and version
-      case .validationFailure: end("callosum: \(usage(of: error))", code: 2)
-      default: end("callosum: \(oneLine("\(error)"))", code: 1)
+      case .validationFailure: end(usage(of: error), code: 2)
+      default: end("\(error)", code: 1)
       }
     }
   }
 
   private static func end(_ line: String, code: Int32) -> Never {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+    Terminal.complain(line)
     Foundation.exit(code)
   }
 
   /// What is wrong with a command line, and where to read on.
   private static func usage(of error: any Error) -> String {
     let help = fullMessage(for: error).firstMatch(of: /See '(.*)' for more information/)?.output.1
-    return "\(oneLine(Self.message(for: error))); see '\(help ?? "callosum --help")'"
-  }
-
-  private static func oneLine(_ text: String) -> String {
-    text.split(separator: "\n").joined(separator: " ")
+    return "\(Self.message(for: error)); see '\(help ?? "callosum --help")'"
   }
 }
 
@@ -112,10 +107,10 @@ struct StoreOption: ParsableArguments {
   }
 }
 
-/// JSON that was given on the command line.
-func parsedJSON(_ text: String, option: String) throws -> JSONValue {
-  guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)) else {
-    throw InvalidInput("\(option) needs JSON such as '{\"width\": 64}', got: \(text)")
+/// JSON that was given on the command line, and what would have done in its place.
+func parsedJSON(_ text: String, option: String, example: String) throws -> JSONValue {
+  do { return try JSONValue(parsing: text) } catch let error as InvalidInput {
+    throw UsageError(
+      "\(option) needs JSON such as '\(example)', but \(error.description): \(text.clipped)")
   }
-  return value
 }

@@ -14,7 +14,7 @@ struct Reproduce: ParsableCommand {
     abstract: "Re-check papers' claims with criteria that were fixed before; print verdicts.",
     discussion: """
       A verdict is 'holds', 'inconclusive' or 'contradicted', computed from all seeds. The exit code is 0 \
-      whatever the verdict.
+      whatever the verdicts, and 1 if a claim could not be judged; the others are judged all the same.
       """)
 
   @Argument(help: "Ids of claims; see 'callosum list --claims'.") var ids: [String] = []
@@ -25,48 +25,97 @@ struct Reproduce: ParsableCommand {
   @Option(parsing: .unconditional, help: "Runs side by side; one for each core by default.")
   var jobs: Int?
   @Flag(help: "Go on with the latest run of each claim that was stopped.") var resume = false
+  @Option(
+    defaultAsFlag: "Results", parsing: .next,
+    help: ArgumentHelp(
+      "Write what each claim comes to into ID.json in this folder, beside what the other budget came to.",
+      valueName: "folder"))
+  var record: String?
   @Flag(help: "Show no progress.") var quiet = false
   @OptionGroup var place: StoreOption
   @OptionGroup var output: JSONOption
 
-  func run() throws {
-    let chosen = try chosenClaims()
-    guard let budget = ClaimBudget(rawValue: budget) else {
-      throw unknownName("budget", budget, in: ClaimBudget.allCases.map(\.rawValue))
+  /// What became of a claim: a report, or why there is none.
+  private enum Outcome: Encodable {
+    case judged(ClaimReport)
+    case failed(Failure)
+
+    struct Failure: Encodable {
+      let id: String
+      /// Why it could not be judged.
+      let failed: String
     }
+
+    func encode(to encoder: any Encoder) throws {
+      switch self {
+      case .judged(let report): try report.encode(to: encoder)
+      case .failed(let failure): try failure.encode(to: encoder)
+      }
+    }
+
+    /// Cells of the summary.
+    var row: [String] {
+      switch self {
+      case .judged(let report):
+        [report.id, report.judgement.verdict.rawValue, Format.significant(report.seconds)]
+      case .failed(let failure): [failure.id, "failed", "–"]
+      }
+    }
+  }
+
+  func run() throws {
+    let chosen = try fromCommandLine(chosenClaims)
+    let budget = try named("budget", budget, as: ClaimBudget.self)
     let processes = jobs ?? ProcessInfo.processInfo.activeProcessorCount
-    try require((1...256).contains(processes), "--jobs must be from 1 to 256, is \(processes)")
-    let reproductions = try chosen.map { try Reproduction($0, budget: budget, seeds: seeds) }
+    let reproductions = try fromCommandLine {
+      try require((1...256).contains(processes), "--jobs must be from 1 to 256, is \(processes)")
+      return try chosen.map { try Reproduction($0, budget: budget, seeds: seeds) }
+    }
     let store = try place.open()
+    let results = record.map(ResultsFolder.init)
     Interruption.listen()
-    var reports: [ClaimReport] = []
+    var outcomes: [Outcome] = []
     for (claim, reproduction) in zip(chosen, reproductions) where !Interruption.requested {
-      let report = try reproduce(claim, reproduction, processes, in: store)
-      reports.append(report)
-      if !output.json { print(report.text(columns: Terminal.width) + "\n") }
+      do {
+        try results?.prepare(for: claim.id)
+        let report = try reproduce(claim, reproduction, processes, in: store)
+        if !report.wasInterrupted { try results?.record(report) }
+        outcomes.append(.judged(report))
+        if !output.json { print(report.text(columns: Terminal.width) + "\n") }
+      } catch {
+        // The other claims are as good as without it.
+        let problem = "\(error)", name = claim.id
+        Terminal.complain(problem.contains(name) ? problem : "\(name): \(problem)")
+        outcomes.append(.failed(Outcome.Failure(id: name, failed: problem)))
+      }
     }
     if output.json {
-      print(try ResultCoding.text(reports, pretty: true))
-    } else if reports.count > 1 {
-      summary(reports).show()
+      print(try ResultCoding.text(outcomes, pretty: true))
+    } else if outcomes.count > 1 {
+      var table = Table([("claim", .left), ("verdict", .left), ("seconds", .right)])
+      for outcome in outcomes { table.add(outcome.row) }
+      table.show()
     }
     if let code = Interruption.exitCode { throw ExitCode(code) }
+    if outcomes.contains(where: { if case .failed = $0 { true } else { false } }) { throw ExitCode(1) }
   }
 
   private func chosenClaims() throws -> [Claim] {
+    let catalogue = Program.catalogue
+    if let record, catalogue.claims.contains(where: { $0.id == record }) {
+      throw UsageError("--record takes '\(record)', the word behind it, as its folder; put it last")
+    }
     try require(
       [!ids.isEmpty, family != nil, all].count { $0 } == 1,
       "name claims, or give --family, or --all; 'callosum list --claims' shows what there is")
-    if all { return Program.catalogue.claims }
+    if all { return catalogue.claims }
     if let family {
-      guard let wanted = Family(rawValue: family) else {
-        throw unknownName("family", family, in: Family.allCases.map(\.rawValue))
-      }
-      let found = Program.catalogue.claims.filter { $0.card.family == wanted }
+      let wanted = try named("family", family, as: Family.self)
+      let found = catalogue.claims.filter { $0.card.family == wanted }
       try require(!found.isEmpty, "the family \(family) has no claims yet")
       return found
     }
-    return try ids.map { try Program.catalogue.claim($0) }
+    return try ids.map { try catalogue.claim($0) }
   }
 
   private func reproduce(
@@ -124,14 +173,6 @@ struct Reproduce: ParsableCommand {
       },
       isCancelled: { Interruption.requested })
   }
-
-  private func summary(_ reports: [ClaimReport]) -> Table {
-    var table = Table([("claim", .left), ("verdict", .left), ("seconds", .right)])
-    for report in reports {
-      table.add([report.id, report.judgement.verdict.rawValue, Format.significant(report.seconds)])
-    }
-    return table
-  }
 }
 
 /// One run of a claim, as `reproduce` starts it in a process of its own: tells what happens as lines of
@@ -146,13 +187,11 @@ struct RunClaim: ParsableCommand {
   @Option(help: "quick or full.") var budget = "quick"
 
   func run() throws {
-    let claim = try Program.catalogue.claim(id)
+    let claim = try fromCommandLine { try Program.catalogue.claim(id) }
     guard claim.arms.contains(where: { $0.id == arm }) else {
-      throw unknownName("arm", arm, in: claim.arms.map(\.id))
+      throw UsageError(unknownName("arm", arm, in: claim.arms.map(\.id)))
     }
-    guard let budget = ClaimBudget(rawValue: budget) else {
-      throw unknownName("budget", budget, in: ClaimBudget.allCases.map(\.rawValue))
-    }
+    let budget = try named("budget", budget, as: ClaimBudget.self)
     Interruption.listen()
     let told = LineWriter()
     try Reproduction(claim, budget: budget).run(

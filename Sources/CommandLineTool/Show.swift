@@ -25,11 +25,13 @@ struct Show: ParsableCommand {
   }
 
   private func drawMechanism(_ path: String) throws {
-    let claim = try Program.catalogue.claim(options.file)
-    guard let picture = claim.picture else { throw InvalidInput("\(claim.id) has no picture") }
+    let part = try fromCommandLine { try Program.catalogue.part(options.file) }
+    guard let picture = part.claim?.picture else {
+      throw UsageError("\(part.card.id) has no picture; 'callosum list --claims' shows what has one")
+    }
     try AtomicFile.checkWritable(path)
     let bar = ProgressBar(
-      label: "\(claim.id): what the picture shows is trained", total: 1000, unit: nil,
+      label: "\(part.card.id): what the picture shows is trained", total: 1000, unit: nil,
       style: .standardError(quiet: false))
     Interruption.listen()
     do {

@@ -59,7 +59,7 @@ struct Train: ParsableCommand {
     settings.batchSize = batch
     settings.schedule = .cosine(warmup: min(20, max(steps, 1) / 10), final: 0.02)
     let task = HoldingOut.from(whole, limit: settings.evaluationExamples)
-    let trainer = try Trainer(settings: settings, task: task)
+    let trainer = try fromCommandLine { try Trainer(settings: settings, task: task) }
     var weights = RandomGenerator(seed: seed).stream("weights")
     let brain = try file.located {
       try Brain(file.plan, for: task, parts: Program.catalogue, using: &weights)
@@ -78,15 +78,18 @@ struct Train: ParsableCommand {
       learner, seed: seed, keptAs: run, progress: { bar.advance(by: $0) },
       isCancelled: { Interruption.requested })
     bar.finish()
-    let isComplete = outcome.score != nil
+    let isComplete = outcome.end == .complete
     if isComplete { try brain.save(to: path) }
     let losses = outcome.points.filter { $0.metric == "loss" }
     let result = Result(
       run: run.id, brain: file.plan.name, task: task.id, seed: seed, parameters: brain.parameterCount,
       steps: outcome.steps, isComplete: isComplete,
       losses: losses.map { Result.Point(step: $0.step, loss: $0.value) },
-      metric: task.objective.metric, score: outcome.score, output: isComplete ? path : nil)
+      metric: task.objective.metric.name, score: outcome.score, output: isComplete ? path : nil)
     if json.json { try json.print(result) } else { show(result) }
+    if outcome.end == .diverged {
+      throw TrainingDiverged(step: outcome.steps)
+    }
     if !isComplete {
       Interruption.say(
         "the same command with --resume goes on with run \(run.id) after step \(outcome.steps)")
@@ -115,6 +118,14 @@ struct Train: ParsableCommand {
       throw InvalidInput("no such training of \(stem) was stopped; leave out --resume")
     }
     return try store.resume(latest.id)
+  }
+
+  /// The loss was no number any more.
+  private struct TrainingDiverged: Error, CustomStringConvertible {
+    let step: Int
+    var description: String {
+      "the training diverged: its loss was no number after step \(step); a smaller learning rate may help"
+    }
   }
 
   private var stem: String { URL(fileURLWithPath: options.file).deletingPathExtension().lastPathComponent }

@@ -6,6 +6,8 @@ public struct Part: Sendable {
   public let card: Card
   public let kind: Kind
   public let defaults: JSONValue
+  /// What can be set, with what each setting means.
+  public let settings: [Setting]
   /// Settings and places that the conformance suite tries.
   public var trials: [(settings: JSONValue, slot: Slot)] { makeTrials() }
   /// Whether the tokens of its slot must lie in a grid.
@@ -65,6 +67,7 @@ public struct Part: Sendable {
     card = M.card
     self.claim = claim
     kind = M.kind
+    self.settings = M.Settings.settings
     defaults = (try? JSONValue(encoding: M.Settings())) ?? .object([:])
     makeTrials = {
       M.trials.map { ((try? JSONValue(encoding: $0.settings)) ?? .object([:]), $0.slot) }
@@ -80,6 +83,9 @@ public struct Part: Sendable {
       buildUnit = nil
     }
   }
+
+  /// Whether it can be a layer on tokens.
+  public var isLayer: Bool { buildUnit != nil }
 
   /// The part with its inputs and outputs by name.
   /// - Throws: `InvalidInput` for settings that are unknown or do not suit the slot.
@@ -134,17 +140,35 @@ public struct Part: Sendable {
   }
 }
 
-/// All parts of a program, by id.
+/// What a program has to choose from: parts with their claims, tasks, and skeletons that put parts to work.
 public struct Catalogue: Sendable {
   public let parts: [Part]
+  public let tasks: [TaskEntry]
+  /// The first that suits a part and a task is taken.
+  public let skeletons: [Skeleton]
 
-  /// Ids must differ.
-  public init(_ families: [Part]...) {
-    parts = families.flatMap { $0 }
-    var seen: Set<String> = []
-    for part in parts {
-      precondition(seen.insert(part.card.id).inserted, "Catalogue", "two parts have the id \(part.card.id)")
+  /// Ids must differ within each list.
+  public init(_ families: [Part]..., tasks: [TaskEntry] = [], skeletons: [Skeleton] = []) {
+    self.init(families.flatMap { $0 }, tasks, skeletons)
+  }
+
+  private init(_ parts: [Part], _ tasks: [TaskEntry], _ skeletons: [Skeleton]) {
+    for (kind, ids) in [
+      ("parts", parts.map(\.card.id)), ("tasks", tasks.map(\.id)), ("skeletons", skeletons.map(\.id)),
+    ] {
+      var seen: Set<String> = []
+      for id in ids {
+        precondition(seen.insert(id).inserted, "Catalogue", "two \(kind) have the id \(id)")
+      }
     }
+    (self.parts, self.tasks, self.skeletons) = (parts, tasks, skeletons)
+  }
+
+  /// This and more of each kind: how an outside package adds its own.
+  public func adding(
+    parts: [Part] = [], tasks: [TaskEntry] = [], skeletons: [Skeleton] = []
+  ) -> Catalogue {
+    Catalogue(self.parts + parts, self.tasks + tasks, self.skeletons + skeletons)
   }
 
   /// - Throws: `InvalidInput` with the nearest id if there is no such part.
@@ -164,5 +188,28 @@ public struct Catalogue: Sendable {
       throw unknownName("claim", id, in: claims.map(\.id))
     }
     return claim
+  }
+
+  /// - Throws: `InvalidInput` with the nearest id if there is no such task, or what making it throws.
+  public func task(_ id: String, seed: UInt64 = 0) throws -> any LearningTask {
+    guard let entry = tasks.first(where: { $0.id == id }) else {
+      throw unknownName("task", id, in: tasks.map(\.id))
+    }
+    return try entry.make(seed)
+  }
+
+  /// The skeleton that puts a part to work on a task.
+  /// - Throws: `InvalidInput` if none does, with the reason.
+  public func skeleton(for part: Part, on task: any LearningTask) throws -> Skeleton {
+    var reason: String?
+    for skeleton in skeletons {
+      switch skeleton.fit(part, task) {
+      case .good: return skeleton
+      case .bad(let why): reason = reason ?? why
+      case .otherKind: break
+      }
+    }
+    throw InvalidInput(
+      reason ?? "\(part.card.id) is \(part.kind.phrase); nothing puts one to work on a task by itself")
   }
 }

@@ -15,6 +15,19 @@ public enum JSONValue: Codable, Sendable, Equatable {
     self = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
   }
 
+  /// Reads a document, and is stricter than Foundation, which passes over a comma before a closing bracket and
+  /// takes the first of two equal keys.
+  /// - Throws: `InvalidInput` that says what is wrong with it.
+  public init(parsing text: String) throws {
+    // With zeros it could be read as UTF-16.
+    guard !text.utf8.contains(0), let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+    else {
+      throw InvalidInput("this is not JSON")
+    }
+    try requireStrictness(ofJSON: text)
+    self = value
+  }
+
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     if container.decodeNil() {
@@ -54,6 +67,45 @@ public enum JSONValue: Codable, Sendable, Equatable {
       .prettyPrinted, .sortedKeys, .withoutEscapingSlashes,
     ]
     return String(decoding: try encoder.encode(self), as: UTF8.self)
+  }
+
+  /// The same in one line.
+  package func line() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
+  }
+}
+
+/// Refuses what Foundation lets through in `text`, which is JSON otherwise.
+private func requireStrictness(ofJSON text: String) throws {
+  /// The keys so far of each object or list that is open.
+  var keys: [Set<String>] = []
+  var previous: UInt8 = 0
+  var rest = text.utf8[...]
+  while let byte = rest.first {
+    let start = rest
+    rest = rest.dropFirst()
+    switch byte {
+    case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r"): continue
+    case UInt8(ascii: "{"), UInt8(ascii: "["): keys.append([])
+    case UInt8(ascii: "}"), UInt8(ascii: "]"):
+      try require(
+        previous != UInt8(ascii: ","), "a comma stands before '\(Character(Unicode.Scalar(byte)))'")
+      keys.removeLast()
+    case UInt8(ascii: "\""):
+      while let inside = rest.popFirst(), inside != byte {
+        if inside == UInt8(ascii: "\\") { rest = rest.dropFirst() }
+      }
+      let isKey = rest.first { !" \t\n\r".utf8.contains($0) } == UInt8(ascii: ":")
+      guard isKey else { break }
+      let quoted = Data(start[..<rest.startIndex])
+      let key = try JSONDecoder().decode(String.self, from: quoted)
+      let isNew = keys[keys.count - 1].insert(key).inserted
+      try require(isNew, "the key '\(key.clipped)' is given twice")
+    default: break
+    }
+    previous = byte
   }
 }
 

@@ -42,6 +42,15 @@ public enum TaskInput: Sendable, Equatable {
   }
 }
 
+/// What the order of an example's tokens means.
+public enum TokenOrder: String, Sendable {
+  /// Nothing: they are a set.
+  case set
+  case sequence
+  /// The answer to a position stands in what comes after it, so nothing may look ahead.
+  case causal
+}
+
 /// Something to be learned from examples: sequences, images, fields, functions.
 ///
 /// An example is a function of the task's own seed, the split and its index alone, so that every arm of
@@ -55,10 +64,35 @@ public protocol LearningTask: Sendable {
   /// columns] for one per place of a field.
   var positions: [Int] { get }
   var objective: Objective { get }
+  /// What the order of tokens means; a sequence if nothing is said.
+  var order: TokenOrder { get }
+  /// Whether every batch has examples of the full length; so it is if nothing is said.
+  var hasFixedLength: Bool { get }
   /// Number of examples, 0 for a split that the task does not have; nil where they never end.
   func count(_ split: Split) -> Int?
   /// The examples with these indices, from 0 up to ``count(_:)``.
   func batch(_ split: Split, _ indices: [Int]) -> Batch
+}
+
+extension LearningTask {
+  public var order: TokenOrder { .sequence }
+  public var hasFixedLength: Bool { true }
+}
+
+/// A task that can be asked for by its id, made with its defaults.
+public struct TaskEntry: Sendable {
+  public let id: String
+  public let name: String
+  /// The task of a seed, which decides what is drawn; real data sets are the same for every seed.
+  public let make: @Sendable (_ seed: UInt64) throws -> any LearningTask
+
+  public init(
+    _ id: String, _ name: String, _ make: @escaping @Sendable (_ seed: UInt64) throws -> any LearningTask
+  ) {
+    self.id = id
+    self.name = name
+    self.make = make
+  }
 }
 
 /// A task of putting images into classes, with fixed images to learn from and to be judged on.

@@ -2,7 +2,7 @@
 public struct Metric: Codable, Sendable, Equatable {
   /// Its name in claims, tables and the store, such as "accuracy".
   public let name: String
-  /// Empty for a pure number.
+  /// Empty for a pure number; ``fraction`` for a share that is shown in percent.
   public let unit: String
   public let higherIsBetter: Bool
   /// What guessing scores, where that is known.
@@ -20,4 +20,8 @@ public struct Metric: Codable, Sendable, Equatable {
     self.chance = chance
     self.ceiling = ceiling
   }
+
+  /// The unit of shares from 0 to 1.
+  public static let fraction = "fraction"
+  public var isFraction: Bool { unit == Metric.fraction }
 }

@@ -1,6 +1,8 @@
 /// The entry of `names` that is spelled most like `name` or has it as a part, if any is close enough to
 /// be meant.
 public func nearestName(to name: String, in names: some Sequence<String>) -> String? {
+  // Nobody misspells so much, and the distance to it would take long.
+  guard name.utf8.count <= 200 else { return nil }
   let wanted = name.lowercased()
   let ranked = names.map { (name: $0, distance: distance(wanted, $0.lowercased())) }
   guard let best = ranked.min(by: { ($0.distance, $0.name) < ($1.distance, $1.name) }) else { return nil }
@@ -28,12 +30,20 @@ private func editDistance(_ a: String, _ b: String) -> Int {
   return row[b.count]
 }
 
-/// A mistake for a name that is not in a list, with the nearest that is, or some of those that are.
-public func unknownName(_ kind: String, _ name: String, in names: some Sequence<String>) -> InvalidInput {
-  let names = Array(names).sorted()
+/// A mistake for a name that is not in a list, with the nearest that is, or some of those that are. With the
+/// `path` that leads to all of them, names are given in full.
+public func unknownName(
+  _ kind: String, _ name: String, in names: some Sequence<String>, under path: String = ""
+) -> InvalidInput {
+  let names = Array(names).sorted(), problem = "unknown \(kind) '\((path + name).clipped)'"
   if let nearest = nearestName(to: name, in: names) {
-    return InvalidInput("unknown \(kind) '\(name)'; did you mean '\(nearest)'?")
+    return InvalidInput("\(problem); did you mean '\(path)\(nearest)'?")
   }
   let shown = names.count > 12 ? names.prefix(8) + ["and \(names.count - 8) others"] : names[...]
-  return InvalidInput("unknown \(kind) '\(name)'; there are: \(shown.joined(separator: ", "))")
+  return InvalidInput("\(problem); there are: \(shown.joined(separator: ", "))")
+}
+
+extension String {
+  /// Short enough for one line that says what is wrong with it.
+  package var clipped: String { count > 80 ? "\(prefix(79))…" : self }
 }

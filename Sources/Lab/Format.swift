@@ -1,3 +1,4 @@
+import CallosumContracts
 import Foundation
 
 /// Numbers as people read them, the same in the terminal and in the report.
@@ -19,10 +20,29 @@ package enum Format {
     return points(estimate.mean) + spread + " %" + note
   }
 
-  /// A difference in percentage points with its sign, "−0.41 ± 0.32".
-  package static func difference(_ estimate: Estimate) -> String {
+  /// A mean in a metric: in percent where it is a fraction. For fewer than `seeds` runs, says how many.
+  package static func score(_ estimate: Estimate, _ metric: Metric, of seeds: Int? = nil) -> String {
+    if metric.isFraction { return percent(estimate, of: seeds) }
+    let note = seeds.map { estimate.count < $0 ? " (n = \(estimate.count))" : "" } ?? ""
+    return self.estimate(estimate) + (metric.unit.isEmpty ? "" : " \(metric.unit)") + note
+  }
+
+  /// One number in a metric.
+  package static func score(_ value: Double, _ metric: Metric) -> String {
+    metric.isFraction
+      ? percent(value) : significant(value) + (metric.unit.isEmpty ? "" : " \(metric.unit)")
+  }
+
+  /// A difference in a metric with its sign, "−0.41 ± 0.32": in percentage points where it is a fraction.
+  package static func difference(_ estimate: Estimate, _ metric: Metric) -> String {
     let sign = estimate.mean < 0 ? "−" : estimate.mean > 0 ? "+" : ""
-    return sign + points(abs(estimate.mean)) + (estimate.halfWidth.map { " ± " + points($0) } ?? "")
+    let number = metric.isFraction ? points : { significant($0) }
+    return sign + number(abs(estimate.mean)) + (estimate.halfWidth.map { " ± " + number($0) } ?? "")
+  }
+
+  /// "0.032", "< 0.001".
+  package static func probability(_ p: Double) -> String {
+    p < 0.001 ? "< 0.001" : String(format: p < 0.1 ? "%.3f" : "%.2f", p)
   }
 
   /// 1234567 as "1,234,567".
@@ -62,13 +82,17 @@ package enum Format {
 
   /// A mean with half its 95 % interval, "0.951 ± 0.012", or the mean alone for one run.
   package static func estimate(_ estimate: Estimate) -> String {
+    self.estimate(mean: estimate.mean, halfWidth: estimate.halfWidth)
+  }
+
+  package static func estimate(mean: Double, halfWidth: Double?) -> String {
     func number(_ value: Double) -> String {
       guard value.isFinite else { return "not a number" }
       let size = abs(value)
       return size == 0 || (1e-3..<1e6).contains(size)
         ? String(format: size >= 100 ? "%.1f" : "%.4g", value) : String(format: "%.2e", value)
     }
-    return number(estimate.mean) + (estimate.halfWidth.map { " ± " + number($0) } ?? "")
+    return number(mean) + (halfWidth.map { " ± " + number($0) } ?? "")
   }
 
   /// Seconds as "0:07", "12:34" or "1:02:03".

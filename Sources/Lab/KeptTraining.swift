@@ -4,30 +4,38 @@ import CallosumNetworks
 
 extension Trainer {
   /// One training whose size, points, results and checkpoints are kept as a run of the store, which is ended
-  /// by it: complete, interrupted when `isCancelled` says so, or failed. A run that was taken up again goes on
-  /// from its checkpoint, or from the beginning if it has none; both come to the same.
+  /// by it: complete, interrupted when `isCancelled` says so, diverged, or failed. A run that was taken up
+  /// again goes on from its checkpoint, or from the beginning if it has none; both come to the same.
   ///
-  /// Results are the judged score under the name of ``metric``, `training seconds` and `examples per second`.
+  /// Results are the test scores under the names of the objective's metrics, `training seconds` and
+  /// `examples per second`.
   public func train(
-    _ learner: any Learner, seed: UInt64, keptAs run: RunWriter,
+    _ learner: any Learner, seed: UInt64, judgedOn split: Split = .test, keptAs run: RunWriter,
     progress: (_ examples: Int) -> Void = { _ in }, isCancelled: () -> Bool = { false }
   ) throws -> Outcome {
     do {
       try run.record(RunSizes(parameters: learner.module.parameterCount))
       let outcome = try train(
-        learner, seed: seed, checkpoints: CheckpointPlace(path: run.store.checkpointPath(of: run.id)),
+        learner, seed: seed, judgedOn: split,
+        checkpoints: CheckpointPlace(path: run.store.checkpointPath(of: run.id)),
         onEvent: { event in
           switch event {
           case .examples(let count): progress(count)
           case .points(let points): try run.note(points)
           }
         }, isCancelled: isCancelled)
-      var results = [
+      let scores = split == .test ? outcome.scores : outcome.score.map { [resultName(split): $0] } ?? [:]
+      let results = scores.merging([
         "training seconds": outcome.seconds, "examples per second": outcome.examplesPerSecond,
-      ]
-      results[metric] = outcome.score
-      try run.end(outcome.score == nil ? .interrupted : .complete, results: results)
-      if outcome.score != nil { run.store.removeCheckpoint(of: run.id) }
+      ]) { score, _ in score }
+      switch outcome.end {
+      case .complete: try run.end(.complete, results: results)
+      case .stopped: try run.end(.interrupted, results: results)
+      case .diverged:
+        try run.end(
+          .diverged, message: "the loss was no number after step \(outcome.steps)", results: results)
+      }
+      if outcome.end != .stopped { run.store.removeCheckpoint(of: run.id) }
       return outcome
     } catch {
       try? run.end(.failed, message: "\(error)")

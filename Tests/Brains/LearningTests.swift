@@ -40,7 +40,8 @@ private func retina(rule: Choice?, optimiser: Choice? = nil) -> BrainPlan {
 private final class Mirrored: LearningRuleMechanism {
   struct Settings: Configuration {}
   static let card = Card(
-    id: "mirrored", name: "Mirrored", family: .learning, paper: "None", year: 2000, summary: "For a test.",
+    id: "mirrored", name: "Mirrored", family: .learning,
+    paper: Paper("None", by: ["Nobody"], year: 2000, link: nil), summary: "For a test.",
     verification: "None")
   static var trials: [Trial<Settings>] { [] }
   let needs = LearningNeeds.outputError

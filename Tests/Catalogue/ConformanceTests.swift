@@ -322,9 +322,35 @@ extension Tensor {
     #expect(listed == Set(Catalogue.all.parts.map(\.card.id)).subtracting(Catalogue.brains.map(\.card.id)))
   }
 
+  /// `describe` shows what stands above each field.
+  @Test(arguments: Catalogue.all.parts.map(\.card.id)) func settingsSayWhatTheyMean(_ id: String) throws {
+    let part = try Catalogue.all.part(id)
+    for setting in part.settings {
+      let meaning = setting.meaning ?? ""
+      #expect(meaning.hasSuffix("."), "\(id): write a sentence with /// above \(setting.path)")
+    }
+    guard case .object(let defaults) = part.defaults else { return }
+    #expect(Set(part.settings.map(\.path)).isSuperset(of: defaults.keys), "\(id)")
+  }
+
+  /// One key for each paper.
+  @Test func papersAgree() {
+    let papers = Catalogue.all.parts.map(\.card.paper)
+    for paper in papers {
+      #expect(papers.allSatisfy { $0.key != paper.key || $0 == paper }, "\(paper.key)")
+      #expect(paper.key.wholeMatch(of: /[a-z]+\d{4}[a-z]+/) != nil, "\(paper.key)")
+    }
+  }
+
   @Test(arguments: Catalogue.all.parts.map(\.card)) func cardsAreComplete(_ card: Card) {
     #expect(card.id.wholeMatch(of: /[a-z0-9]+(-[a-z0-9]+)*/) != nil)
-    for text in [card.name, card.paper, card.summary, card.verification] { #expect(!text.isEmpty) }
-    #expect((1900...2100).contains(card.year))
+    for text in [card.name, card.paper.title, card.summary, card.verification] { #expect(!text.isEmpty) }
+    #expect((1900...2100).contains(card.paper.year))
+    #expect(!card.paper.authors.isEmpty)
+    if let link = card.paper.link {
+      #expect(
+        link.wholeMatch(of: #/https://(arxiv\.org/abs/\d{4}\.\d{5}|doi\.org/10\.\d{4,}/\S+)/#) != nil,
+        "\(link)")
+    }
   }
 }

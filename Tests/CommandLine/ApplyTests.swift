@@ -1,5 +1,6 @@
 import CallosumTensors
 import CallosumTestSupport
+import Foundation
 import Testing
 
 @Suite(.serialized) struct ApplyTests {
@@ -43,15 +44,15 @@ import Testing
 
   @Test(
     arguments: [
-      ("--input in --output out --gradients", "--gradients needs a tensor 'g' in in, of the shape of the"),
-      ("--input g --output out", "g holds 'g', which is for --gradients only"),
-      ("--input wrong --output out", "unknown input 'xx'; did you mean 'x'?"),
-      ("--input narrow --output out", "'x' must have the shape [batch, tokens, 8], has [1, 4, 7]"),
-      ("--input in --output out --dtype float16", "--dtype must be float32 or float64, is 'float16'"),
-      ("--input none --output out", "none cannot be read"),
-      ("--input in --output out --weights in", "in: weights lack"),
-    ])
-  func mistakes(_ options: String, _ line: String) throws {
+      ("--input in --output out --gradients", "--gradients needs a tensor 'g' in in, of the shape of the", 1),
+      ("--input g --output out", "g holds 'g', which is for --gradients only", 1),
+      ("--input wrong --output out", "unknown input 'xx'; did you mean 'x'?", 1),
+      ("--input narrow --output out", "'x' must have the shape [batch, tokens, 8], has [1, 4, 7]", 1),
+      ("--input in --output out --dtype float16", "--dtype must be float32 or float64, is 'float16'", 2),
+      ("--input none --output out", "none cannot be read", 1),
+      ("--input in --output out --weights in", "in: weights lack", 1),
+    ] as [(String, String, Int32)])
+  func mistakes(_ options: String, _ line: String, _ code: Int32) throws {
     try inTemporaryFolder { folder in
       let x = Tensor.ones([1, 4, 8])
       try Safetensors.save(["x": x], to: folder + "/in")
@@ -60,7 +61,7 @@ import Testing
       try Safetensors.save(["x": Tensor.ones([1, 4, 7])], to: folder + "/narrow")
       let outcome = try Program.run(
         words("apply softmax-attention --width 8 --tokens 4 " + options), in: folder)
-      #expect(outcome.code != 0 && outcome.output.isEmpty && outcome.complainsInOneLine)
+      #expect(outcome.code == code && outcome.output.isEmpty && outcome.complainsInOneLine)
       #expect(outcome.errors.hasPrefix("callosum: " + line), "\(outcome.errors)")
     }
   }
@@ -71,18 +72,30 @@ import Testing
   @Test func reproducesAndReports() throws {
     try inTemporaryFolder { folder in
       let outcome = try Program.run(
-        words("reproduce critical-periods-linear --jobs 2 --quiet --json"), in: folder)
+        words("reproduce critical-periods-linear --jobs 2 --quiet --json --record"), in: folder)
       #expect(outcome.code == 0)
       let reports = try #require(outcome.json as? [[String: Any]])
       let judgement = try #require(reports.first?["judgement"] as? [String: Any])
       #expect(judgement["verdict"] as? String == "holds")
 
+      let path = folder + "/Results/critical-periods-linear.json"
+      let recorded = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path)))
+      let budgets = try #require((recorded as? [String: Any])?["runs"] as? [String: [String: Any]])
+      #expect(budgets.keys.sorted() == ["quick"] && budgets["quick"]?["verdict"] as? String == "holds")
+      try "<!-- callosum: results -->\n<!-- callosum: end -->\n".write(
+        toFile: folder + "/README.md", atomically: true, encoding: .utf8)
+      #expect(try Program.run(words("docs --check"), in: folder).code == 1)
+      let list = try Program.run(words("docs"), in: folder)
+      #expect(list.code == 0 && list.output == "Made anew: ./README.md\n")
+      #expect(
+        list.errors.contains("callosum: delta-net has no result; 'callosum reproduce delta-net --record'"))
+      let text = try String(contentsOfFile: folder + "/README.md", encoding: .utf8)
+      #expect(
+        text.contains("\n## critical-periods-linear\n")
+          && text.contains("\n**holds** (quick budget): 3 seeds"))
+
       let runs = try Program.run(words("runs list --json"), in: folder)
       #expect((runs.json as? [Any])?.isEmpty == false)
-      let list = try Program.run(words("report --markdown claims.md"), in: folder)
-      #expect(list.code == 0)
-      let text = try String(contentsOfFile: folder + "/claims.md", encoding: .utf8)
-      #expect(text.contains("| `critical-periods-linear` |") && text.contains("**holds** (quick, 3 seeds)"))
       let page = try Program.run(words("report"), in: folder)
       #expect(page.code == 0 && page.output == "Report: report.html\n")
       let html = try String(contentsOfFile: folder + "/report.html", encoding: .utf8)
@@ -95,16 +108,61 @@ import Testing
   @Test(
     arguments: [
       ("reproduce", "name claims, or give --family, or --all"),
+      ("reproduce --family mixer", "unknown family 'mixer'; did you mean 'mixers'?"),
+      ("reproduce --record ncap", "--record takes 'ncap', the word behind it, as its folder; put it last"),
+      ("reproduce ncap --jobs 0", "--jobs must be from 1 to 256, is 0"),
       ("reproduce modern-hopfeld", "unknown claim 'modern-hopfeld'; did you mean 'modern-hopfield'?"),
       ("reproduce modern-hopfield --budget long", "unknown budget 'long'"),
       ("reproduce modern-hopfield --seeds 0", "--seeds must be from 1 to 1000, is 0"),
-      ("reproduce modern-hopfield --resume", "no run of modern-hopfield with the budget quick was stopped"),
-      ("report", "there are no runs in"), ("show nothing-here", "unknown claim 'nothing-here'"),
+      ("show nothing-here", "unknown part 'nothing-here'"),
     ])
   func mistakes(_ command: String, _ line: String) throws {
     try inTemporaryFolder { folder in
       let outcome = try Program.run(words(command), in: folder)
       #expect(outcome.code == 2 && outcome.output.isEmpty && outcome.complainsInOneLine)
+      #expect(outcome.errors.hasPrefix("callosum: " + line), "\(outcome.errors)")
+    }
+  }
+}
+
+/// What cannot be judged does not keep the others from being judged.
+@Suite struct FailingClaimTests {
+  @Test func othersGoOn() throws {
+    try inTemporaryFolder { folder in
+      // Without its data metaformer cannot run.
+      let claims = "reproduce metaformer critical-periods-linear --quiet --record R"
+      let outcome = try Program.run(words(claims + " --json"), in: folder)
+      #expect(outcome.code == 1 && outcome.complainsInOneLine)
+      #expect(
+        outcome.errors.hasPrefix("callosum: metaformer, arm average-pooling, seed 1: Fashion-MNIST is not"))
+      let found = try #require(outcome.json as? [[String: Any]])
+      #expect(found.map { $0["id"] as? String } == ["metaformer", "critical-periods-linear"])
+      #expect((found[0]["failed"] as? String)?.contains("Fashion-MNIST is not on this machine") == true)
+      #expect((found[1]["judgement"] as? [String: Any])?["verdict"] as? String == "holds")
+      let files = try FileManager.default.contentsOfDirectory(atPath: folder + "/R")
+      #expect(files == ["critical-periods-linear.json"])
+
+      let table = try Program.run(words(claims), in: folder)
+      #expect(table.code == 1 && table.complainsInOneLine)
+      let rows = table.output.split(separator: "\n").suffix(2).map {
+        $0.split(separator: " ").map(String.init)
+      }
+      #expect(rows[0] == ["metaformer", "failed", "–"] && rows[1][1] == "holds")
+    }
+  }
+
+  @Test(
+    arguments: [
+      (
+        "reproduce ncap --resume",
+        "no run of ncap with the budget quick was stopped; leave out --resume"
+      ),
+      ("reproduce ncap --record /dev/null", "ncap: /dev/null is a file, not a folder"),
+    ])
+  func whatKeepsAClaimFromRunning(_ command: String, _ line: String) throws {
+    try inTemporaryFolder { folder in
+      let outcome = try Program.run(words(command + " --json"), in: folder)
+      #expect(outcome.code == 1 && outcome.complainsInOneLine)
       #expect(outcome.errors.hasPrefix("callosum: " + line), "\(outcome.errors)")
     }
   }

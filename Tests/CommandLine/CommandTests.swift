@@ -33,7 +33,8 @@ let tiny = [
       #expect(arms.map { $0["partID"] as? String } == ["average-pooling", "spatial-mlp"])
       #expect(arms.allSatisfy { ($0["runs"] as? [Any])?.count == 2 })
       #expect(json?["wasInterrupted"] as? Bool == false)
-      let network = (json?["configuration"] as? [String: Any])?["network"] as? [String: Any]
+      let skeletons = (json?["configuration"] as? [String: Any])?["skeletons"] as? [String: Any]
+      let network = skeletons?["backbone"] as? [String: Any]
       #expect(network?["width"] as? Int == 8 && network?["mlpRatio"] as? Int == 4)
       #expect(try left(in: folder) == ["r.html"])
     }
@@ -46,7 +47,7 @@ let tiny = [
         let json = try Program.run(tiny + ["--json"], in: folder).json as? [String: Any]
         let runs = (json?["arms"] as? [[String: Any]] ?? []).flatMap { $0["runs"] as? [[String: Any]] ?? [] }
         return runs.flatMap { $0["curve"] as? [[String: Any]] ?? [] }
-          .map { [$0["trainingLoss"] as? Double, $0["validationAccuracy"] as? Double] }
+          .map { [$0["trainingLoss"] as? Double, $0["validationScore"] as? Double] }
       }
       #expect(curves[0].count == 4 * 3)
       #expect(curves[0] == curves[1])
@@ -55,6 +56,7 @@ let tiny = [
 
   @Test(arguments: [
     "list --json", "list --family mixers --json", "describe softmax-attention --json",
+    "list --bibliography --json",
     "describe spatial-mlp --grid 3x5 --width 7 --config {\"hidden\":3} --json", "data list --json",
     "doctor --json", "runs list --json",
   ]) func printsOneJSONDocument(_ arguments: String) throws {
@@ -62,6 +64,55 @@ let tiny = [
       let outcome = try Program.run(arguments.split(separator: " ").map(String.init), in: folder)
       #expect(outcome.code == 0 && outcome.errors == "")
       #expect(outcome.json is [Any] || outcome.json is [String: Any], "\(outcome.output)")
+    }
+  }
+
+  /// Every part of the catalogue is described, each setting with what it means, and a paper.
+  @Test func describesEveryPart() throws {
+    try withDataSet { folder in
+      let list = try Program.run(["list", "--json"], in: folder).json as? [[String: Any]] ?? []
+      #expect(list.count > 30)
+      for id in list.compactMap({ $0["id"] as? String }) {
+        let outcome = try Program.run(["describe", id, "--json"], in: folder)
+        #expect(outcome.code == 0 && outcome.errors == "", "\(id): \(outcome.errors)")
+        let json = outcome.json as? [String: Any]
+        for setting in json?["settings"] as? [[String: Any]] ?? [] {
+          #expect(setting["path"] is String && setting["meaning"] is String, "\(id): \(setting)")
+        }
+        let card = json?["card"] as? [String: Any]
+        #expect((card?["authors"] as? [String])?.isEmpty == false && card?["year"] is Int, "\(id)")
+      }
+    }
+  }
+
+  @Test func describesSettings() throws {
+    try withDataSet { folder in
+      let outcome = try Program.run(["describe", "delta-net"], in: folder)
+      for line in ["Songlin Yang, Bailin Wang", "https://arxiv.org/abs/2406.06484"] {
+        #expect(outcome.output.contains(line))
+      }
+      let heads = outcome.output.split(separator: "\n").first { $0.hasPrefix("streams.heads ") }
+      #expect(heads?.contains("4") == true && heads?.contains("Heads, each with a state of its own.") == true)
+    }
+  }
+
+  @Test func printsABibliography() throws {
+    try withDataSet { folder in
+      let outcome = try Program.run(["list", "--bibliography"], in: folder)
+      #expect(outcome.code == 0)
+      #expect(
+        outcome.output.contains(
+          """
+          @misc{vaswani2017attention,
+            title = {{Attention Is All You Need}},
+            author = {Ashish Vaswani and Noam Shazeer and Niki Parmar and Jakob Uszkoreit and Llion Jones and \
+          Aidan N. Gomez and Łukasz Kaiser and Illia Polosukhin},
+            year = {2017},
+            url = {https://arxiv.org/abs/1706.03762}
+          }
+          """))
+      #expect(outcome.output.matches(of: /Fast Weight Programmers/).count == 1)
+      #expect(outcome.output.matches(of: /MetaFormer Is Actually/).count == 1)
     }
   }
 
@@ -99,7 +150,7 @@ let tiny = [
       let json = outcome.json as? [String: Any]
       #expect(json?["wasInterrupted"] as? Bool == true)
       let runs = (json?["arms"] as? [[String: Any]] ?? []).flatMap { $0["runs"] as? [[String: Any]] ?? [] }
-      #expect(runs.count { $0["testAccuracy"] is Double } > 1 && runs.count < 6000)
+      #expect(runs.count { $0["testScore"] is Double } > 1 && runs.count < 6000)
       #expect(try left(in: folder) == ["comparison.html"])
       let report = try String(contentsOfFile: folder + "/comparison.html", encoding: .utf8)
       #expect(report.contains("</html>"))

@@ -8,12 +8,15 @@ private let mistakes: [(arguments: String, line: String)] = [
   ("compare --parts softmax-atention", "unknown part 'softmax-atention'; did you mean 'softmax-attention'?"),
   (
     "compare --parts retina",
-    "unknown part 'retina'; there are: average-pooling, delta-net, depthwise-convolution, identity-mixer, "
-      + "random-mixing, softmax-attention, spatial-linear, spatial-mlp"
+    "unknown part 'retina'; there are: associative-memory, average-pooling, backpropagation, bilateral-motor, "
+      + "calibrated-hallucination, channel-mlp, corpus-callosum, critical-periods-linear, and 32 others"
   ),
   ("compare --parts ,", "name at least one part to compare"),
   ("compare --parts spatial-mlp,spatial-mlp", "--parts names 'spatial-mlp' twice"),
-  ("compare --task chess", "unknown task 'chess'; there are: fashion-mnist"),
+  (
+    "compare --task chess",
+    "unknown task 'chess'; there are: associative-recall, bit-pattern-bags, copy, cumulative-parity, darcy, fashion-mnist, modular-arithmetic, n-delayed-match, n-parity, needle, spike-adding"
+  ),
   ("compare --task fashion-mnis", "unknown task 'fashion-mnis'; did you mean 'fashion-mnist'?"),
   ("compare --steps 0", "steps must be from 1 to 100000000, is 0"),
   ("compare --steps -3", "steps must be from 1 to 100000000, is -3"),
@@ -28,13 +31,44 @@ private let mistakes: [(arguments: String, line: String)] = [
   ("compare --steps 9223372036854775807", "steps must be from 1 to 100000000, is 9223372036854775807"),
   ("compare --patch 0", "patch must be from 1 to 100000, is 0"),
   ("compare --patch -4", "patch must be from 1 to 100000, is -4"),
-  ("compare --patch 5", "patches of side 5 do not tile images of 28 x 28"),
-  ("compare --patch 56", "patches of side 56 do not tile images of 28 x 28"),
+  ("compare --patch 5", "patches of side 5 do not tile images of 28 x 28; patch 4 would"),
+  ("compare --patch 56", "patches of side 56 do not tile images of 28 x 28; patch 28 would"),
   ("compare --learning-rate 0", "learningRate must be above 0, is 0.0"),
   ("compare --learning-rate -1", "learningRate must be above 0, is -1.0"),
   ("compare --learning-rate inf", "learningRate must be above 0, is inf"),
+  ("compare --match size", "unknown --match 'size'; there are: macs, none, parameters, seconds"),
+  ("compare --tune rate", "unknown setting in --tune 'rate'; did you mean 'learning-rate'?"),
+  ("compare --tune learning-rate --seeds 200", "seeds must be from 1 to 99, is 200"),
+  ("compare --task copy,copy", "--task names 'copy' twice"),
+  ("compare --skeleton {\"spine\":{}}", "unknown skeleton 'spine'; there are: backbone, taught, whole"),
+  (
+    "compare --task needle --parts spatial-mlp",
+    "spatial-mlp lets a token see later ones, where Needle in a haystack has the answers; a causal part would do"
+  ),
+  (
+    "compare --task copy --parts average-pooling",
+    "average-pooling needs tokens in a grid, but Copy gives a sequence; images would do"
+  ),
+  ("compare --task copy --parts fno", "fno takes numbers, but Copy gives tokens of a vocabulary"),
+  ("compare --parts router", "router is a tract; nothing puts one to work on a task by itself"),
   ("compare --width 30", "softmax-attention: width 30 does not divide into 4 heads"),
-  ("compare --config {", "--config needs JSON such as '{\"width\": 64}', got: {"),
+  (
+    "compare --config {",
+    "--config needs JSON such as '{\"softmax-attention\": {\"heads\": 8}}', but this is not JSON: {"
+  ),
+  (
+    "describe spatial-mlp --config {\"hidden\":2,}",
+    "--config needs JSON such as '{\"hidden\":0}', but a comma stands before '}': {\"hidden\":2,}"
+  ),
+  (
+    "describe delta-net --config {\"streams\":{\"heads\":2,\"heads\":4}}",
+    "--config needs JSON such as '{\"rule\":\"delta\"}', but the key 'heads' is given twice: "
+      + "{\"streams\":{\"heads\":2,\"heads\":4}}"
+  ),
+  (
+    "describe delta-net --config {\"streams\":{\"head\":2}}",
+    "configuration of delta-net: unknown key 'streams.head'; did you mean 'streams.heads'?"
+  ),
   ("compare --config []", "--config needs a JSON object with the ids of parts as keys"),
   (
     "compare --config {\"softmax-attention\":{\"head\":2}}",
@@ -67,15 +101,20 @@ private let mistakes: [(arguments: String, line: String)] = [
     "describe average-pooling --grid 7",
     "--grid must be rows x columns such as 7x7, is '7'"
   ),
-  ("compare --resume 7", "there are no runs in F/.store/runs.sqlite yet"),
   ("compare --resume 7 --steps 3", "--resume takes all settings from the run; leave out the others"),
-  ("runs show 7", "there are no runs in F/.store/runs.sqlite yet"),
   ("runs show x", "The value 'x' is invalid for '<id>'; see 'callosum runs show --help'"),
   ("runs list --kind clam", "unknown kind 'clam'; did you mean 'claim'?"),
-  ("runs list --status done", "unknown status 'done'; there are: complete, failed, interrupted, running"),
+  (
+    "runs list --status done",
+    "unknown status 'done'; there are: complete, diverged, failed, interrupted, running"
+  ),
   ("runs list --limit 0", "--limit must be at least 1, is 0"),
   ("runs delete", "Missing expected argument '<runs> ...'; see 'callosum runs delete --help'"),
   ("list --family mixer", "unknown family 'mixer'; did you mean 'mixers'?"),
+  ("data get fashion", "unknown data set 'fashion'; did you mean 'fashion-mnist'?"),
+  ("train small.yaml --steps", "Missing value for '--steps <steps>'; see 'callosum train --help'"),
+  ("show oja", "oja has no picture; 'callosum list --claims' shows what has one"),
+  ("show delta-nett", "unknown part 'delta-nett'; did you mean 'delta-net'?"),
 ]
 
 @Suite(.serialized) struct MistakeTests {
@@ -90,6 +129,27 @@ private let mistakes: [(arguments: String, line: String)] = [
         #expect(outcome.output == "", "\(arguments)")
       }
       #expect(!FileManager.default.fileExists(atPath: folder + "/comparison.html"))
+    }
+  }
+
+  /// A command line that makes sense where what it speaks of is not there: one line, exit code 1.
+  @Test(arguments: [
+    ("compare --resume 7", "there are no runs in F/.store/runs.sqlite yet"),
+    ("runs show 7", "there are no runs in F/.store/runs.sqlite yet"),
+    ("report", "there are no runs in F/.store/runs.sqlite yet"),
+    ("docs", "there is no folder ./Results; 'callosum reproduce ID --record' makes it"),
+    (
+      "train nothing.yaml", "nothing.yaml cannot be read; check that it exists and that you may read it"
+    ),
+    (
+      "apply softmax-attention --input none --output out",
+      "none cannot be read; check that it exists and that you may read it"
+    ),
+  ]) func whatIsNotThere(_ arguments: String, _ line: String) throws {
+    try withDataSet { folder in
+      let outcome = try Program.run(arguments.split(separator: " ").map(String.init), in: folder)
+      #expect(outcome.code == 1 && outcome.output == "" && !outcome.wasKilled)
+      #expect(outcome.errors.replacing(folder, with: "F") == "callosum: \(line)\n")
     }
   }
 

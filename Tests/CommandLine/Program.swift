@@ -17,33 +17,34 @@ struct Outcome {
   var complainsInOneLine: Bool { errors.count { $0 == "\n" } == 1 && errors.hasSuffix("\n") }
 }
 
-/// The program that this build made, run as a user would.
+/// A program that this build made, run as a user would.
 enum Program {
   struct NotBuilt: Error {}
 
   /// It lies beside the bundle of the tests.
-  private static func path() throws -> String {
+  private static func path(_ name: String) throws -> String {
     for argument in CommandLine.arguments + [Bundle.main.executablePath ?? ""] {
       var url = URL(fileURLWithPath: argument)
       while url.path != "/" {
         let isBundle = url.pathExtension == "xctest"
         url.deleteLastPathComponent()
-        let program = url.appendingPathComponent("callosum").path
+        let program = url.appendingPathComponent(name).path
         if isBundle, FileManager.default.isExecutableFile(atPath: program) { return program }
       }
     }
     throw NotBuilt()
   }
 
-  /// Runs the program in `folder`, with the data sets and the store of that folder only and further
-  /// `variables` of the environment.
+  /// Runs `callosum`, or the program of that name, in `folder`, with the data sets and the store of that folder
+  /// only and further `variables` of the environment.
   /// - Parameter whileRunning: called with the process's number once it listens to signals.
   static func run(
-    _ arguments: [String], in folder: String, threads: Int = 1, with variables: [String: String] = [:],
+    _ arguments: [String], of name: String = "callosum", in folder: String, threads: Int = 1,
+    with variables: [String: String] = [:],
     whileRunning: ((Int32) -> Void)? = nil
   ) throws -> Outcome {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: try path())
+    process.executableURL = URL(fileURLWithPath: try path(name))
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     var environment = ProcessInfo.processInfo.environment

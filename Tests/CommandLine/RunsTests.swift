@@ -44,7 +44,7 @@ import Testing
       #expect((try run("runs export 1 --json", in: folder).json as? [Any])?.count == 5)
 
       let missing = try run("runs delete 1 77", in: folder)
-      #expect(missing.code == 2 && missing.errors.hasPrefix("callosum: there is no run 77 in "))
+      #expect(missing.code == 1 && missing.errors.hasPrefix("callosum: there is no run 77 in "))
       #expect(try run("runs delete 1", in: folder).output == "Deleted 1.\n")
       #expect((try run("runs list --all --json", in: folder).json as? [Any])?.isEmpty == true)
     }
@@ -56,7 +56,7 @@ import Testing
     func figures(_ outcome: Outcome) -> [Double?] {
       let arms = (outcome.json as? [String: Any])?["arms"] as? [[String: Any]] ?? []
       return arms.flatMap { $0["runs"] as? [[String: Any]] ?? [] }.flatMap { run in
-        [run["testAccuracy"] as? Double]
+        [run["testScore"] as? Double]
           + (run["curve"] as? [[String: Any]] ?? []).map { $0["trainingLoss"] as? Double }
       }
     }
@@ -75,7 +75,7 @@ import Testing
       let whole = try Program.run(long, in: folder)
       #expect(figures(resumed).count == 4 * 11 && figures(resumed) == figures(whole))
       let again = try run("compare --resume 1", in: folder)
-      #expect(again.code == 2)
+      #expect(again.code == 1)
       #expect(again.errors == "callosum: run 1 is complete; there is nothing to resume\n")
     }
   }

@@ -29,7 +29,8 @@ import Testing
 private final class Idle: TokenMixer {
   struct Settings: Configuration { var count = 1 }
   static let card = Card(
-    id: "idle", name: "Idle", family: .mixers, paper: "None", year: 2000, summary: "", verification: "")
+    id: "idle", name: "Idle", family: .mixers, paper: Paper("None", by: ["Nobody"], year: 2000, link: nil),
+    summary: "", verification: "")
   static let needsGrid = true
   static let trials: [Trial<Settings>] = []
   init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {}

@@ -1,10 +1,25 @@
 import CallosumContracts
+import CallosumTensors
 import Foundation
 import Testing
 
 private struct Settings: Configuration {
-  enum Kind: String, Codable { case plain, gated }
-  struct Inner: Codable, Equatable { var depth = 2 }
+  enum Kind: String, Codable, CaseIterable { case plain, gated }
+  enum Course: Codable, Equatable {
+    case constant
+    case cosine(warmup: Int, final: Double)
+    case staircase(every: Int)
+  }
+  struct Inner: Codable, Equatable {
+    var depth = 2
+    var width = 3
+    var leaf = Leaf()
+  }
+  struct Leaf: Configuration, DocumentedFields {
+    var size = 1
+    var sign = -1
+    static let fieldDocumentation = ["size": "How large."]
+  }
   var heads = 4
   var rate = 0.5
   var bias = true
@@ -12,14 +27,17 @@ private struct Settings: Configuration {
   var kind = Kind.plain
   var windows = [3, 5]
   var inner = Inner()
+  var course = Course.cosine(warmup: 40, final: 0.5)
+  var free: [String: JSONValue] = ["kept": 1]
+  var extra: Leaf?
+  var pairs = [Leaf()]
   init() {}
   func validate() throws { try require(heads > 0, "heads must be at least 1, is \(heads)") }
 }
 
 @Suite struct ConfigurationTests {
   private func decoded(_ json: String) throws -> Settings {
-    try .decoded(
-      from: try JSONDecoder().decode(JSONValue.self, from: Data(json.utf8)), for: "mixer")
+    try .decoded(from: try JSONValue(parsing: json), for: "mixer")
   }
 
   private func message(_ json: String) -> String {
@@ -55,11 +73,68 @@ private struct Settings: Configuration {
       message(#"{"head": 8}"#) == "configuration of mixer: unknown key 'head'; did you mean 'heads'?")
     #expect(
       message(#"{"zzzzzzzzz": 8}"#)
-        == "configuration of mixer: unknown key 'zzzzzzzzz'; there are: bias, heads, inner, kind, rate,"
-        + " title, windows")
+        == "configuration of mixer: unknown key 'zzzzzzzzz'; there are: bias, course, extra, free, heads,"
+        + " inner, kind, pairs, rate, title, windows")
+    let long = String(repeating: "x", count: 10_000)
+    #expect(message("{\"\(long)\": 8}").count < 250)
+  }
+
+  @Test(
+    arguments: [
+      (#"{"inner": {"depth": 3, "dept": 2}}"#, "inner.dept", "inner.depth"),
+      (#"{"inner": {"leaf": {"siz": 2}}}"#, "inner.leaf.siz", "inner.leaf.size"),
+      (#"{"extra": {"sing": 2}}"#, "extra.sing", "extra.sign"),
+      (
+        #"{"pairs": [{"size": 1, "sign": 1}, {"size": 1, "sign": 1, "sizes": 0}]}"#, "pairs.1.sizes",
+        "pairs.1.size"
+      ),
+      (
+        #"{"course": {"cosine": {"warmup": 1, "final": 0, "warm": 2}}}"#, "course.cosine.warm",
+        "course.cosine.warmup"
+      ),
+    ] as [(String, String, String)])
+  func unknownKeysWithin(_ json: String, _ path: String, _ meant: String) {
+    #expect(message(json) == "configuration of mixer: unknown key '\(path)'; did you mean '\(meant)'?")
+  }
+
+  /// What is not given stays as it is, however deep.
+  @Test func inPartAtAnyDepth() throws {
+    var expected = Settings()
+    #expect(try decoded(#"{"inner": {}}"#) == expected)
+    expected.inner.leaf.size = 7
+    #expect(try decoded(#"{"inner": {"leaf": {"size": 7}}}"#) == expected)
+    (expected.inner.depth, expected.heads) = (9, 1)
+    #expect(try decoded(#"{"heads": 1, "inner": {"depth": 9, "leaf": {"size": 7}}}"#) == expected)
+    expected = Settings()
+    expected.extra = Settings.Leaf()
+    expected.extra?.sign = 1
+    #expect(try decoded(#"{"extra": {"sign": 1}}"#) == expected)
+    #expect(try decoded(#"{"extra": null}"#) == Settings())
+  }
+
+  /// Lists, dictionaries and cases are one value each.
+  @Test func wholeValuesAreReplaced() throws {
+    #expect(try decoded(#"{"course": {"staircase": {"every": 5}}}"#).course == .staircase(every: 5))
+    #expect(try decoded(#"{"course": {"constant": {}}}"#).course == .constant)
+    #expect(try decoded(#"{"free": {"any": {"thing": 2}}}"#).free == ["any": ["thing": 2]])
+    #expect(try decoded(#"{"windows": [1]}"#).windows == [1])
+    #expect(try decoded(#"{"pairs": []}"#).pairs == [])
+  }
+
+  @Test func listsItsSettings() throws {
+    let settings = Settings.settings
     #expect(
-      message(#"{"inner": {"depth": 3, "dept": 2}}"#)
-        == "configuration of mixer, inner: unknown key 'dept'; did you mean 'depth'?")
+      settings.map(\.path) == [
+        "heads", "rate", "bias", "title", "kind", "windows", "inner", "inner.depth", "inner.width",
+        "inner.leaf", "inner.leaf.size", "inner.leaf.sign", "course", "free", "extra", "extra.size",
+        "extra.sign",
+        "pairs",
+      ])
+    #expect(settings.first { $0.path == "inner.leaf.size" }?.meaning == "How large.")
+    #expect(settings.first { $0.path == "inner.leaf.size" }?.standard == 1)
+    #expect(settings.first { $0.path == "inner" }?.standard == nil)
+    #expect(settings.first { $0.path == "kind" }?.choices == ["plain", "gated"])
+    #expect(settings.first { $0.path == "heads" }?.meaning == nil)
   }
 
   @Test(
@@ -70,9 +145,20 @@ private struct Settings: Configuration {
       (#"{"heads": true}"#, "'heads' must be a whole number"),
       (#"{"heads": null}"#, "'heads' must be a whole number"), (#"{"rate": "x"}"#, "'rate' must be a number"),
       (#"{"bias": 1}"#, "'bias' must be true or false"), (#"{"title": 3}"#, "'title' must be a text"),
-      (#"{"kind": "other"}"#, "'kind' has an unfit value"),
+      (#"{"kind": "other"}"#, "'kind' must be one of plain, gated"),
+      (#"{"kind": 3}"#, "'kind' must be one of plain, gated"),
+      (
+        #"{"course": {"cosin": {}}}"#,
+        #"'course' has an unfit value; it can be {"cosine":{"final":0.5,"warmup":40}}"#
+      ),
+      (#"{"course": {"cosine": {"warmup": 1}}}"#, "'course.cosine' lacks 'final'"),
+      (#"{"heads": 2, "inner": {"leaf": {"size": "x"}}}"#, "'inner.leaf.size' must be a whole number"),
+      (#"{"inner": {"leaf": {"size": 0.5}}}"#, "'inner.leaf.size' must be a whole number"),
+      (#"{"inner": 3}"#, "'inner' must be a JSON object"),
+      (#"{"extra": {"sign": true}}"#, "'extra.sign' must be a whole number"),
       (#"{"windows": [3, "x"]}"#, "'windows.1' must be a whole number"),
-      (#"{"windows": 3}"#, "'windows' must be a list"), (#"{"inner": {}}"#, "'inner' lacks 'depth'"),
+      (#"{"windows": 3}"#, "'windows' must be a list"),
+      (#"{"pairs": [{"sign": 1}]}"#, "'pairs.0' lacks 'size'"),
       (#"{"inner": {"depth": "x"}}"#, "'inner.depth' must be a whole number"),
     ] as [(String, String)])
   func unfitValues(_ json: String, _ problem: String) {
@@ -89,6 +175,26 @@ private struct Settings: Configuration {
 }
 
 @Suite struct JSONValueTests {
+  /// What Foundation would let through is refused too.
+  @Test(
+    arguments: [
+      (#"{"heads": 2,}"#, "a comma stands before '}'"), ("[1, [2 ,\n] ]", "a comma stands before ']'"),
+      (#"{"a": {"b": 1, "b" : 2}}"#, "the key 'b' is given twice"),
+      (#"{"a": 1, "\u0061": 2}"#, "the key 'a' is given twice"),
+      (#"{"a"}"#, "this is not JSON"), ("", "this is not JSON"), (#"{"a": NaN}"#, "this is not JSON"),
+      (String(repeating: "[", count: 100_000), "this is not JSON"),
+    ] as [(String, String)])
+  func refusals(_ text: String, _ problem: String) {
+    #expect(throws: InvalidInput(problem)) { try JSONValue(parsing: text) }
+  }
+
+  @Test func whatLooksLikeThatInsideTexts() throws {
+    let text = #"{"a": ",}", "b": [{"a": "\"a\":,]"}, {"a": "a"}], "c": {"a": "\\"}}"#
+    #expect(
+      try JSONValue(parsing: text)
+        == ["a": ",}", "b": [["a": "\"a\":,]"], ["a": "a"]], "c": ["a": "\\"]])
+  }
+
   @Test func roundTrip() throws {
     let text = """
       {"a":[1,-2.5,1e300,true,null,"x/y"],"b":{"c":{}},"d":9007199254740993,"e":""}

@@ -6,14 +6,24 @@ import CallosumTensors
 import CallosumTestSupport
 import Testing
 
+/// What the twin is for.
+private struct Images: ImageClassification {
+  let id = "images", name = "Images"
+  let imageShape = [28, 28, 1], classCount = 10, trainingCount = 1, testCount = 1
+  func trainingBatch(_ indices: [Int]) -> Batch {
+    Batch(inputs: .zeros([indices.count, 28, 28, 1]), targets: .zeros([indices.count], dtype: .int32))
+  }
+  func testBatch(_ range: Range<Int>) -> Batch { trainingBatch(Array(range)) }
+}
+
 /// A whole network, its gradients and Adam against the same in PyTorch, for 20 steps.
 @Suite struct AttentionTwinTests {
   @Test func followsPyTorch() throws {
     let golden = try Golden.tensors("attention_twin")
-    var settings = PatchClassifier.Settings()
+    var settings = Backbone.Settings()
     (settings.width, settings.depth) = (32, 2)
     var random = RandomGenerator(seed: 1)
-    let network = try PatchClassifier(settings, imageShape: [28, 28, 1], classes: 10, using: &random) {
+    let network = try Backbone(settings, for: Images(), using: &random) {
       try SoftmaxAttention(SoftmaxAttention.Settings(), in: $0, using: &$1)
     }
     try network.load(weights: renamed(golden.group("weights.")))

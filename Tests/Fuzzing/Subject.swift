@@ -42,9 +42,9 @@ struct Subject: Sendable {
       Subject(name: "configuration", seeds: configurations.map { Array($0.utf8) }) { path in
         let data = try Data(contentsOf: URL(fileURLWithPath: path))
         // As the command line does: what is no JSON is refused there.
-        guard let value = try? JSONDecoder().decode(JSONValue.self, from: data) else { return }
+        guard let value = try? JSONValue(parsing: String(decoding: data, as: UTF8.self)) else { return }
         let problems = [
-          caught { _ = try PatchClassifier.Settings.decoded(from: value, for: "metaformer") },
+          caught { _ = try Backbone.Settings.decoded(from: value, for: "backbone") },
           caught { _ = try SoftmaxAttention.Settings.decoded(from: value, for: "attention") },
           caught { _ = try DepthwiseConvolution.Settings.decoded(from: value, for: "convolution") },
         ]

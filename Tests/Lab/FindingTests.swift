@@ -7,15 +7,15 @@ import Testing
     let finding = Finding(SampleComparison.make())
     #expect(
       finding.headline
-        == "No clear winner on Fashion-MNIST: Depthwise 7x7 convolution scored highest,"
+        == "No clear winner on Fashion-MNIST: Depthwise 7x7 convolution came first,"
         + " 88.50 ± 0.22 %, but its lead over Softmax self-attention may be chance.")
-    #expect(finding.detail.hasSuffix("Clearly below: Spatial MLP and Average pooling."))
+    #expect(finding.detail.hasSuffix("Clearly behind: Spatial MLP and Average pooling."))
   }
 
   @Test func separateIntervalsAreAVictory() {
     #expect(
       Finding(SampleComparison.make(gap: 0.03)).headline
-        == "Depthwise 7x7 convolution was the most accurate on Fashion-MNIST: 91.50 ± 0.22 %,"
+        == "Depthwise 7x7 convolution did best on Fashion-MNIST: 91.50 ± 0.22 %,"
         + " ahead of every other by more than the seeds vary.")
   }
 
@@ -40,7 +40,7 @@ import Testing
   @Test func armsThatNeverFinishedAreNotBeaten() {
     #expect(
       Finding(SampleComparison.make(stopsEarly: true)).headline
-        == "Softmax self-attention was the most accurate on Fashion-MNIST, among the arms that"
+        == "Softmax self-attention did best on Fashion-MNIST, among the arms that"
         + " finished: 88.24 ± 0.11 %, ahead of every other by more than the seeds vary.")
   }
 
@@ -54,7 +54,7 @@ import Testing
 
   @Test func anAccuracyThatIsNoNumberDoesNotCount() {
     var result = SampleComparison.make(gap: 0.03)
-    result.arms[0].runs[0].testAccuracy = .nan
+    result.arms[0].runs[0].testScore = .nan
     #expect(Finding(result).headline.contains("Depthwise 7x7 convolution"))
   }
 
@@ -76,9 +76,9 @@ import Testing
     let arms = try #require(summary["arms"] as? [[String: Any]])
     #expect(arms.count == 4)
     for (arm, entry) in zip(result.arms, arms) {
-      let estimate = try #require(Estimate(of: arm.runs.compactMap(\.testAccuracy)))
-      let accuracy = try #require(entry["testAccuracy"] as? [String: Double])
-      #expect(entry["partID"] as? String == arm.partID && entry["completeRuns"] as? Int == 3)
+      let estimate = try #require(Estimate(of: arm.runs.compactMap(\.testScore)))
+      let accuracy = try #require(entry["testScore"] as? [String: Double])
+      #expect(entry["id"] as? String == arm.id && entry["completeRuns"] as? Int == 3)
       #expect(accuracy["seeds"] == 3)
       // Reading JSON may round the last digit differently.
       for (name, value) in [

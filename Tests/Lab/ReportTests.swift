@@ -26,12 +26,12 @@ import Testing
     hostile.configuration = .object(["</pre>": .string("&amp;<"), "n": .number(0.1)])
     hostile.arms[1].runs[0].curve[3].trainingLoss = .nan
     hostile.arms[1].runs[1].curve[4].trainingLoss = .infinity
-    hostile.arms[2].runs[0].testAccuracy = .nan
+    hostile.arms[2].runs[0].testScore = .nan
     results["hostile"] = hostile
     var same = SampleComparison.make()
     for arm in same.arms.indices {
       for run in same.arms[arm].runs.indices {
-        same.arms[arm].runs[run].testAccuracy = 1
+        same.arms[arm].runs[run].testScore = 1
         same.arms[arm].parameters = 0
       }
     }
@@ -40,7 +40,7 @@ import Testing
     var begun = SampleComparison.make(seeds: [1], arms: 2)
     begun.wasInterrupted = true
     begun.arms[1].runs = []
-    begun.arms[0].runs[0].testAccuracy = nil
+    begun.arms[0].runs[0].testScore = nil
     begun.arms[0].runs[0].curve = [begun.arms[0].runs[0].curve[1]]
     results["one point"] = begun
     return results

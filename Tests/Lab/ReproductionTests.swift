@@ -2,18 +2,23 @@ import CallosumContracts
 import CallosumLab
 import Testing
 
-/// A claim about two numbers that differ by `lead` and a little noise that depends on the seed.
-private func madeUpClaim(lead: Double, failing: String? = nil) -> Claim {
+/// A claim about two numbers that differ by `lead` and a little noise that depends on the seed; with names that
+/// do not fit together, if told.
+func madeUpClaim(
+  lead: Double, failing: String? = nil, arms: [Claim.Arm]? = nil, metrics: [String] = ["score"],
+  reading: (metric: String, arm: String) = ("score", "b"), measuring: String = "score"
+) -> Claim {
   Claim(
     of: Card(
-      id: "made-up", name: "Made up", family: .mixers, paper: "None", year: 2000, summary: "",
-      verification: ""),
+      id: "made-up", name: "Made up", family: .mixers,
+      paper: Paper("None", by: ["Nobody"], year: 2000, link: nil),
+      summary: "", verification: ""),
     sentence: "A is larger than B.",
     paperFigure: "none", experiment: "none",
-    arms: [.init("a", "Arm A", .mechanism), .init("b", "Arm B", .baseline)],
-    metrics: [Metric("score")],
+    arms: arms ?? [.init("a", "Arm A", .mechanism), .init("b", "Arm B", .baseline)],
+    metrics: metrics.map { Metric($0) },
     criterion: Criterion(
-      Condition(.measured("score", of: "a") - .measured("score", of: "b"), .beats(by: 0.1))),
+      Condition(.measured("score", of: "a") - .measured(reading.metric, of: reading.arm), .beats(by: 0.1))),
     matching: .parameters(within: 0.05), explanation: "Two sentences. They explain."
   ) { run in
     var random = run.random("noise")
@@ -24,7 +29,7 @@ private func madeUpClaim(lead: Double, failing: String? = nil) -> Claim {
     }
     if run.arm == failing { throw InvalidInput("the arm fell off") }
     return ClaimResult(
-      ["score": noise + (run.arm == "a" ? lead : 0)], parameters: run.arm == "a" ? 100 : 120,
+      [measuring: noise + (run.arm == "a" ? lead : 0)], parameters: run.arm == "a" ? 100 : 120,
       multiplyAccumulates: 7)
   }
 }
@@ -62,6 +67,67 @@ private func madeUpClaim(lead: Double, failing: String? = nil) -> Claim {
     #expect(throws: InvalidInput("--seeds must be from 1 to 1000, is 0")) {
       try report(madeUpClaim(lead: 1), seeds: 0)
     }
+  }
+
+  /// A misspelt name is refused, where nobody could tell an inconclusive verdict from it.
+  @Test func namesThatDoNotFitAreRefused() throws {
+    let a = Claim.Arm("a", "Arm A", .mechanism), b = Claim.Arm("b", "Arm B", .baseline)
+    let wrong: [(Claim, String)] = [
+      (
+        madeUpClaim(lead: 1, reading: ("scores", "b")),
+        "claim made-up, criterion: unknown metric 'scores'; did you mean 'score'?"
+      ),
+      (
+        madeUpClaim(lead: 1, arms: [a, .init("beta", "Arm B", .baseline)], reading: ("score", "bet")),
+        "claim made-up, criterion: unknown arm 'bet'; did you mean 'beta'?"
+      ),
+      (madeUpClaim(lead: 1, arms: [a, b, b]), "claim made-up: two arms have the name 'b'"),
+      (
+        madeUpClaim(lead: 1, metrics: ["score", "score"]), "claim made-up: two metrics have the name 'score'"
+      ),
+      (
+        madeUpClaim(lead: 1, arms: [.init("a", "Arm A", .baseline), b]),
+        "claim made-up: no arm has the role 'mechanism'"
+      ),
+    ]
+    for (claim, line) in wrong {
+      #expect(throws: InvalidInput(line)) { try report(claim) }
+      #expect(throws: InvalidInput(line)) {
+        try ClaimReport(claim, runs: [:], budget: .quick, seeds: [1, 2, 3], seconds: 1)
+      }
+    }
+    let lines = [
+      (
+        madeUpClaim(lead: 1, measuring: "scroe"),
+        "claim made-up, arm a: unknown metric 'scroe'; did you mean 'score'?"
+      ),
+      (
+        madeUpClaim(lead: 1, metrics: ["score", "size"], measuring: "size"),
+        "claim made-up: the criterion reads 'score' of a, which does not measure it"
+      ),
+    ]
+    for (claim, line) in lines {
+      #expect(throws: InvalidInput("made-up, arm a, seed 1: " + line)) { try report(claim) }
+      let run = ClaimReport.Run(
+        seed: 1, result: try claim.run(ClaimRun(arm: "a", seed: 1, budget: .quick)), seconds: 1)
+      #expect(throws: InvalidInput(line)) {
+        try ClaimReport(claim, runs: ["a": [run]], budget: .quick, seeds: [1], seconds: 1)
+      }
+    }
+  }
+
+  /// A trial takes two steps; it is no budget, so that nobody can ask for it or be judged by it.
+  @Test func howMuchARunDoes() {
+    func amounts(_ run: ClaimRun) -> [Int] {
+      [
+        run.steps(quick: 800, full: 4000), run.steps(1000), run.steps(0),
+        run.count(quick: 4, full: 12, trial: 3), run.count(128, trial: 8),
+      ]
+    }
+    #expect(amounts(ClaimRun(arm: "a", seed: 1, budget: .quick)) == [800, 1000, 0, 4, 128])
+    #expect(amounts(ClaimRun(arm: "a", seed: 1, budget: .full)) == [4000, 1000, 0, 12, 128])
+    #expect(amounts(ClaimRun(trialOf: "a", seed: 1)) == [2, 2, 0, 3, 8])
+    #expect(ClaimBudget.allCases == [.quick, .full])
   }
 
   @Test func messagesSurviveTheirLine() throws {

@@ -39,20 +39,21 @@ enum SampleComparison {
     let budget = Comparison.Budget(steps: steps, batchSize: 128, seeds: seeds)
     var list = shapes.prefix(arms).enumerated().map { index, shape in
       Comparison.Arm(
-        partID: shape.id, name: shape.name, parameters: shape.parameters,
-        multiplyAccumulatesPerImage: shape.multiplyAccumulates,
+        id: shape.id, name: shape.name, partID: shape.id, skeleton: "backbone", parameters: shape.parameters,
+        multiplyAccumulates: shape.multiplyAccumulates,
         runs: seeds.map { run(shape, seed: $0, arm: index, steps: steps, gap: gap) })
     }
     if stopsEarly, let last = list.indices.last {
       list[last].runs = []
       let half = list[last - 1].runs[0]
       list[last - 1].runs[0].curve = Array(half.curve.prefix(half.curve.count / 2))
-      list[last - 1].runs[0].testAccuracy = nil
+      list[last - 1].runs[0].testScore = nil
+      list[last - 1].runs[0].status = .interrupted
     }
     return Comparison(
       task: .init(
-        id: "fashion-mnist", name: "Fashion-MNIST", trainingImages: 58_000, validationImages: 2000,
-        testImages: 10_000, classes: 10),
+        id: "fashion-mnist", name: "Fashion-MNIST", metric: Objective.classes(10).metric,
+        trainingExamples: 58_000, validationExamples: 2000, testExamples: 10_000),
       budget: budget, arms: list,
       configuration: .object([
         "task": .string("fashion-mnist"),
@@ -64,14 +65,14 @@ enum SampleComparison {
           "kind": .string("adamw"), "learningRate": .number(0.001), "weightDecay": .number(0.05),
           "warmUpSteps": .integer(100), "schedule": .string("cosine"),
         ]),
-        "parts": .array(list.map { .string($0.partID) }),
+        "parts": .array(list.map { .string($0.id) }),
       ]),
       machine: Machine(
         processor: "AMD EPYC 9B45 (Turin)", cores: 2, threads: 2, instructionSet: "AVX-512",
         memory: 8 << 30, operatingSystem: "Debian GNU/Linux 12 (bookworm)",
         libraries: ["oneDNN": "2.6.3", "OpenBLAS": "0.3.21"], callosumVersion: "0.1.0"),
       command: "callosum compare --task fashion-mnist --parts "
-        + list.map(\.partID).joined(separator: ",") + " --steps \(steps) --seeds \(seeds.count)",
+        + list.map(\.id).joined(separator: ",") + " --steps \(steps) --seeds \(seeds.count)",
       date: Date(timeIntervalSince1970: 1_790_000_000), wasInterrupted: stopsEarly)
   }
 
@@ -100,10 +101,10 @@ enum SampleComparison {
         trainingLoss: step == 0
           ? nil
           : 0.36 + (0.885 - shape.final) * 3 + 0.75 * exp(-6 * progress) + 0.012 * noise(step + 3),
-        validationAccuracy: accuracy)
+        validationScore: accuracy)
     }
     return Comparison.Run(
-      seed: seed, curve: curve, testAccuracy: final,
-      trainingSeconds: Double(steps * 128) / speed, imagesPerSecond: speed)
+      seed: seed, curve: curve, testScore: final,
+      trainingSeconds: Double(steps * 128) / speed, examplesPerSecond: speed)
   }
 }

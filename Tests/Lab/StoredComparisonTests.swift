@@ -9,30 +9,32 @@ import Foundation
 import Testing
 
 @Suite struct StoredComparisonTests {
-  private static let catalogue = Catalogue(Catalogue.mixers)
+  private static let catalogue = Catalogue(Catalogue.mixers, skeletons: [.backbone])
 
   private func plan(steps: Int = 6) throws -> ComparisonPlan {
     var settings = ComparisonPlan.Settings()
-    (settings.network.width, settings.network.depth, settings.network.patch) = (8, 1, 2)
+    settings.skeletons["backbone"] = ["width": 8, "depth": 1, "patch": 2]
     (settings.training.steps, settings.training.batchSize, settings.training.evaluations) = (steps, 10, 2)
     return try ComparisonPlan(
       task: Quarters(),
-      parts: ["average-pooling", "spatial-mlp"].map { try Self.catalogue.part($0) }, settings: settings,
-      partSettings: ["average-pooling": .object(["window": .integer(1)])], seeds: 2)
+      arms: [
+        ArmChoice(try Self.catalogue.part("average-pooling")),
+        ArmChoice(try Self.catalogue.part("spatial-mlp")),
+      ], settings: settings, seeds: 2, catalogue: Self.catalogue)
   }
 
   @Test func isRebuiltFromTheStore() throws {
     try inTemporaryFolder { folder in
       let path = folder + "/runs.sqlite"
       let (id, result) = try plan().run(in: RunStore(path: path), command: "callosum compare")
-      #expect(result.arms.map(\.partID) == ["average-pooling", "spatial-mlp"])
+      #expect(result.arms.map(\.id) == ["average-pooling", "spatial-mlp"])
       #expect(result.arms.allSatisfy { $0.runs.map(\.seed) == [1, 2] && $0.parameters > 0 })
       let runs = result.arms.flatMap(\.runs)
-      #expect(runs.allSatisfy { $0.testAccuracy != nil && $0.trainingSeconds > 0 && $0.imagesPerSecond > 0 })
+      #expect(runs.allSatisfy { $0.testScore != nil && $0.trainingSeconds > 0 && $0.examplesPerSecond > 0 })
       #expect(runs.allSatisfy { $0.curve.map(\.step) == [3, 6] })
       let points = runs.flatMap(\.curve)
-      #expect(points.allSatisfy { $0.trainingLoss != nil && $0.validationAccuracy != nil })
-      #expect(!result.wasInterrupted && result.task.validationImages == 100)
+      #expect(points.allSatisfy { $0.trainingLoss != nil && $0.validationScore != nil })
+      #expect(!result.wasInterrupted && result.task.validationExamples == 100)
       // Another process would see the same, in the table and in the report.
       let again = try Comparison(run: id, in: RunStore(path: path))
       #expect(again == result)
@@ -52,15 +54,16 @@ import Testing
         let whole = try plan().run(in: store, command: "").comparison
         var batches = 0
         let (id, part) = try plan().run(
-          in: store, command: "", progress: { _ in batches += 1 }, isCancelled: { batches >= stop })
+          in: store, command: "",
+          observer: .init(progress: { _ in batches += 1 }, isCancelled: { batches >= stop }))
         #expect(part.wasInterrupted)
         #expect(try store.run(id).status == .interrupted)
         let again = try ComparisonPlan(
-          of: id, in: store, task: { _ in Quarters() }, catalogue: Self.catalogue)
+          of: id, in: store, catalogue: Self.catalogue, task: { _ in Quarters() })
         let resumed = try again.run(in: store, command: "", resuming: id).comparison
         func figures(_ comparison: Comparison) -> [[Double?]] {
           comparison.arms.flatMap(\.runs).map { run in
-            [run.testAccuracy] + run.curve.flatMap { [$0.trainingLoss, $0.validationAccuracy] }
+            [run.testScore] + run.curve.flatMap { [$0.trainingLoss, $0.validationScore] }
           }
         }
         #expect(figures(resumed) == figures(whole))
@@ -82,7 +85,7 @@ import Testing
         Attachment(name: "comparison", mediaType: "application/json", text: comparison.json()))
       try run.end(.interrupted)
       let error = #expect(throws: InvalidInput.self) {
-        try ComparisonPlan(of: run.id, in: store, task: { _ in Quarters() }, catalogue: Self.catalogue)
+        try ComparisonPlan(of: run.id, in: store, catalogue: Self.catalogue, task: { _ in Quarters() })
       }
       #expect(error?.description.hasPrefix("run 1 was begun by Callosum 0.0.9, this is ") == true)
     }
@@ -102,13 +105,13 @@ import Testing
       }
       var state: [String: Tensor] { inner.state }
       func restore(_ state: [String: Tensor]) throws { try inner.restore(state) }
-      func predict(_ inputs: Tensor) -> Tensor { inner.predict(inputs) }
+      func predict(_ inputs: Tensor) throws -> Tensor { try inner.predict(inputs) }
       func learn(
         _ batch: Batch, _ objective: Objective, using generator: inout RandomGenerator
       ) throws -> Double {
         if stepsLeft == 0 { throw Broken() }
         stepsLeft -= 1
-        return inner.learn(batch, objective, using: &generator)
+        return try inner.learn(batch, objective, using: &generator)
       }
     }
     try inTemporaryFolder { folder in
@@ -137,7 +140,7 @@ import Testing
       let table = try RunTable([a, b], in: store)
       #expect(table.rows.map(\.arm) == ["average-pooling", "spatial-mlp", "average-pooling", "spatial-mlp"])
       #expect(table.rows.allSatisfy { $0.count == 2 && $0.results["accuracy"]?.count == 2 })
-      #expect(table.differences.map(\.setting) == ["budget", "training.steps"])
+      #expect(table.differences.map(\.setting) == ["budget", "settings.training.steps"])
       #expect(table.differences.map(\.values) == [["6 steps of 10", "4 steps of 10"], ["6", "4"]])
       let document = try RunDocument(try store.run(a + 1), in: store)
       let lines = document.csv.split(separator: "\n")

@@ -72,17 +72,17 @@ import Testing
   @Test func summarisesAComparison() {
     #expect(
       SampleComparison.make().table.lines == [
-        "arm                        test accuracy, 95 % interval  parameters  MACs/image  images/s"
+        "arm                        test accuracy, 95 % interval  parameters  MACs/example  examples/s"
           + "  seconds",
-        "─────────────────────────  ────────────────────────────  ──────────  ──────────  ────────"
+        "─────────────────────────  ────────────────────────────  ──────────  ────────────  ──────────"
           + "  ───────",
-        "Average pooling                          86.13 ± 0.45 %     204,426      9.65 M    11,752"
+        "Average pooling                          86.13 ± 0.45 %     204,426        9.65 M      11,752"
           + "     15.2",
-        "Softmax self-attention                   88.24 ± 0.11 %     270,986      14.0 M     6,269"
+        "Softmax self-attention                   88.24 ± 0.11 %     270,986        14.0 M       6,269"
           + "     28.8",
-        "Spatial MLP                              87.59 ± 0.15 %     223,912      10.9 M     8,302"
+        "Spatial MLP                              87.59 ± 0.15 %     223,912        10.9 M       8,302"
           + "     21.5",
-        "Depthwise 7x7 convolution                88.50 ± 0.22 %     217,226      10.2 M     7,087"
+        "Depthwise 7x7 convolution                88.50 ± 0.22 %     217,226        10.2 M       7,087"
           + "     25.1",
       ])
   }

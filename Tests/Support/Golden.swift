@@ -32,6 +32,11 @@ public enum Golden {
       .appendingPathComponent("\(name).safetensors").path
   }
 
+  /// Whether the script beside a test of a system has written its file.
+  public static func exists(_ name: String = "golden", beside test: String) -> Bool {
+    FileManager.default.fileExists(atPath: path(name, beside: test))
+  }
+
   /// The tensors of <name>.safetensors beside a test of a system.
   public static func tensors(_ name: String = "golden", beside test: String) throws -> GoldenTensors {
     GoldenTensors(tensors: try Safetensors.load(path(name, beside: test)).tensors)
@@ -50,7 +55,7 @@ public enum Golden {
     let sources = folder.appendingPathComponent("../../Benchmarks/Sources/bench")
     let programs = try FileManager.default.contentsOfDirectory(at: sources, includingPropertiesForKeys: nil)
     return Set(
-      try programs.flatMap { file in
+      try programs.filter { $0.pathExtension == "swift" }.flatMap { file in
         try String(contentsOf: file, encoding: .utf8).matches(of: /Workload\(name: "(\w+)"\)/)
           .map { String($0.output.1) }
       })

@@ -6,9 +6,9 @@ import Testing
 @Suite struct TaskListTests {
   /// Every task of the list answers to its id, gives batches of the shapes that it states, and shares no
   /// example between splits.
-  @Test(arguments: allTasks.map(\.id).filter { $0 != "fashion-mnist" })
+  @Test(arguments: Catalogue.tasks.map(\.id).filter { $0 != "fashion-mnist" })
   func everyTaskIsWhatItSays(_ id: String) throws {
-    let task = try allTasks.task(id, seed: 3)
+    let task = try Catalogue(tasks: Catalogue.tasks).task(id, seed: 3)
     #expect(task.id == id)
     let batch = task.batch(.training, [0, 1, 2])
     #expect(batch.inputs.dim(0) == 3 && batch.inputs.ndim == task.input.shape.count + 1)
@@ -18,7 +18,7 @@ import Testing
 
   @Test func unknownTasksHaveANeighbour() {
     #expect(throws: InvalidInput("unknown task 'darci'; did you mean 'darcy'?")) {
-      try allTasks.task("darci")
+      try Catalogue(tasks: Catalogue.tasks).task("darci")
     }
   }
 }

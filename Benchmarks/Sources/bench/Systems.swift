@@ -1,41 +1,17 @@
 import Callosum
-import Foundation
 
-// The published systems: a training step of each, or what takes the time in it, at the sizes of its claim
-// or of its paper. The other side is Benchmarks/systems.py; both compute the same numbers from the same
-// data, which the driver checks before it measures.
-
-let systems: [Workload] =
-  tokenSystems + learningSystems + fieldSystems + motorSystems + probeSystems
-
-/// Numbers between -1 and 1 that look random and are the same on both sides; each `stream` has its own.
-func pattern(_ shape: [Int], _ stream: Int) -> Tensor {
-  let start = Double(stream) * 78.233
-  let values = (0..<shape.reduce(1, *)).map { place -> Float in
-    let wave = Foundation.sin(Double(place) * 12.9898 + start) * 43758.5453
-    return Float(2 * (wave - wave.rounded(.down)) - 1)
-  }
-  return Tensor(values, shape)
+/// A published system, in Systems/<System>.swift: a training step of it, or what takes the time in it, at the
+/// sizes of its claim or of its paper. The other side is Benchmarks/systems/<system>.py; both compute the same
+/// numbers from the same data, which the driver checks before it measures. Nothing lists the systems by hand:
+/// the plugin `ListSystems` makes `systems` from the names of the files.
+protocol Benchmarked: SendableMetatype {
+  static var workloads: [Workload] { get }
+  /// How its time grows, where that is its point.
+  static var curves: [Curve] { get }
 }
 
-/// Numbers from 0 to below `limit`, int32.
-func patternOfLabels(_ shape: [Int], below limit: Int, _ stream: Int) -> Tensor {
-  floor((pattern(shape, stream) * 0.5 + 0.5) * (Double(limit) * 0.9999)).asType(.int32)
-}
-
-/// Puts numbers of `pattern` in place of what parameters started with: matrices and kernels within
-/// 1 / sqrt(inputs), all others around 0.3.
-func fill(_ parameters: [NamedParameter]) {
-  for (place, one) in parameters.enumerated() {
-    let shape = one.value.shape, values = pattern(shape, 100 + place)
-    let inputs = shape.dropFirst().reduce(1, *)
-    one.value = shape.count < 2 ? values * 0.1 + 0.3 : values * (1 / Double(inputs).squareRoot())
-  }
-}
-
-/// The length of all gradients together.
-func length(_ gradients: [Tensor]) -> Double {
-  gradients.reduce(0) { $0 + square($1).sum().item() }.squareRoot()
+extension Benchmarked {
+  static var curves: [Curve] { [] }
 }
 
 /// A training step of what `make` builds, by Adam, or by plain descent with the rate `descent`. Compared are
@@ -61,4 +37,15 @@ func system(
       let (value, gradients) = valueAndGradient(by: learns, of: loss)
       return [value.item(), length(gradients)]
     })
+}
+
+/// A layer on tokens and the squared distance of its result from a target.
+@Sendable func onTokens(
+  _ layer: any StatefulLayer, batch: Int, tokens: Int, width: Int
+) -> (learns: [NamedParameter], loss: () -> Tensor) {
+  let x = pattern([batch, tokens, width], 1), target = pattern([batch, tokens, width], 2)
+  return (
+    layer.parameters(),
+    { mseLoss(predictions: layer(x, layer.initialState(batch: batch)).output, targets: target) }
+  )
 }

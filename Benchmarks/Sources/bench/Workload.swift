@@ -7,7 +7,8 @@ struct Workload: Sendable {
   /// Numbers that the other side must find too, from data and weights that both make alike; for systems.
   var compared: (@Sendable () throws -> [Double])?
 
-  static let all: [Workload] = operations + networks + recurrent + sequences + fields + systems
+  static let all: [Workload] =
+    operations + networks + recurrent + sequences + fields + systems.flatMap { $0.workloads }
 }
 
 /// A workload at many sizes: `prepare` makes that of size x. Benchmarks/curves.py says which x.
@@ -15,7 +16,7 @@ struct Curve: Sendable {
   let name: String
   let prepare: @Sendable (_ x: Double) -> () -> Void
 
-  static let all: [Curve] = sequenceCurves + recurrentCurves
+  static let all: [Curve] = sequenceCurves + recurrentCurves + systems.flatMap { $0.curves }
 }
 
 /// Random numbers for data and weights; every workload starts its own.

@@ -43,6 +43,15 @@ public enum Statistics {
     return positiveQuantile(tail: 1 - probability, degreesOfFreedom)
   }
 
+  /// The probability that a number drawn from Student's distribution lies farther from 0 than `t`, on either
+  /// side.
+  public static func studentProbability(beyond t: Double, degreesOfFreedom: Double) -> Double {
+    precondition(degreesOfFreedom > 0, "degrees of freedom \(degreesOfFreedom)")
+    let square = t * t, sum = degreesOfFreedom + square
+    guard sum.isFinite else { return 0 }
+    return incompleteBeta(degreesOfFreedom / 2, 0.5, degreesOfFreedom / sum, complement: square / sum)
+  }
+
   /// Solves P(T > t) = tail for t >= 0: Newton's method, kept inside a bracket that halves when a
   /// step leaves it.
   private static func positiveQuantile(tail: Double, _ degrees: Double) -> Double {

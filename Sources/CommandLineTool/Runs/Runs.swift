@@ -36,19 +36,9 @@ struct RunsList: ParsableCommand {
 
   func run() throws {
     var filter = RunFilter(all ? .anywhere : .top, subject: subject)
-    filter.kind = try kind.map { name in
-      guard let kind = RunRecord.Kind(rawValue: name) else {
-        throw unknownName("kind", name, in: RunRecord.Kind.allCases.map(\.rawValue))
-      }
-      return kind
-    }
-    filter.status = try status.map { name in
-      guard let status = RunRecord.Status(rawValue: name) else {
-        throw unknownName("status", name, in: RunRecord.Status.allCases.map(\.rawValue))
-      }
-      return status
-    }
-    if let limit { try require(limit > 0, "--limit must be at least 1, is \(limit)") }
+    filter.kind = try kind.map { try named("kind", $0) }
+    filter.status = try status.map { try named("status", $0) }
+    if let limit, limit < 1 { throw UsageError("--limit must be at least 1, is \(limit)") }
     let store = try place.existing()
     var runs = try store?.runs(filter) ?? []
     if let limit { runs = runs.suffix(limit) }

@@ -75,6 +75,45 @@ public struct Claim: Sendable {
   }
 }
 
+extension Claim {
+  /// Whether names fit together: arms and metrics named once, a mechanism among the arms, and a criterion that
+  /// reads what there is.
+  /// - Throws: `InvalidInput` that names what does not fit.
+  public func validate() throws {
+    func check(_ condition: Bool, _ problem: String) throws {
+      try require(condition, "claim \(id): \(problem)")
+    }
+    let (armNames, metricNames) = (arms.map(\.id), metrics.map(\.name))
+    for (kind, names) in [("arm", armNames), ("metric", metricNames)] {
+      try check(!names.isEmpty && !names.contains(""), "every \(kind) needs a name, and there must be one")
+      for (place, name) in names.enumerated() {
+        try check(!names[..<place].contains(name), "two \(kind)s have the name '\(name)'")
+      }
+    }
+    try check(arms.contains { $0.role == .mechanism }, "no arm has the role 'mechanism'")
+    try check(!criterion.conditions.isEmpty, "its criterion has no condition")
+    for (metric, arm) in criterion.inputs {
+      for (kind, name, names) in [("arm", arm, armNames), ("metric", metric, metricNames)]
+      where !names.contains(name) {
+        throw InvalidInput("claim \(id), criterion: \(unknownName(kind, name, in: names))")
+      }
+    }
+  }
+
+  /// Whether an arm measured what it should: metrics of the claim only, and all that the criterion reads of it.
+  /// - Throws: `InvalidInput` that names the metric.
+  public func validate(_ measured: [String: Double], of arm: String) throws {
+    let names = metrics.map(\.name)
+    for name in measured.keys.sorted() where !names.contains(name) {
+      throw InvalidInput("claim \(id), arm \(arm): \(unknownName("metric", name, in: names))")
+    }
+    for input in criterion.inputs where input.arm == arm && measured[input.metric] == nil {
+      throw InvalidInput(
+        "claim \(id): the criterion reads '\(input.metric)' of \(arm), which does not measure it")
+    }
+  }
+}
+
 /// How long a claim may take.
 public enum ClaimBudget: String, Sendable, Codable, CaseIterable {
   /// About three minutes on two cores for all arms and seeds.
@@ -83,12 +122,19 @@ public enum ClaimBudget: String, Sendable, Codable, CaseIterable {
   case full
 }
 
-/// One run of a claim: an arm, a seed and somebody who listens.
+/// One run of a claim: an arm, a seed, how much to do, and somebody who listens.
 public struct ClaimRun {
   public let arm: String
   public let seed: UInt64
-  public let budget: ClaimBudget
+  private let extent: Extent
   private let observer: Observer
+
+  private enum Extent {
+    case whole(ClaimBudget)
+    /// Two steps on a little data, to see that it runs. Not a budget: nobody can ask for it and nothing is
+    /// judged by it.
+    case trial
+  }
 
   /// What a run tells while it goes on.
   public enum Event {
@@ -115,9 +161,37 @@ public struct ClaimRun {
   public init(arm: String, seed: UInt64, budget: ClaimBudget, observer: Observer = Observer()) {
     self.arm = arm
     self.seed = seed
-    self.budget = budget
+    extent = .whole(budget)
     self.observer = observer
   }
+
+  /// A run that only shows that an arm runs, as tests do: two steps where there are many, and little data.
+  public init(trialOf arm: String, seed: UInt64) {
+    self.arm = arm
+    self.seed = seed
+    extent = .trial
+    observer = Observer()
+  }
+
+  /// How often something is repeated, such as a step of training: two times at most in a trial.
+  public func steps(quick: Int, full: Int) -> Int {
+    count(quick: quick, full: full, trial: min(quick, 2))
+  }
+
+  /// Steps that are as many whatever the budget; two at most in a trial.
+  public func steps(_ steps: Int) -> Int { self.steps(quick: steps, full: steps) }
+
+  /// How many there are of something by which a run takes long: examples, layers, repetitions.
+  public func count(quick: Int, full: Int, trial: Int) -> Int {
+    switch extent {
+    case .whole(.quick): quick
+    case .whole(.full): full
+    case .trial: trial
+    }
+  }
+
+  /// As many whatever the budget, fewer in a trial.
+  public func count(_ count: Int, trial: Int) -> Int { self.count(quick: count, full: count, trial: trial) }
 
   /// Random numbers of this seed: the same for every arm under one name, so that arms see the same data.
   public func random(_ stream: String) -> RandomGenerator { RandomGenerator(seed: seed).stream(stream) }

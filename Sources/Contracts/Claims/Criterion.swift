@@ -17,6 +17,9 @@ public struct Criterion: Sendable, Equatable, Codable {
     self.conditions = conditions
     self.contradiction = contradiction
   }
+
+  /// Everything that its conditions read: metric and arm.
+  public var inputs: [(metric: String, arm: String)] { conditions.flatMap(\.quantity.inputs) }
 }
 
 /// One statement about a quantity that has a value for each seed. Larger is better: for errors, put the

@@ -24,24 +24,22 @@ public struct FitSettings {
 }
 
 /// Trains `parameters` with AdamW on the loss that `loss` gives for each step, in training mode; notes the
-/// loss now and then. `share` is the part of the run that this training makes up, for its progress.
+/// loss now and then, and ends early where it is no number any more. `share` is the part of the run that this training makes up, for its progress.
 public func fit(
   _ parameters: [NamedParameter], _ settings: FitSettings, in run: ClaimRun,
   share: ClosedRange<Double> = 0...1, loss: (_ step: Int) throws -> Tensor
 ) throws {
   var dropout = run.random("dropout")
-  let optimiser = Adam.adamW(
-    parameters, learningRate: settings.learningRate, weightDecay: settings.weightDecay)
-  for step in 0..<settings.steps {
-    optimiser.learningRate =
-      settings.learningRate * settings.schedule.factor(step: step, of: settings.steps)
-    let (value, gradients) = try training(using: &dropout) {
-      try valueAndGradient(by: parameters) { try loss(step) }
-    }
-    optimiser.update(
-      settings.clipNorm > 0 ? clipped(gradients, toNorm: settings.clipNorm).gradients : gradients)
-    if step % max(settings.steps / 50, 1) == 0 { run.note("loss", value.item(), step: step) }
-    let done = Double(step + 1) / Double(settings.steps)
-    try run.progress(share.lowerBound + done * (share.upperBound - share.lowerBound))
-  }
+  let descend = GradientStep(
+    parameters, learningRate: settings.learningRate, weightDecay: settings.weightDecay,
+    clipNorm: settings.clipNorm)
+  _ = try TrainingLoop(steps: settings.steps, schedule: settings.schedule).run(
+    step: { step, rateFactor in
+      try descend(rateFactor: rateFactor, using: &dropout) { try loss(step) }
+    },
+    done: { step, loss in
+      if step % max(settings.steps / 50, 1) == 0 { run.note("loss", loss, step: step) }
+      let done = Double(step + 1) / Double(settings.steps)
+      try run.progress(share.lowerBound + done * (share.upperBound - share.lowerBound))
+    })
 }

@@ -3,46 +3,41 @@ import CallosumNetworks
 import CallosumTensors
 
 /// A network that learns by backpropagation and AdamW.
-package final class GradientLearner: Learner {
-  package let module: any Module
-  package var rateFactor = 1.0
-  private let forward: (Tensor) -> Tensor
-  private let settings: TrainingSettings
-  private let parameters: [NamedParameter]
-  private let optimiser: Adam
+public final class GradientLearner: Learner {
+  public let module: any Module
+  public var rateFactor = 1.0
+  private let forward: (Tensor) throws -> Tensor
+  private let labelSmoothing: Double
+  private let step: GradientStep
 
   /// `forward` is what `module` computes for a batch of inputs. Learning rate, weight decay, clipping and
   /// label smoothing are those of `settings`.
-  package init(_ module: any Module, _ settings: TrainingSettings, forward: @escaping (Tensor) -> Tensor) {
+  public init(
+    _ module: any Module, _ settings: TrainingSettings, forward: @escaping (Tensor) throws -> Tensor
+  ) {
     self.module = module
     self.forward = forward
-    self.settings = settings
-    parameters = module.parameters()
-    optimiser = .adamW(
-      parameters, learningRate: settings.learningRate, weightDecay: settings.weightDecay)
+    labelSmoothing = settings.labelSmoothing
+    step = GradientStep(
+      module.parameters(), learningRate: settings.learningRate, weightDecay: settings.weightDecay,
+      clipNorm: settings.clipNorm)
   }
 
-  package convenience init(_ layer: any Layer, _ settings: TrainingSettings) {
+  public convenience init(_ layer: any Layer, _ settings: TrainingSettings) {
     self.init(layer, settings) { layer($0) }
   }
 
-  package func learn(
+  public func learn(
     _ batch: Batch, _ objective: Objective, using generator: inout RandomGenerator
-  ) -> Double {
-    let (loss, gradients) = training(using: &generator) {
-      valueAndGradient(by: parameters) {
-        objective.loss(forward(batch.inputs), batch, labelSmoothing: settings.labelSmoothing)
-      }
+  ) throws -> Double {
+    try step(rateFactor: rateFactor, using: &generator) {
+      objective.loss(try forward(batch.inputs), batch, labelSmoothing: labelSmoothing)
     }
-    optimiser.learningRate = settings.learningRate * rateFactor
-    optimiser.update(
-      settings.clipNorm > 0 ? clipped(gradients, toNorm: settings.clipNorm).gradients : gradients)
-    return loss.item()
   }
 
-  package func predict(_ inputs: Tensor) -> Tensor { forward(inputs) }
+  public func predict(_ inputs: Tensor) throws -> Tensor { try forward(inputs) }
 
-  package var state: [String: Tensor] { optimiser.state }
+  public var state: [String: Tensor] { step.optimiser.state }
 
-  package func restore(_ state: [String: Tensor]) throws { try optimiser.restore(state) }
+  public func restore(_ state: [String: Tensor]) throws { try step.optimiser.restore(state) }
 }

@@ -18,6 +18,8 @@ package struct HoldingOut: LearningTask {
   package var input: TaskInput { task.input }
   package var positions: [Int] { task.positions }
   package var objective: Objective { task.objective }
+  package var order: TokenOrder { task.order }
+  package var hasFixedLength: Bool { task.hasFixedLength }
 
   package func count(_ split: Split) -> Int? {
     switch split {

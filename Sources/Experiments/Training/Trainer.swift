@@ -3,8 +3,8 @@ import CallosumContracts
 import CallosumNetworks
 import CallosumTensors
 
-/// Trains one network on one task. What is looked at on the way is the validation split; the judged one is
-/// used once, at the end.
+/// Trains one network on one task. What is looked at on the way is the validation split; the test split is used
+/// once, at the end.
 public struct Trainer {
   private let settings: TrainingSettings
   private let task: any LearningTask
@@ -20,7 +20,11 @@ public struct Trainer {
 
   /// What a training came to.
   public struct Outcome: Equatable {
-    /// On the judged examples, in the objective's metric; nil if the training was stopped before its end.
+    public enum End: Equatable { case complete, stopped, diverged }
+    public let end: End
+    /// On the examples that judge, by the names of the objective's metrics; empty unless the training is complete.
+    public let scores: [String: Double]
+    /// In the metric that judges; nil unless the training is complete.
     public let score: Double?
     public let steps: Int
     /// Of training, evaluation left out.
@@ -41,13 +45,19 @@ public struct Trainer {
   }
 
   /// The name of the metric that judges.
-  public var metric: String { task.objective.metric }
+  public var metric: String { task.objective.metric.name }
 
-  /// One run. The seed decides the order of the examples, dropout and mirroring. With a place for
+  /// The name under which a score on a split is kept.
+  package func resultName(_ split: Split) -> String {
+    split == .test ? metric : "\(split.rawValue) \(metric)"
+  }
+
+  /// One run. The seed decides the order of the examples, dropout and mirroring. It is judged on the test
+  /// split, or on the validation split where settings are being chosen. With a place for
   /// checkpoints, goes on from the one that is there. Stops early, without a score but with a checkpoint,
   /// when `isCancelled` says so.
   public func train(
-    _ learner: any Learner, seed: UInt64, checkpoints: CheckpointPlace? = nil,
+    _ learner: any Learner, seed: UInt64, judgedOn split: Split = .test, checkpoints: CheckpointPlace? = nil,
     onEvent: (Event) throws -> Void = { _ in }, isCancelled: () -> Bool = { false }
   ) throws -> Outcome {
     let random = RandomGenerator(seed: seed)
@@ -78,31 +88,37 @@ public struct Trainer {
     let clock = ContinuousClock()
     var saved = clock.now
     let every = max(settings.steps / max(settings.evaluations, 1), 1)
-    while at.step < settings.steps && !isCancelled() {
-      let start = clock.now
-      var batch = task.batch(.training, order.next(settings.batchSize))
-      if settings.mirror { batch = mirrored(batch, using: &at.mirrors) }
-      learner.rateFactor = settings.schedule.factor(step: at.step, of: settings.steps)
-      at.losses.append(try learner.learn(batch, task.objective, using: &at.dropout))
-      let end = clock.now
-      at.seconds += (end - start) / .seconds(1)
-      at.step += 1
-      try onEvent(.examples(settings.batchSize))
-      if at.step % every == 0 || at.step == settings.steps {
-        let points = try measure(learner, &at)
-        at.points += points
-        try onEvent(.points(points))
-      }
-      if let checkpoints, end - saved >= .seconds(checkpoints.seconds) {
-        try save()
-        saved = clock.now
-      }
-    }
+    let end = try TrainingLoop(steps: settings.steps, schedule: settings.schedule).run(
+      from: at.step, isCancelled: isCancelled,
+      step: { _, rateFactor in
+        let start = clock.now
+        var batch = task.batch(.training, order.next(settings.batchSize))
+        if settings.mirror { batch = mirrored(batch, using: &at.mirrors) }
+        learner.rateFactor = rateFactor
+        let loss = try learner.learn(batch, task.objective, using: &at.dropout)
+        at.seconds += (clock.now - start) / .seconds(1)
+        return loss
+      },
+      done: { step, loss in
+        at.losses.append(loss)
+        at.step = step + 1
+        try onEvent(.examples(settings.batchSize))
+        if at.step % every == 0 || at.step == settings.steps || !loss.isFinite {
+          let points = try measure(learner, &at)
+          at.points += points
+          try onEvent(.points(points))
+        }
+        if let checkpoints, clock.now - saved >= .seconds(checkpoints.seconds) {
+          try save()
+          saved = clock.now
+        }
+      })
     // A run whose last step was done is complete, whoever asks to stop now.
-    let isComplete = at.step == settings.steps
-    if !isComplete { try save() }
+    if end == .stopped { try save() }
+    let scores = end == .complete ? try self.scores(learner, split) : [:]
     return Outcome(
-      score: isComplete ? try score(learner, .test) : nil, steps: at.step, seconds: at.seconds,
+      end: end == .complete ? .complete : end == .stopped ? .stopped : .diverged, scores: scores,
+      score: scores[metric], steps: at.step, seconds: at.seconds,
       examplesPerSecond: at.seconds > 0 ? Double(at.step * settings.batchSize) / at.seconds : 0,
       points: at.points)
   }
@@ -127,7 +143,7 @@ public struct Trainer {
     let loss = Statistics.mean(at.losses)
     at.losses = []
     var found = [RunPoint(step: at.step, seconds: at.seconds, metric: "loss", value: loss)]
-    if settings.evaluations > 0, task.count(.validation) != 0 {
+    if settings.evaluations > 0, task.count(.validation) != 0, loss.isFinite {
       found.append(
         RunPoint(
           step: at.step, seconds: at.seconds, metric: "validation \(metric)",
@@ -136,17 +152,25 @@ public struct Trainer {
     return found
   }
 
-  /// The mean score on a split: on all judged examples, or on as many as the settings say where there is no
-  /// end to them or it is the validation split.
+  /// The mean score on a split in the metric that judges; see ``scores(_:_:)``.
   public func score(_ learner: any Learner, _ split: Split) throws -> Double {
+    try scores(learner, split)[metric] ?? .nan
+  }
+
+  /// The mean scores on a split, by metric: on all test examples, or on as many as the settings say where there
+  /// is no end to them or it is the validation split.
+  public func scores(_ learner: any Learner, _ split: Split) throws -> [String: Double] {
     let wanted = split == .test ? settings.testExamples : settings.evaluationExamples
     let count = task.count(split).map { split == .test ? $0 : min($0, wanted) } ?? wanted
-    var score = Objective.Score()
+    let measures = task.objective.measures
+    var sums = measures.map { _ in Objective.Score() }
     let size = min(500, 4 * settings.batchSize)
     for start in stride(from: 0, to: count, by: size) {
       let batch = task.batch(split, Array(start..<min(start + size, count)))
-      score += task.objective.score(try learner.predict(batch.inputs), batch)
+      for (place, score) in task.objective.scores(try learner.predict(batch.inputs), batch).enumerated() {
+        sums[place] += score
+      }
     }
-    return score.mean
+    return Dictionary(zip(measures.map(\.metric.name), sums.map(\.mean))) { first, _ in first }
   }
 }

@@ -16,11 +16,12 @@ public final class FNO: Mechanism, Layer {
   public struct Settings: Configuration {
     /// Channels between the layers.
     public var channels = 32
+    /// Layers, each a spectral convolution beside a linear map of the channels.
     public var layers = 4
     /// Wave numbers that are kept: 0 to modes - 1, along the rows of either sign; fewer where the slot's grid
     /// has fewer.
     public var modes = 12
-    /// Rows and columns of zeros.
+    /// Rows and columns of zeros that are added behind the grid, for functions that are not periodic.
     public var padding = 0
     /// Width of the network that makes the outputs.
     public var hidden = 128
@@ -41,7 +42,13 @@ public final class FNO: Mechanism, Layer {
   public static let needsGrid = true
   public static let card = Card(
     id: "fno", name: "Fourier neural operator", family: .fields,
-    paper: "Fourier Neural Operator for Parametric Partial Differential Equations", year: 2020,
+    paper: Paper(
+      "Fourier Neural Operator for Parametric Partial Differential Equations",
+      by: [
+        "Zongyi Li", "Nikola Kovachki", "Kamyar Azizzadenesheli", "Burigede Liu",
+        "Kaushik Bhattacharya", "Andrew Stuart", "Anima Anandkumar",
+      ],
+      year: 2020, link: "https://arxiv.org/abs/2010.08895"),
     summary:
       "An operator whose linear maps multiply the lowest Fourier coefficients of a function by learned "
       + "matrices: every point hears all others, on any grid. The rival of other operators.",

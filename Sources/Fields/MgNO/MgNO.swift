@@ -18,13 +18,15 @@ public final class MgNO: Mechanism, Layer {
   public struct Settings: Configuration {
     /// Channels between the layers.
     public var channels = 24
+    /// Layers, each with a V-cycle of its own.
     public var layers = 5
     /// Levels of each V-cycle; 0 for as many as keep both sides of the coarsest at 2 or more, at most 5.
     public var levels = 0
-    /// Sweeps of a level on the way down, on the way up, and those of the coarsest, where it is not the only
-    /// one.
+    /// Sweeps of each level on the way down.
     public var pre = 1
+    /// Sweeps of each level on the way up.
     public var post = 0
+    /// Sweeps of the coarsest level, where it is not the only one.
     public var coarsest = 2
     /// What lies beyond the border.
     public var padding = PaddingMode.zeros
@@ -54,7 +56,10 @@ public final class MgNO: Mechanism, Layer {
   public static let needsGrid = true
   public static let card = Card(
     id: "mgno", name: "Multigrid neural operator", family: .fields,
-    paper: "MgNO: Efficient Parameterization of Linear Operators via Multigrid", year: 2023,
+    paper: Paper(
+      "MgNO: Efficient Parameterization of Linear Operators via Multigrid",
+      by: ["Juncai He", "Xinliang Liu", "Jinchao Xu"],
+      year: 2023, link: "https://arxiv.org/abs/2310.19809"),
     summary: "An operator whose linear maps are V-cycles of a multigrid solver with learned stencils: every "
       + "point hears all others over coarser grids, with few parameters, and padding states the boundary.",
     verification:

@@ -19,6 +19,7 @@ public struct RetrievalHead: Probe {
   public struct Settings: Configuration {
     /// How many places count as what a head looks at, the first that is copied.
     public var places = 1
+    /// Whether a token that is copied again counts again, as in the released code; the paper counts different ones.
     public var countsRepeats = false
     /// Score from which on a head is a retrieval head.
     public var threshold = 0.1
@@ -35,7 +36,10 @@ public struct RetrievalHead: Probe {
 
   public static let card = Card(
     id: "retrieval-head", name: "Retrieval heads", family: .insight,
-    paper: "Retrieval Head Mechanistically Explains Long-Context Factuality", year: 2024,
+    paper: Paper(
+      "Retrieval Head Mechanistically Explains Long-Context Factuality",
+      by: ["Wenhao Wu", "Yizhong Wang", "Guangxuan Xiao", "Hao Peng", "Yao Fu"],
+      year: 2024, link: "https://arxiv.org/abs/2404.15574"),
     summary: "Finds the few attention heads that look at what is about to be written while a model answers "
       + "from its context; without them it cannot, without as many others it can.",
     verification: "the authors' Retrieval_Head (commit 3ac171a): scores; an induction circuit with weights "

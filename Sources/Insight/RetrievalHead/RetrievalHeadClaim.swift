@@ -47,17 +47,18 @@ extension Claim {
   ) { run in
     let model = try answeringModel(run, share: 0...0.8)
     let probe = try RetrievalHead()
-    let found = try probe.examine(try prompts(model, length: 64, 0..<128, run))
-    let test = try prompts(model, length: 64, 128..<256, run)
+    let count = run.count(128, trial: 16)
+    let found = try probe.examine(try prompts(model, length: 64, 0..<count, run))
+    let test = try prompts(model, length: 64, count..<2 * count, run)
     var metrics = try costs(found, test, probe, run)
     metrics["highest score"] = found.scores.joined().max() ?? 0
     metrics["retrieval heads"] = Double(found.heads.count)
     try run.progress(0.85)
     if run.arm == "trained" {
-      let settings = FitSettings(steps: 200, learningRate: 1e-3)
+      let settings = FitSettings(steps: run.steps(200), learningRate: 1e-3)
       try train(model, settings, "extension", run, share: 0.85...0.98) { _ in 128 }
     }
-    let extended = try probe.examine(try prompts(model, length: 128, 0..<128, run))
+    let extended = try probe.examine(try prompts(model, length: 128, 0..<count, run))
     metrics["recall at 128"] = extended.recall
     metrics["correlation of scores"] = spearman(Array(found.scores.joined()), Array(extended.scores.joined()))
     return ClaimResult(
@@ -77,8 +78,8 @@ private func answeringModel(_ run: ClaimRun, share: ClosedRange<Double>) throws 
   var random = run.random("weights")
   let model = TinyLM(TinyLM.Settings(vocabulary: try task(length: 64, run).vocabulary), using: &random)
   if run.arm == "trained" {
-    let times = run.budget == .quick ? 1 : 4
-    let settings = FitSettings(steps: times * 1500, learningRate: 3e-3)
+    let times = run.count(quick: 1, full: 4, trial: 1)
+    let settings = FitSettings(steps: run.steps(times * 1500), learningRate: 3e-3)
     try train(model, settings, "training", run, share: share) { step in
       step < 600 * times ? 16 : step < 900 * times ? 32 : 64
     }

@@ -21,23 +21,29 @@ import Foundation
 /// `lower` equals `upper`, theirs is 0 / 0 at the quantile itself; ours is 0.
 public struct TopologicalRSA: Probe {
   public struct Settings: Configuration {
+    /// How unlike two items of a code are.
     public var dissimilarity = Dissimilarity.euclidean
-    /// What codes are compared by in ``TopologicalRSA/examine(_:)``.
+    /// What codes are compared by.
     public var statistic = Statistic.geoTopological
+    /// How ranked dissimilarities are stretched: cut off linearly, or by a sigmoid.
     public var transform = Transform.linear
-    /// Shares of the pairs below which dissimilarities count as 0, and above which as 1.
+    /// Share of the pairs, from 0 to 1, below which dissimilarities count as 0.
     public var lower = 0.2
+    /// Share of the pairs, from 0 to 1, above which dissimilarities count as 1.
     public var upper = 0.8
-    /// Of the sigmoid.
+    /// Slope of the sigmoid, per unit of the ranks from 0 to 1.
     public var slope = 10.0
+    /// Rank, from 0 to 1, where the sigmoid is one half.
     public var middle = 0.5
+    /// Which pairs are edges of the graph whose shortest paths are the geodesic distances.
     public var graph = Graph.transformed
     /// Share of the pairs that are edges, for `graph` shortest.
     public var share = 0.05
-    /// For `graph` nearest.
+    /// Nearest items that each is joined with, for `graph` nearest.
     public var neighbours = 1
     /// Whether geodesic distances are ranked; pairs without a path share the top rank.
     public var ranksGeodesics = true
+    /// Whether the graph has the faults of the released code: no edges between the closest pairs, one-sided neighbours.
     public var asReleased = false
     /// Draws of stimuli and instances that the interval of the finding comes from; 0 for none.
     public var bootstraps = 0
@@ -57,8 +63,8 @@ public struct TopologicalRSA: Probe {
   public enum Statistic: String, Codable, Sendable, CaseIterable {
     case dissimilarity, rank, geoTopological, geodesic
   }
-  public enum Transform: String, Codable, Sendable { case linear, sigmoid }
-  public enum Graph: String, Codable, Sendable {
+  public enum Transform: String, Codable, Sendable, CaseIterable { case linear, sigmoid }
+  public enum Graph: String, Codable, Sendable, CaseIterable {
     /// Edges where g < 1, of length g.
     case transformed
     /// The shortest share of all pairs, of length r.
@@ -69,7 +75,10 @@ public struct TopologicalRSA: Probe {
 
   public static let card = Card(
     id: "topological-rsa", name: "Geo-topological representational similarity", family: .insight,
-    paper: "The Topology and Geometry of Neural Representations", year: 2023,
+    paper: Paper(
+      "The Topology and Geometry of Neural Representations",
+      by: ["Baihan Lin", "Nikolaus Kriegeskorte"],
+      year: 2023, link: "https://arxiv.org/abs/2309.11028"),
     summary: "Compares codes by which items are near each other, not by how far apart the others are: ranked "
       + "distances cut off below and above, and shortest paths over the near ones.",
     verification: "the authors' TopologicalRSA (commit 18e5beb): all transforms and graphs to 1e-9; SciPy's "

@@ -50,8 +50,9 @@ extension Claim {
     let stimuli = task.batch(.test, random.distinct(60, of: task.testCount).sorted()).inputs
     var codes: [[Tensor]] = []
     var parameters = 0
-    for instance in 0..<8 {
-      let share = Double(instance) / 8...Double(instance + 1) / 8
+    let instances = run.count(8, trial: 3)
+    for instance in 0..<instances {
+      let share = Double(instance) / Double(instances)...Double(instance + 1) / Double(instances)
       let network = try instanceNetwork(instance, task, run, share: share)
       parameters = network.parameterCount
       let layers = layerCodes(network, stimuli)
@@ -86,10 +87,11 @@ private func instanceNetwork(
   let network = TinyCNN(imageShape: task.imageShape, classes: task.classCount, using: &weights)
   guard run.arm == "trained" else { return network }
   let images = choice.distinct(3000, of: task.trainingCount)
-  let (size, epochs) = (50, run.budget == .quick ? 2 : 8)
+  let size = 50, batches = images.count / size
   var shuffled: [Int] = []
   try fit(
-    network.parameters(), FitSettings(steps: epochs * images.count / size), in: run, share: share
+    network.parameters(), FitSettings(steps: run.steps(quick: 2 * batches, full: 8 * batches)), in: run,
+    share: share
   ) { _ in
     if shuffled.isEmpty { shuffled = order.distinct(images.count, of: images.count).map { images[$0] } }
     let batch = task.trainingBatch(Array(shuffled.suffix(size)))

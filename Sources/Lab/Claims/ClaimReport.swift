@@ -9,7 +9,10 @@ public struct ClaimReport: Sendable, Equatable, Codable {
   public let family: Family
   public let sentence: String
   public let paper: String
+  /// Nil in what older versions stored.
+  public let authors: [String]?
   public let year: Int
+  public let link: String?
   public let paperFigure: String
   public let experiment: String
   public let metrics: [Metric]
@@ -63,15 +66,20 @@ public struct ClaimReport: Sendable, Equatable, Codable {
   }
 
   /// Judges what the runs of `claim` measured; `runs` by arm.
+  /// - Throws: `InvalidInput` if names do not fit together: what is misspelt must not pass for *inconclusive*.
   public init(
     _ claim: Claim, runs: [String: [Run]], budget: ClaimBudget, seeds: [UInt64], seconds: Double,
     wasInterrupted: Bool = false, date: Date = Date()
-  ) {
+  ) throws {
+    try claim.validate()
+    for (arm, runs) in runs { for run in runs { try claim.validate(run.metrics, of: arm) } }
     id = claim.id
     family = claim.card.family
     sentence = claim.sentence
-    paper = claim.card.paper
-    year = claim.card.year
+    paper = claim.card.paper.title
+    authors = claim.card.paper.authors
+    year = claim.card.paper.year
+    link = claim.card.paper.link
     paperFigure = claim.paperFigure
     experiment = claim.experiment
     metrics = claim.metrics

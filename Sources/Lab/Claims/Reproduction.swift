@@ -55,6 +55,7 @@ package struct Reproduction {
         let run = ClaimRun(arm: job.arm, seed: job.seed, budget: budget, observer: observer)
         do {
           let result = try claim.run(run)
+          try claim.validate(result.metrics, of: job.arm)
           let seconds = (ContinuousClock.now - start) / .seconds(1)
           onEvent(.result(ClaimReport.Run(seed: job.seed, result: result, seconds: seconds)))
         } catch is CancellationError {
@@ -68,11 +69,13 @@ package struct Reproduction {
 
   /// All jobs but the `finished` ones, and the verdict. With more than one of `processes` each job gets a process of its own,
   /// started by `worker`, and its share of the cores; else they run here, one after the other.
+  /// - Throws: `InvalidInput` if names of the claim do not fit together, or a job fails.
   package func run(
     processes: Int, finished: [String: [ClaimReport.Run]] = [:], worker: (Job, ClaimBudget) -> [String],
     onEvent: (Event) throws -> Void,
     isCancelled: @escaping () -> Bool
   ) throws -> ClaimReport {
+    try claim.validate()
     let start = ContinuousClock.now
     var runs = finished
     let jobs = jobs.filter { job in !(finished[job.arm] ?? []).contains { $0.seed == job.seed } }
@@ -111,7 +114,7 @@ package struct Reproduction {
         if let problem { throw problem }
       }
     }
-    return ClaimReport(
+    return try ClaimReport(
       claim, runs: runs, budget: budget, seeds: seeds,
       seconds: (ContinuousClock.now - start) / .seconds(1), wasInterrupted: isCancelled())
   }

@@ -98,17 +98,11 @@ extension ClaimReport.Run {
 }
 
 extension RunStore {
-  /// The latest report of each claim, in alphabetical order, with its picture if it has one; on demand one
-  /// for each budget, the quick one first.
-  package func claimReports(
-    ofEachBudget: Bool = false
-  ) throws -> [(report: ClaimReport, picture: Picture?, run: Int64?)] {
+  /// The latest report of each claim, in alphabetical order, with its picture if it has one.
+  package func claimReports() throws -> [(report: ClaimReport, picture: Picture?, run: Int64?)] {
     var latest: [String: VerdictRecord] = [:]
-    for verdict in try verdicts() {
-      latest[verdict.claim + (ofEachBudget ? " \(verdict.budget)" : "")] = verdict
-    }
-    let records = latest.values.sorted { ($0.claim, $1.budget) < ($1.claim, $0.budget) }
-    return try records.map { record in
+    for verdict in try verdicts() { latest[verdict.claim] = verdict }
+    return try latest.values.sorted { $0.claim < $1.claim }.map { record in
       let picture = try record.run.flatMap { run in
         try attachments(of: run).first { $0.name == "picture" }
       }

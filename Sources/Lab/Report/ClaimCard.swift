@@ -6,12 +6,18 @@ struct ClaimCard {
   let picture: Picture?
   let curves: RunCurves
 
+  /// Title and authors, with a link where there is one.
+  private var paper: HTML {
+    let title: HTML = report.link.map { "<a href=\"\($0)\">\(report.paper)</a>" } ?? "\(report.paper)"
+    return report.authors.map { "\($0.joined(separator: ", ")): \(title)" } ?? title
+  }
+
   var html: HTML {
     let verdict = report.judgement.verdict
     return """
       <section class="card" id="claim-\(report.id)">
       <p class="eyebrow"><span class="verdict \(verdict.rawValue)">\(verdict.rawValue)</span> \
-      \(report.id) · \(report.family.rawValue) · \(report.paper), \(report.year)</p>
+      \(report.id) · \(report.family.rawValue) · \(paper), \(report.year)</p>
       <h3>\(report.sentence)</h3>
       <p>\(report.experiment)</p>
       <p class="soft">The paper: \(report.paperFigure).</p>

@@ -1,32 +1,32 @@
 import CallosumAnalysis
+import CallosumContracts
 
-/// The four figures of a comparison: accuracy and loss while learning, accuracy against size and
-/// against time.
+/// The four figures of a comparison: score and loss while learning, score against size and against time.
 struct Figures {
   private let result: Comparison
   private let curves: [Curve]
 
   init(_ result: Comparison) {
     self.result = result
-    curves = result.arms.enumerated().map { Curve($1, arm: $0) }
+    curves = result.arms.enumerated().map { Curve($1, arm: $0, scale: result.task.metric.scale) }
   }
 
   /// Those for which something was measured.
   var all: [HTML] {
-    [accuracyBySteps, accuracyByTime, lossBySteps, accuracyByParameters].compactMap { $0 }
+    [scoreBySteps, scoreByTime, lossBySteps, scoreByParameters].compactMap { $0 }
   }
 
-  private var hasIntervals: Bool { result.summaries.contains { $0.accuracy?.interval != nil } }
+  private var hasIntervals: Bool { result.summaries.contains { $0.score?.interval != nil } }
 
   private var bandNote: String {
     result.budget.seeds.count > 1 ? " Line: mean of the seeds. Band: lowest to highest seed." : ""
   }
 
-  private var accuracyBySteps: HTML? {
-    let marks = curves.flatMap { $0.marks(\.accuracy, against: \.step) }
+  private var scoreBySteps: HTML? {
+    let marks = curves.flatMap { $0.marks(\.score, against: \.step) }
     return figure(
-      "Learning curves", "Accuracy on images held out from training." + bandNote,
-      x: stepAxis, y: accuracyAxis(curves.flatMap { $0.late(\.accuracy) }, "validation accuracy, %"),
+      "Learning curves", "\(name) on examples held out from training." + bandNote,
+      x: stepAxis, y: scoreAxis(curves.flatMap { $0.late(\.score) }, "validation"),
       marks: marks)
   }
 
@@ -38,51 +38,51 @@ struct Figures {
       x: stepAxis, y: axis, marks: curves.flatMap { $0.marks(\.loss, against: \.step) })
   }
 
-  private var accuracyByTime: HTML? {
+  private var scoreByTime: HTML? {
     let ends = result.summaries.enumerated().compactMap { index, arm -> Plot.Mark? in
-      guard let accuracy = arm.accuracy, let seconds = arm.seconds else { return nil }
+      guard let score = arm.score, let seconds = arm.seconds else { return nil }
       return .point(
-        (seconds, accuracy.mean * 100), xError: nil, yError: percent(accuracy.interval), arm: index)
+        (seconds, score.mean * scale), xError: nil, yError: scaled(score.interval), arm: index)
     }
     let times = curves.flatMap { $0.points.map(\.seconds) }
     let longest = times.filter(\.isFinite).max() ?? 0
-    let intervals = result.summaries.compactMap { percent($0.accuracy?.interval) }
+    let intervals = result.summaries.compactMap { scaled($0.score?.interval) }
     let spread = intervals.flatMap { [$0.lowerBound, $0.upperBound] }
     return figure(
-      "Accuracy against training time",
-      "The same curves by the clock. Marks: accuracy on the test images in the end"
+      "\(name) against training time",
+      "The same curves by the clock. Marks: \(result.task.metric.name) on the test examples in the end"
         + (hasIntervals ? ", with its 95 % interval." : "."),
       x: longest > 0 ? Axis("seconds of training", over: 0...longest, floor: 0) : nil,
-      y: accuracyAxis(curves.flatMap { $0.late(\.accuracy) } + spread, "accuracy, %"),
-      marks: curves.flatMap { $0.marks(\.accuracy, against: \.seconds, withBand: false) } + ends)
+      y: scoreAxis(curves.flatMap { $0.late(\.score) } + spread, nil),
+      marks: curves.flatMap { $0.marks(\.score, against: \.seconds, withBand: false) } + ends)
   }
 
-  private var accuracyByParameters: HTML? {
+  private var scoreByParameters: HTML? {
     let arms = result.summaries
     var marks: [Plot.Mark] = []
     var values: [Double] = []
     for (index, arm) in arms.enumerated() {
-      guard let accuracy = arm.accuracy else { continue }
+      guard let score = arm.score else { continue }
       let size = Double(arm.parameters)
-      let seeds = arm.dots.map { $0 * 100 }
+      let seeds = arm.dots.map { $0 * scale }
       marks += seeds.map { .dot((size, $0), arm: index) }
-      let interval = percent(accuracy.interval)
-      marks.append(.point((size, accuracy.mean * 100), xError: nil, yError: interval, arm: index))
+      let interval = scaled(score.interval)
+      marks.append(.point((size, score.mean * scale), xError: nil, yError: interval, arm: index))
       values +=
-        [accuracy.mean * 100] + seeds + (interval.map { [$0.lowerBound, $0.upperBound] } ?? [])
+        [score.mean * scale] + seeds + (interval.map { [$0.lowerBound, $0.upperBound] } ?? [])
     }
-    let sizes = arms.filter { $0.accuracy != nil }.map { Double($0.parameters) }
+    let sizes = arms.filter { $0.score != nil }.map { Double($0.parameters) }
     let x = Self.bounds(sizes).map {
       Axis(
         "parameters", over: $0, padding: 0.12, floor: 0, allowsLogarithm: true,
         label: Axis.compactLabel)
     }
     return figure(
-      "Accuracy against size",
+      "\(name) against size",
       hasIntervals
         ? "Large mark: mean with 95 % interval. Small dots: seeds."
         : "One seed each, so no intervals.",
-      x: x, y: accuracyAxis(values), marks: marks)
+      x: x, y: scoreAxis(values, "test"), marks: marks)
   }
 
   private var stepAxis: Axis? {
@@ -90,16 +90,19 @@ struct Figures {
     return last > 0 ? Axis("training steps", over: 0...last, padding: 0) : nil
   }
 
-  private func accuracyAxis(_ values: [Double], _ title: String = "test accuracy, %") -> Axis? {
-    Self.bounds(values).map {
-      Axis(
-        title, over: max($0.lowerBound, 0)...min(max($0.upperBound, 0), 100), floor: 0,
-        ceiling: 100)
-    }
+  private var scale: Double { result.task.metric.scale }
+
+  private var name: String {
+    let name = result.task.metric.name
+    return name.prefix(1).uppercased() + name.dropFirst()
   }
 
-  private func percent(_ interval: ClosedRange<Double>?) -> ClosedRange<Double>? {
-    interval.map { $0.lowerBound * 100...$0.upperBound * 100 }
+  private func scoreAxis(_ values: [Double], _ split: String?) -> Axis? {
+    Self.bounds(values).map { result.task.metric.axis(split, over: $0) }
+  }
+
+  private func scaled(_ interval: ClosedRange<Double>?) -> ClosedRange<Double>? {
+    interval.map { $0.lowerBound * scale...$0.upperBound * scale }
   }
 
   private static func bounds(_ values: [Double]) -> ClosedRange<Double>? {
@@ -144,25 +147,25 @@ private struct Curve {
     let step: Double
     /// Mean over the seeds.
     let seconds: Double
-    /// Percent, one value per seed that measured it.
-    let accuracy: [Double]
+    /// As it is drawn, one value per seed that measured it.
+    let score: [Double]
     let loss: [Double]
   }
 
   let arm: Int
   let points: [Point]
 
-  init(_ arm: Comparison.Arm, arm index: Int) {
+  init(_ arm: Comparison.Arm, arm index: Int, scale: Double) {
     self.arm = index
     let measured = Dictionary(grouping: arm.runs.flatMap(\.curve), by: \.step)
     // A run that was stopped leaves later steps to fewer seeds; the mean would jump there.
-    let seeds = arm.runs.filter { $0.testAccuracy != nil }.count
+    let seeds = arm.runs.filter { $0.testScore != nil }.count
     points = measured.filter { $0.value.count >= max(seeds, 1) }
       .sorted { $0.key < $1.key }
       .map { step, values in
         Point(
           step: Double(step), seconds: Statistics.mean(values.map(\.seconds)),
-          accuracy: values.compactMap { $0.validationAccuracy.map { $0 * 100 } }.filter(\.isFinite),
+          score: values.compactMap { $0.validationScore.map { $0 * scale } }.filter(\.isFinite),
           loss: values.compactMap(\.trainingLoss).filter(\.isFinite))
       }
   }

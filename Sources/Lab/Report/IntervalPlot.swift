@@ -1,4 +1,6 @@
-/// Accuracies side by side: one row per arm with its mean, its 95 % interval and every seed, so that
+import CallosumContracts
+
+/// Scores side by side: one row per arm with its mean, its 95 % interval and every seed, so that
 /// overlap is seen at a glance. Inline SVG like ``Plot``.
 struct IntervalPlot {
   struct Row {
@@ -12,9 +14,11 @@ struct IntervalPlot {
   let rows: [Row]
   let axis: Axis
   let summary: String
+  /// What scores are multiplied with along the axis: fractions are shown in percent.
+  private let scale: Double
 
-  /// Percent along the axis; nil without a single result.
-  init?(_ rows: [Row], title: String, summary: String) {
+  /// Nil without a single result.
+  init?(_ rows: [Row], _ metric: Metric, summary: String) {
     let values = rows.flatMap { row in
       [row.estimate.mean] + row.seeds
         + (row.estimate.interval.map { [$0.lowerBound, $0.upperBound] } ?? [])
@@ -22,9 +26,8 @@ struct IntervalPlot {
     guard let low = values.min(), let high = values.max() else { return nil }
     self.rows = rows
     self.summary = summary
-    // Chance scatter can push an interval past 100 %, an axis never goes there.
-    axis = Axis(
-      title, over: max(low, 0) * 100...min(high, 1) * 100, padding: 0.05, floor: 0, ceiling: 100)
+    scale = metric.scale
+    axis = metric.axis("test", over: low * scale...high * scale, padding: 0.05)
   }
 
   private static let rowHeight = 52.0
@@ -33,8 +36,8 @@ struct IntervalPlot {
   private static let top = 4.0
   private var bottom: Double { Self.top + Double(rows.count) * Self.rowHeight + 4 }
 
-  private func place(_ fraction: Double) -> Double {
-    Self.left + min(max(axis.position(of: fraction * 100), 0), 1) * (Self.right - Self.left)
+  private func place(_ score: Double) -> Double {
+    Self.left + min(max(axis.position(of: score * scale), 0), 1) * (Self.right - Self.left)
   }
 
   var svg: HTML {
@@ -55,7 +58,7 @@ struct IntervalPlot {
   }
 
   private func tick(_ tick: (value: Double, label: String)) -> HTML {
-    let x = place(tick.value / 100)
+    let x = place(tick.value / scale)
     return """
       <line class="grid" x1="\(x)" y1="\(Self.top)" x2="\(x)" y2="\(bottom)"/>\
       <text x="\(x)" y="\(bottom + 18)" text-anchor="middle">\(tick.label)</text>
@@ -80,5 +83,22 @@ struct IntervalPlot {
       <text class="value halo" x="\(Plot.width)" y="\(top + 17)" text-anchor="end">\(row.value)</text>
       \([bar].compactMap { $0 })\(dots)\(Marker.draw(row.arm, atX: place(row.estimate.mean), y: y))
       """
+  }
+}
+
+extension Metric {
+  /// Fractions are drawn in percent.
+  var scale: Double { isFraction ? 100 : 1 }
+
+  /// An axis over scaled values. Chance scatter can push an interval of fractions past 0 or 100 %, an axis
+  /// never goes there.
+  func axis(_ split: String?, over range: ClosedRange<Double>, padding: Double = 0.06) -> Axis {
+    let title =
+      [split, name].compactMap { $0 }.joined(separator: " ")
+      + (isFraction ? ", %" : unit.isEmpty ? "" : ", \(unit)")
+    guard isFraction else { return Axis(title, over: range, padding: padding) }
+    let low = min(max(range.lowerBound, 0), 100)
+    return Axis(
+      title, over: low...max(low, min(range.upperBound, 100)), padding: padding, floor: 0, ceiling: 100)
   }
 }

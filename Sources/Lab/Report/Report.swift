@@ -38,9 +38,11 @@ public struct Report {
       </div>
       <h2>Results</h2>
       \(ComparisonTable(result: result).html)
-      <p class="soft">Accuracy: mean and 95 % interval (Student) over seeds. Against the best: difference \
-      in percentage points, paired by seed. Seconds: training time of one seed, mean; images/s: median. \
-      MACs: multiply-accumulates of one forward pass.</p>
+      <p class="soft">\(scoreName): mean and 95 % interval (Student) over seeds. Against the best: difference\
+      \(result.task.metric.isFraction ? " in percentage points" : ""), paired by seed; p: of Student's paired test, corrected for the number of pairs (Holm). \
+      Seconds: training time of one seed, mean; examples/s: median. MACs: multiply-accumulates of one \
+      forward pass.</p>
+      \(result.notes.filter { !$0.hasPrefix("Differences") && !$0.hasPrefix("  ") }.map { "<p class=\"soft\">\(Format.unbroken($0))</p>" as HTML })
       \(figures)
       <h2>What this does not show</h2>
       \(limits.map { "<p>\($0)</p>" as HTML })
@@ -77,7 +79,7 @@ public struct Report {
   private var interruption: HTML {
     guard result.wasInterrupted else { return "" }
     let planned = result.arms.count * result.budget.seeds.count
-    let complete = arms.reduce(0) { $0 + $1.accuracies.count }
+    let complete = arms.reduce(0) { $0 + $1.scores.count }
     return """
       <p class="notice" role="note"><strong>Stopped early:</strong> \(complete) of \(planned) runs were \
       complete; what follows rests on those.</p>
@@ -89,22 +91,29 @@ public struct Report {
     let seeds = budget.seeds.count
     return "\(result.arms.count) \(result.arms.count == 1 ? "arm" : "arms"),"
       + " \(seeds) \(seeds == 1 ? "seed" : "seeds") each, \(Format.count(budget.steps)) steps of"
-      + " \(Format.count(budget.batchSize)) images. Trained on \(Format.count(task.trainingImages))"
-      + " images of \(task.classes) classes, watched on \(Format.count(task.validationImages)) held out,"
-      + " tested on \(Format.count(task.testImages))."
+      + " \(Format.count(budget.batchSize)) examples. Trained on \(count(task.trainingExamples)) examples,"
+      + " watched on \(count(task.validationExamples)) others, tested on \(count(task.testExamples))."
+  }
+
+  /// "58,000"; examples that never end are said to be new ones.
+  private func count(_ examples: Int?) -> String { examples.map(Format.count) ?? "ever new" }
+
+  private var scoreName: String {
+    let name = result.task.metric.name
+    return name.prefix(1).uppercased() + name.dropFirst()
   }
 
   private var intervals: HTML {
+    let metric = result.task.metric
     let rows = arms.enumerated().compactMap { index, arm in
-      arm.accuracy.map { accuracy in
+      arm.score.map { score in
         IntervalPlot.Row(
-          name: arm.name, value: Format.percent(accuracy),
-          estimate: accuracy, seeds: arm.dots, arm: index)
+          name: arm.name, value: Format.score(score, metric), estimate: score, seeds: arm.dots, arm: index)
       }
-    }.sorted { $0.estimate.mean > $1.estimate.mean }
+    }.sorted { metric.higherIsBetter == ($0.estimate.mean > $1.estimate.mean) }
     let spoken = rows.map { "\($0.name) \($0.value)" }.joined(separator: "; ")
     guard
-      let plot = IntervalPlot(rows, title: "test accuracy, %", summary: "Test accuracy: \(spoken)")
+      let plot = IntervalPlot(rows, metric, summary: "Test \(metric.name): \(spoken)")
     else { return "" }
     let caption =
       rows.contains { $0.estimate.interval != nil }
@@ -112,7 +121,7 @@ public struct Report {
       : "One seed each, so no intervals."
     return """
       <figure>
-      <figcaption>Test accuracy<span>\(Format.unbroken(caption))</span></figcaption>
+      <figcaption>Test \(metric.name)<span>\(Format.unbroken(caption))</span></figcaption>
       \(plot.svg)
       </figure>
       """
@@ -120,17 +129,20 @@ public struct Report {
 
   private var limits: [String] {
     let seeds = result.budget.seeds.count
-    let images = result.budget.steps * result.budget.batchSize
-    let passes = Double(images) / Double(max(result.task.trainingImages, 1))
+    let examples = result.budget.steps * result.budget.batchSize
+    let passes = result.task.trainingExamples.map { all in
+      ", about \(Format.significant(Double(examples) / Double(max(all, 1)))) passes over the training set"
+    }
     return [
-      "This is one task and one budget: every run saw \(Format.count(images)) training images, about"
-        + " \(Format.significant(passes)) passes over the training set. An arm that learns slowly may"
-        + " overtake with more. Nothing was tuned for each arm, so an arm may suffer from a setting,"
-        + " such as the learning rate, that suits another better.",
+      "This is one task and one budget: every run saw \(Format.count(examples)) training examples"
+        + (passes ?? "") + ". An arm that learns slowly may overtake with more."
+        + (result.tuning == nil
+          ? " Nothing was tuned for each arm, so an arm may suffer from a setting, such as the learning rate,"
+            + " that suits another better." : ""),
       seeds > 1
         ? "With \(seeds) seeds the intervals are wide and rest on the assumption that results scatter"
           + " normally. They cover the luck of initial weights and batch order, not the choice of"
-          + " test images, and they are not corrected for comparing several arms at once."
+          + " test examples."
         : "With one seed there is no telling luck from merit; run at least three.",
       "Speed and seconds belong to this machine, this number of threads and whatever else it was doing.",
     ]

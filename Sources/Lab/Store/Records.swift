@@ -12,6 +12,8 @@ public struct RunRecord: Sendable, Equatable, Codable {
     case running, complete
     /// Stopped by somebody, or its process is gone.
     case interrupted
+    /// Its loss was no number any more.
+    case diverged
     /// Stopped by an error.
     case failed
   }

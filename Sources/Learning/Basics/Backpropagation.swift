@@ -11,7 +11,10 @@ public final class Backpropagation: LearningRuleMechanism {
 
   public static let card = Card(
     id: "backpropagation", name: "Backpropagation", family: .learning,
-    paper: "Learning representations by back-propagating errors", year: 1986,
+    paper: Paper(
+      "Learning representations by back-propagating errors",
+      by: ["David E. Rumelhart", "Geoffrey E. Hinton", "Ronald J. Williams"],
+      year: 1986, link: "https://doi.org/10.1038/323533a0"),
     summary: "Every parameter moves against the derivative of the loss by it. It needs the whole "
       + "network's derivatives, and is what local rules are measured against.",
     verification: "the derivatives themselves, by differences in float64")

@@ -12,7 +12,10 @@ public final class DeltaRule: LearningRuleMechanism {
 
   public static let card = Card(
     id: "delta-rule", name: "Delta rule", family: .learning,
-    paper: "Adaptive switching circuits", year: 1960,
+    paper: Paper(
+      "Adaptive switching circuits",
+      by: ["Bernard Widrow", "Marcian E. Hoff"],
+      year: 1960, link: nil),
     summary: "Each weight changes by the error of the unit it leads to times the activity that it "
       + "carries: the rule of a region that is told how wrong its output was and nothing else.",
     verification: "backpropagation through a linear layer, which it must equal")

@@ -22,7 +22,10 @@ public final class FeedbackAlignment: LearningRuleMechanism {
 
   public static let card = Card(
     id: "feedback-alignment", name: "Feedback alignment", family: .learning,
-    paper: "Random synaptic feedback weights support error backpropagation for deep learning", year: 2016,
+    paper: Paper(
+      "Random synaptic feedback weights support error backpropagation for deep learning",
+      by: ["Timothy P. Lillicrap", "Daniel Cownden", "Douglas B. Tweed", "Colin J. Akerman"],
+      year: 2016, link: "https://doi.org/10.1038/ncomms13276"),
     summary: "Errors travel back through fixed random weights instead of the transposed forward ones, "
       + "and deep layers learn all the same, because the forward weights come to align with them.",
     verification: "backpropagation, which it equals where the feedback weights are the forward ones; the "

@@ -23,7 +23,10 @@ public final class Oja: LearningRuleMechanism {
 
   public static let card = Card(
     id: "oja", name: "Oja's subspace rule", family: .learning,
-    paper: "Neural networks, principal components, and subspaces", year: 1989,
+    paper: Paper(
+      "Neural networks, principal components, and subspaces",
+      by: ["Erkki Oja"],
+      year: 1989, link: "https://doi.org/10.1142/S0129065789000475"),
     summary: "A layer of linear units that strengthens what fires together and subtracts what it "
       + "already explains finds the principal subspace of its input, without any error signal; "
       + "Sanger's ordered form finds the components themselves.",

@@ -26,7 +26,10 @@ public final class SoftHebb: LearningRuleMechanism {
 
   public static let card = Card(
     id: "soft-hebb", name: "SoftHebb", family: .learning,
-    paper: "SoftHebb: Bayesian inference in unsupervised Hebbian soft winner-take-all networks", year: 2022,
+    paper: Paper(
+      "SoftHebb: Bayesian inference in unsupervised Hebbian soft winner-take-all networks",
+      by: ["Timoleon Moraitis", "Dmitry Toichkin", "Adrien Journé", "Yansong Chua", "Qinghai Guo"],
+      year: 2022, link: "https://arxiv.org/abs/2107.05747"),
     summary: "Units compete softly for each sample and the winners turn towards it, so that each comes "
       + "to stand for a cluster of the input. Labels and errors are not needed.",
     verification: "the sums written out in float64; unit norm as the place where it stands still")

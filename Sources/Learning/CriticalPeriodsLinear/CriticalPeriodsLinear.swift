@@ -11,6 +11,7 @@ import Foundation
 /// closed contributes what it knows but does not learn: that is a deficit.
 public final class CriticalPeriodsLinear: UnitMechanism, Layer {
   public struct Settings: Configuration {
+    /// Parallel paths from input to output.
     public var paths = 2
     /// Matrices of each path.
     public var depth = 2
@@ -31,7 +32,10 @@ public final class CriticalPeriodsLinear: UnitMechanism, Layer {
   public static let kind = Kind.network
   public static let card = Card(
     id: "critical-periods-linear", name: "Multi-path deep linear network", family: .learning,
-    paper: "Critical Learning Periods Emerge Even in Deep Linear Networks", year: 2023,
+    paper: Paper(
+      "Critical Learning Periods Emerge Even in Deep Linear Networks",
+      by: ["Michael Kleinman", "Alessandro Achille", "Stefano Soatto"],
+      year: 2023, link: "https://arxiv.org/abs/2308.12221"),
     summary: "Paths of matrices that compete for what there is to learn: the one that starts first keeps "
       + "it, the more so the deeper the paths are. Learning follows an equation with a known invariant.",
     verification: "the reduced equation and its invariants; shares computed independently")

@@ -125,7 +125,8 @@ private func networkGap(_ run: ClaimRun) throws -> ClaimResult {
     var equations = targets.indices.map { mode in
       MultiPathEquation(depth: depth, target: targets[mode], strengths: start.map { $0[mode] })
     }
-    for step in 0..<1000 {
+    let steps = run.steps(1000)
+    for step in 0..<steps {
       network.isOpen = [true, !deficit.contains(step)]
       let learning = network.parameters()
       let (_, gradients) = valueAndGradient(by: learning) {
@@ -140,7 +141,7 @@ private func networkGap(_ run: ClaimRun) throws -> ClaimResult {
           gap = max(gap, abs(found[path][mode] - expected) / targets[mode])
         }
       }
-      try run.progress((Double(depth - 2) + Double(step + 1) / 1000) / 3)
+      try run.progress((Double(depth - 2) + Double(step + 1) / Double(steps)) / 3)
     }
   }
   return ClaimResult(["gap to equation": gap], parameters: parameters)
@@ -149,11 +150,11 @@ private func networkGap(_ run: ClaimRun) throws -> ClaimResult {
 // MARK: Completion
 
 private func completionErrors(_ run: ClaimRun) throws -> ClaimResult {
-  let (size, after) = (30, 6000)
+  let (size, after) = (30, run.steps(6000))
   var metrics: [String: Double] = [:]
   let switches = [0, 1000, 4000, 16_000]
   let plan = [(3, switches), (2, [0, 16_000]), (1, [0, 16_000])]
-  let total = Double(plan.flatMap { $0.1 }.map { $0 + after }.reduce(0, +))
+  let total = Double(plan.flatMap { $0.1 }.map { run.steps($0) + after }.reduce(0, +))
   var done = 0.0, parameters = 0
   for (depth, times) in plan {
     var errors: [Int: Double] = [:]
@@ -165,7 +166,7 @@ private func completionErrors(_ run: ClaimRun) throws -> ClaimResult {
       let mask = DeepMatrixCompletion.mask(size: size, count: 300, using: &data)
       let model = DeepMatrixCompletion(size: size, depth: depth, using: &weights)
       parameters = max(parameters, model.parameterCount)
-      for (target, steps) in [(early, time), (late, after)] {
+      for (target, steps) in [(early, run.steps(time)), (late, after)] {
         try model.descend(to: target, mask: mask, rate: 0.5, steps: steps) { _ in
           done += 1
           try run.progress(done / total)

@@ -39,10 +39,11 @@ public final class NoProp: Mechanism, Module {
   }
 
   public struct Settings: Configuration {
+    /// Time in blocks, continuous time, or flow matching.
     public var variant = Variant.discrete
-    /// T of the discrete variant.
+    /// Blocks of the discrete variant, the T of the paper.
     public var blocks = 10
-    /// Steps in which the others classify.
+    /// Steps in which the continuous and the flow variant classify.
     public var steps = 1000
     /// Hidden units of each of a block's layers; the paper has 256.
     public var hidden = 32
@@ -58,8 +59,9 @@ public final class NoProp: Mechanism, Module {
     public var clip = 0.01
     /// Whether blocks see the code; without, each is a classifier by itself.
     public var seesCode = true
-    /// Numbers that tell a block the time, and hidden units of the learned schedule.
+    /// Numbers that tell a block the time.
     public var timeWidth = 64
+    /// Hidden units of the learned schedule.
     public var scheduleWidth = 64
     /// Standard deviation about the straight path of the flow variant.
     public var pathNoise = 0.0
@@ -85,7 +87,10 @@ public final class NoProp: Mechanism, Module {
   public static let kind = Kind.learningRule
   public static let card = Card(
     id: "noprop", name: "NoProp", family: .learning,
-    paper: "NoProp: Training Neural Networks without Back-propagation or Forward-propagation", year: 2025,
+    paper: Paper(
+      "NoProp: Training Neural Networks without Back-propagation or Forward-propagation",
+      by: ["Qinyu Li", "Yee Whye Teh", "Razvan Pascanu"],
+      year: 2025, link: "https://arxiv.org/abs/2503.24322"),
     summary: "Each block learns to denoise the code of the right class by itself; nothing flows backwards or "
       + "forwards between blocks. To classify, noise passes all blocks and becomes a code.",
     verification: "losses, courses and all gradients of the three variants against the paper's equations in "

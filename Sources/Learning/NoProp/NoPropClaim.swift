@@ -42,9 +42,9 @@ extension Claim {
       + "moments are as they should be.",
     picture: { try noPropPicture($0) }
   ) { run in
-    let task = try fashion(6000, seed: run.seed)
+    let task = try fashion(run.count(6000, trial: 256), seed: run.seed)
     let settings = FitSettings(
-      steps: (run.budget == .quick ? 15 : 60) * 47, schedule: .cosine(), clipNorm: 0)
+      steps: run.steps(quick: 15 * 47, full: 60 * 47), schedule: .cosine(), clipNorm: 0)
     let test = task.batch(.test, Array(0..<task.testCount))
     func share(_ logits: Tensor) -> Double { task.objective.score(logits, test).mean }
     if run.arm == "feedback" {

@@ -18,7 +18,7 @@ import CallosumTensors
 /// their Euclidean norm, with which a stored value is read back exactly. The Hebbian form is that of Ba,
 /// Hinton, Mnih, Leibo and Ionescu, "Using Fast Weights to Attend to the Recent Past" (2016).
 public final class AssociativeMemory: Memory {
-  public enum Writing: String, Codable, Sendable {
+  public enum Writing: String, Codable, Sendable, CaseIterable {
     case delta, hebb
   }
 
@@ -39,7 +39,10 @@ public final class AssociativeMemory: Memory {
 
   public static let card = Card(
     id: "associative-memory", name: "Associative memory", family: .memory,
-    paper: "Linear Transformers Are Secretly Fast Weight Programmers", year: 2021,
+    paper: Paper(
+      "Linear Transformers Are Secretly Fast Weight Programmers",
+      by: ["Imanol Schlag", "Kazuki Irie", "Jürgen Schmidhuber"],
+      year: 2021, link: "https://arxiv.org/abs/2102.11174"),
     summary: "Keys and values are stored as a sum of outer products in a matrix that every token writes "
       + "and reads. The delta rule first takes away what a key already holds, so that old values can be "
       + "replaced.",

@@ -35,7 +35,10 @@ public struct CalibratedHallucination: Procedure {
 
   public static let card = Card(
     id: "calibrated-hallucination", name: "Calibrated hallucination", family: .memory,
-    paper: "Calibrated Language Models Must Hallucinate", year: 2023,
+    paper: Paper(
+      "Calibrated Language Models Must Hallucinate",
+      by: ["Adam Tauman Kalai", "Santosh S. Vempala"],
+      year: 2023, link: "https://arxiv.org/abs/2311.14648"),
     summary: "How often a generator that has only seen a sample of facts must say falsehoods: what is still "
       + "unseen, by Good and Turing, less how badly it is calibrated.",
     verification: "sums over listed factoids, the expected missing mass, and exact small worlds")

@@ -64,7 +64,7 @@ private let delta = 0.01
 /// The largest share of violations over the cells, the smallest share of worlds in which the generator is
 /// calibrated to 7 / sqrt(n), and means over all worlds.
 private func ruleOfThumb(_ run: ClaimRun) throws -> ClaimResult {
-  let worlds = run.budget == .quick ? 200 : 1000
+  let worlds = run.count(quick: 200, full: 1000, trial: 2)
   var violations = 0.0, calibrated = 1.0, calibratedInTwo = 1.0
   var informative = 0.0, hallucination = 0.0, miscalibration = 0.0, missing = 0.0, seen = 0.0
   var done = 0
@@ -185,7 +185,7 @@ private func characterModel(_ run: ClaimRun) throws -> ClaimResult {
     return (hallucination, halfDistance(p: p, g: g))
   }
 
-  var settings = FitSettings(steps: run.budget == .quick ? 600 : 3000, learningRate: 3e-3)
+  var settings = FitSettings(steps: run.steps(quick: 600, full: 3000), learningRate: 3e-3)
   settings.weightDecay = 0
   try fit(model.parameters(), settings, in: run) { step in
     if step % 100 == 0 {

@@ -16,6 +16,7 @@ import CallosumTensors
 /// biases, and `stateNorm`, `storedNorm`, `valueNorm` [width].
 public final class HopfieldAssociation: Module {
   public struct Settings: Configuration {
+    /// Heads, each an association in a space of its own.
     public var heads = 1
     /// Numbers per head in the space of the association; 0 divides the width among the heads.
     public var headWidth = 0
@@ -26,9 +27,11 @@ public final class HopfieldAssociation: Module {
     public var updates = 1
     /// Change of the softmax weights below which a head stops; 0 makes all updates.
     public var tolerance = 1e-4
+    /// Whether patterns pass a layer norm first.
     public var normalised = true
+    /// Whether the linear maps add a bias.
     public var bias = true
-    /// Share of the associations that training leaves out.
+    /// Share of the associations that training leaves out, from 0 to below 1.
     public var dropout = 0.0
     public init() {}
 

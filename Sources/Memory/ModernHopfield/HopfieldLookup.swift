@@ -10,6 +10,7 @@ public final class HopfieldLookup: UnitMechanism, Layer {
   public struct Settings: Configuration {
     /// Learned stored patterns.
     public var quantity = 16
+    /// How patterns are retrieved.
     public var association = HopfieldAssociation.Settings()
     public init() {}
 
@@ -22,7 +23,7 @@ public final class HopfieldLookup: UnitMechanism, Layer {
   public static let kind = Kind.memory
   public static let card = Card(
     id: "hopfield-lookup", name: "Hopfield lookup", family: .memory,
-    paper: "Hopfield Networks is All You Need", year: 2020,
+    paper: ModernHopfield.card.paper,
     summary: "Tokens retrieve from a learned table by similarity: prototypes that training places.",
     verification: "the authors' hopfield-layers (commit f56f929): outputs and gradients")
 

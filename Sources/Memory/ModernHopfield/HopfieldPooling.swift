@@ -11,6 +11,7 @@ public final class HopfieldPooling: UnitMechanism, Layer {
   public struct Settings: Configuration {
     /// Learned state patterns.
     public var quantity = 1
+    /// How patterns are retrieved.
     public var association = HopfieldAssociation.Settings()
     public init() {}
 
@@ -23,7 +24,7 @@ public final class HopfieldPooling: UnitMechanism, Layer {
   public static let kind = Kind.memory
   public static let card = Card(
     id: "hopfield-pooling", name: "Hopfield pooling", family: .memory,
-    paper: "Hopfield Networks is All You Need", year: 2020,
+    paper: ModernHopfield.card.paper,
     summary: "Learned queries retrieve from a set of any size; the result does not depend on the order of "
       + "its members. For sets in which a single member decides.",
     verification: "the authors' hopfield-layers (commit f56f929): outputs and gradients")

@@ -12,7 +12,15 @@ public final class ModernHopfield: Memory {
 
   public static let card = Card(
     id: "modern-hopfield", name: "Modern Hopfield network", family: .memory,
-    paper: "Hopfield Networks is All You Need", year: 2020,
+    paper: Paper(
+      "Hopfield Networks is All You Need",
+      by: [
+        "Hubert Ramsauer", "Bernhard Schäfl", "Johannes Lehner", "Philipp Seidl", "Michael Widrich",
+        "Thomas Adler", "Lukas Gruber", "Markus Holzleitner", "Milena Pavlović", "Geir Kjetil Sandve",
+        "Victor Greiff", "David Kreil", "Michael Kopp", "Günter Klambauer", "Johannes Brandstetter",
+        "Sepp Hochreiter",
+      ],
+      year: 2020, link: "https://arxiv.org/abs/2008.02217"),
     summary: "An associative memory for real-valued patterns: one update leads from a noisy pattern to "
       + "the stored one. Its capacity grows exponentially with the width, and its update is attention.",
     verification: "the authors' hopfield-layers (commit f56f929): outputs and gradients; energy and "

@@ -71,7 +71,7 @@ private func norms(_ points: Tensor) -> Tensor { sqrt(square(points).sum(axis: 1
 private func sphereRetrieval(_ run: ClaimRun) throws -> [String: Double] {
   var random = run.random("sphere")
   var (tried, found, rises, broken) = (0, 0, 0, 0)
-  let sizes = [10, 100, 1000, 10_000]
+  let sizes = [10, 100, 1000, run.count(10_000, trial: 1000)]
   for (step, count) in sizes.enumerated() {
     let patterns = sphere(count, using: &random)
     let theory = HopfieldEnergy(patterns, beta: 1)
@@ -171,7 +171,7 @@ private final class BagNetwork: Layer {
   func accuracy(_ run: ClaimRun, share: ClosedRange<Double>) throws -> Double {
     let bags = try BitPatternBags(seed: run.seed)
     var order = run.random("order")
-    let settings = FitSettings(steps: run.budget == .quick ? 2000 : 8000, learningRate: 2e-3)
+    let settings = FitSettings(steps: run.steps(quick: 2000, full: 8000), learningRate: 2e-3)
     try fit(parameters(), settings, in: run, share: share) { _ in
       let batch = bags.batch(.training, (0..<32).map { _ in Int.random(in: 0..<1024, using: &order) })
       return bags.objective.loss(self(batch.inputs), batch)

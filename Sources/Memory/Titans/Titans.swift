@@ -42,7 +42,7 @@ import Foundation
 /// The paper leaves open: the activation between layers (GELU, as lucidrains' titans-pytorch has it), the
 /// width of the hidden layers, the order of convolution and SiLU (as in Mamba) and where the rates start.
 public final class Titans: Memory {
-  public enum Step: String, Codable, Sendable {
+  public enum Step: String, Codable, Sendable, CaseIterable {
     case absolute, relative
   }
 
@@ -64,19 +64,25 @@ public final class Titans: Memory {
     /// What theta counts in: by itself, as in the paper, or in safe steps.
     public var step = Step.absolute
     /// The bound of theta; 0 for 1 / (2 chunk) with relative steps and in a linear memory without momentum,
-    /// and for 1 / (32 max(chunk, 2)) in others. The gradients of a chunk add up: where all its keys are equal, as for
+    /// and for 1 / (32 max(chunk, 2)) in others.
+    ///
+    /// The gradients of a chunk add up: where all its keys are equal, as for
     /// a token that fills gaps, larger rates overshoot. Momentum multiplies them by up to 1 / (1 - eta), and
     /// the curvature of deeper memories grows with their values: 1 / (2 chunk) drives both to infinity. The
     /// smaller bound was found by trial with values of length 5 and eta of 0.9; nothing guarantees it for
     /// larger ones; relative steps do.
     public var largestRate = 0.0
     /// A soft bound of each token's gradient by each matrix (Euclidean norm), g / sqrt(1 + |g|² / bound²);
-    /// 0 for none, as in the paper. titans-pytorch has a bound too. It keeps a memory with too large a theta
+    /// 0 for none, as in the paper.
+    ///
+    /// titans-pytorch has a bound too. It keeps a memory with too large a theta
     /// finite, not steady.
     public var largestSurprise = 0.0
-    /// Where theta (as a share of its bound), eta and alpha start, before they depend on the token.
+    /// Where theta starts, before it depends on the token, as a share of its bound.
     public var rateStart = 0.5
+    /// Where eta, the share of surprise that lasts a token, starts.
     public var momentumStart = 0.5
+    /// Where alpha, the share of the weights that fades with a token, starts.
     public var forgettingStart = 0.01
     public init() {}
 
@@ -108,7 +114,10 @@ public final class Titans: Memory {
 
   public static let card = Card(
     id: "titans", name: "Neural memory", family: .memory,
-    paper: "Titans: Learning to Memorize at Test Time", year: 2024,
+    paper: Paper(
+      "Titans: Learning to Memorize at Test Time",
+      by: ["Ali Behrouz", "Peilin Zhong", "Vahab Mirrokni"],
+      year: 2024, link: "https://arxiv.org/abs/2501.00663"),
     summary: "The memory is a small network whose weights are rewritten while a sequence is read: each "
       + "token is a step of gradient descent, with momentum and forgetting, on how badly it is recalled.",
     verification: "lucidrains' titans-pytorch (commit cc016eb), its gradients taken at the weights of the "
@@ -215,7 +224,7 @@ public final class Titans: Memory {
   public func forward(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
     var state = state
     let parts = projected(x, &state).split(parts: 3, axis: 2)
-    let gates = NeuralMemoryGates(rates(x), settings)
+    let gates = TitansGates(rates(x), settings)
     var step = step(state)
     let y = step.run(
       keys: Self.normalised(parts[1]), values: parts[2], gates, queries: Self.normalised(parts[0]))
@@ -255,13 +264,13 @@ public final class Titans: Memory {
   public func write(keys: Tensor, values: Tensor, to state: State) -> State {
     let plain = Tensor.zeros([keys.dim(0), keys.dim(1), rates.weight.dim(1)], dtype: keys.dtype)
     var step = step(state)
-    _ = step.run(keys: keys, values: values, NeuralMemoryGates(rates(plain), settings), queries: nil)
+    _ = step.run(keys: keys, values: values, TitansGates(rates(plain), settings), queries: nil)
     return updated(state, by: step)
   }
 }
 
 /// How each token is learned: all [batch, tokens, 1].
-struct NeuralMemoryGates {
+struct TitansGates {
   /// theta.
   let rate: Tensor
   /// eta, and 1 - alpha; nil for 0 and 1.
@@ -281,8 +290,8 @@ struct NeuralMemoryGates {
     (self.rate, self.momentum, self.kept) = (rate, momentum, kept)
   }
 
-  func tokens(_ range: Range<Int>) -> NeuralMemoryGates {
+  func tokens(_ range: Range<Int>) -> TitansGates {
     func part(_ x: Tensor) -> Tensor { x.sliced(axis: 1, from: range.lowerBound, to: range.upperBound) }
-    return NeuralMemoryGates(rate: part(rate), momentum: momentum.map(part), kept: kept.map(part))
+    return TitansGates(rate: part(rate), momentum: momentum.map(part), kept: kept.map(part))
   }
 }

@@ -18,12 +18,14 @@ import CallosumTensors
 /// and `query.weight` [width, width] in the context form. The paper leaves open how y and M are multiplied:
 /// it speaks of norms with learned weights and a nonlinearity.
 public final class TitansBlock: UnitMechanism {
-  public enum Form: String, Codable, Sendable {
+  public enum Form: String, Codable, Sendable, CaseIterable {
     case context, gate, layer
   }
 
   public struct Settings: Configuration {
+    /// Where the memory stands: as context before the attention, as a gate beside it, or as a layer before it.
     public var form = Form.context
+    /// Heads of the attention that share the width equally.
     public var heads = 4
     /// Tokens that a token sees by attention, itself among them; the context form sees its segment.
     public var window = 16
@@ -31,6 +33,7 @@ public final class TitansBlock: UnitMechanism {
     public var persistent = 4
     /// Tokens that convolutions of the attention see.
     public var kernel = 4
+    /// The long-term memory.
     public var memory = Titans.Settings()
     public init() {}
 
@@ -48,7 +51,7 @@ public final class TitansBlock: UnitMechanism {
   public static let kind = Kind.memory
   public static let card = Card(
     id: "titans-block", name: "Titans block", family: .memory,
-    paper: "Titans: Learning to Memorize at Test Time", year: 2024,
+    paper: Titans.card.paper,
     summary: "Attention over what is near, a memory that learns while it reads for what is far, and "
       + "learned tokens for what never changes; the memory as context, as gate or as a layer before.",
     verification:

@@ -50,7 +50,7 @@ extension Claim {
     let network = try RecallNetwork(run)
     let task = try AssociativeRecall(seed: run.seed),
       long = try AssociativeRecall(length: 512, seed: run.seed)
-    let steps = run.budget == .quick ? 800 : 8000, batch = 16
+    let steps = run.steps(quick: 800, full: 8000), batch = 16
     let settings = FitSettings(
       steps: steps, learningRate: 1e-2, schedule: .cosine(warmup: steps / 20))
     try fit(network.parameters(), settings, in: run) { step in
@@ -59,7 +59,7 @@ extension Claim {
     }
     func recall(_ task: AssociativeRecall) -> Double {
       var score = Objective.Score()
-      for start in stride(from: 0, to: 128, by: 32) {
+      for start in stride(from: 0, to: run.count(128, trial: 32), by: 32) {
         let batch = task.batch(.test, Array(start..<start + 32))
         score += task.objective.score(network(batch.inputs), batch)
       }

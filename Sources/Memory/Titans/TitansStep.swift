@@ -27,7 +27,7 @@ struct TitansStep {
   /// Learns tokens [batch, tokens, size] and answers `queries` of that shape, each after its token was
   /// learned; what comes back means nothing without queries.
   mutating func run(
-    keys: Tensor, values: Tensor, _ gates: NeuralMemoryGates, queries: Tensor?
+    keys: Tensor, values: Tensor, _ gates: TitansGates, queries: Tensor?
   ) -> Tensor {
     var answers: [Tensor] = []
     let count = keys.dim(1)
@@ -63,7 +63,7 @@ struct TitansStep {
   }
 
   /// R for `chunks` chunks, [batch, chunks, tokens, tokens + 2].
-  static func coefficients(_ gates: NeuralMemoryGates, chunks: Int) -> Coefficients {
+  static func coefficients(_ gates: TitansGates, chunks: Int) -> Coefficients {
     let batch = gates.rate.dim(0), length = gates.rate.dim(1) / chunks, type = gates.rate.dtype
     let shape = [batch * chunks, length, length + 2]
     func column(_ x: Tensor) -> Tensor { x.reshaped(batch * chunks, length, 1) }

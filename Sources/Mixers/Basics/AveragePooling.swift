@@ -18,7 +18,7 @@ public final class AveragePooling: TokenMixer {
 
   public static let card = Card(
     id: "average-pooling", name: "Average pooling", family: .mixers,
-    paper: "MetaFormer Is Actually What You Need for Vision", year: 2021,
+    paper: MetaFormer.card.paper,
     summary: "Each token becomes the difference between the mean of its neighbourhood and itself. It "
       + "has nothing to learn, and shows how much of a network's success owes to its other pieces.",
     verification: "PyTorch's avg_pool2d: values and gradients")

@@ -9,11 +9,12 @@ import CallosumTensors
 /// `down.bias` [outputWidth].
 public final class ChannelMLP: ChannelMixer {
   public struct Settings: Configuration {
-    public enum Activation: String, Codable, Sendable { case relu, gelu }
+    public enum Activation: String, Codable, Sendable, CaseIterable { case relu, gelu }
     /// Hidden units per unit of width.
     public var ratio = 4.0
-    /// The paper's is relu; vision and language models after it use gelu.
+    /// What stands between the two maps: the paper's is relu; vision and language models after it use gelu.
     public var activation = Activation.gelu
+    /// Whether both linear maps add a bias.
     public var bias = true
     public init() {}
 
@@ -24,7 +25,7 @@ public final class ChannelMLP: ChannelMixer {
 
   public static let card = Card(
     id: "channel-mlp", name: "Position-wise feed-forward network", family: .mixers,
-    paper: "Attention Is All You Need", year: 2017,
+    paper: SoftmaxAttention.card.paper,
     summary: "Two linear maps with a nonlinearity between them, the same for every token. It mixes the "
       + "numbers of a token and leaves the tokens to themselves.",
     verification: "PyTorch's Linear and GELU: values and gradients")

@@ -10,6 +10,7 @@ public final class DepthwiseConvolution: TokenMixer {
   public struct Settings: Configuration {
     /// Side of the kernel, odd.
     public var window = 7
+    /// Whether each channel adds a bias.
     public var bias = true
     public init() {}
 
@@ -20,7 +21,13 @@ public final class DepthwiseConvolution: TokenMixer {
 
   public static let card = Card(
     id: "depthwise-convolution", name: "Depthwise convolution", family: .mixers,
-    paper: "A ConvNet for the 2020s", year: 2022,
+    paper: Paper(
+      "A ConvNet for the 2020s",
+      by: [
+        "Zhuang Liu", "Hanzi Mao", "Chao-Yuan Wu", "Christoph Feichtenhofer", "Trevor Darrell",
+        "Saining Xie",
+      ],
+      year: 2022, link: "https://arxiv.org/abs/2201.03545"),
     summary: "A learned filter for each channel slides over the grid: local, the same everywhere, and "
       + "cheap. Channels are left to the network's other half.",
     verification: "PyTorch's conv2d with groups: values and gradients")

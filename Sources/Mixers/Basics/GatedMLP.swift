@@ -8,9 +8,10 @@ import CallosumTensors
 /// Parameters: `gate.weight`, `value.weight` [hidden, width], `down.weight` [outputWidth, hidden].
 public final class GatedMLP: ChannelMixer {
   public struct Settings: Configuration {
-    public enum Gate: String, Codable, Sendable { case silu, gelu, sigmoid }
+    public enum Gate: String, Codable, Sendable, CaseIterable { case silu, gelu, sigmoid }
     /// Hidden units per unit of width; 8/3 has as many weights as a network without gate and ratio 4.
     public var ratio = 8.0 / 3
+    /// What the deciding map passes through.
     public var gate = Gate.silu
     public init() {}
 
@@ -21,7 +22,10 @@ public final class GatedMLP: ChannelMixer {
 
   public static let card = Card(
     id: "gated-mlp", name: "Gated feed-forward network", family: .mixers,
-    paper: "GLU Variants Improve Transformer", year: 2020,
+    paper: Paper(
+      "GLU Variants Improve Transformer",
+      by: ["Noam Shazeer"],
+      year: 2020, link: "https://arxiv.org/abs/2002.05202"),
     summary: "Of two linear maps of a token one decides, unit by unit, how much of the other passes.",
     verification: "PyTorch's Linear, SiLU, GELU and sigmoid: values and gradients")
 

@@ -11,7 +11,7 @@ public final class IdentityMixer: TokenMixer {
 
   public static let card = Card(
     id: "identity-mixer", name: "No mixing", family: .mixers,
-    paper: "MetaFormer Is Actually What You Need for Vision", year: 2021,
+    paper: MetaFormer.card.paper,
     summary: "Leaves every token as it is: what a network does without any mixer.",
     verification: "by definition")
 

@@ -13,7 +13,7 @@ public final class RandomMixing: TokenMixer {
 
   public static let card = Card(
     id: "random-mixing", name: "Random mixing", family: .mixers,
-    paper: "MetaFormer Is Actually What You Need for Vision", year: 2021,
+    paper: MetaFormer.card.paper,
     summary: "Every token becomes a weighted mean of all, with weights drawn once and kept: close to a "
       + "plain mean, and still better than no mixing.",
     verification: "its formula: weights of a row add up to 1, a constant stays")

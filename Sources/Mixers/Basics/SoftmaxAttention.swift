@@ -13,6 +13,7 @@ public final class SoftmaxAttention: TokenMixer {
   public struct Settings: Configuration {
     /// Heads that share the width equally.
     public var heads = 4
+    /// Whether the linear maps add a bias.
     public var bias = true
     /// Whether a token sees no later token.
     public var causal = false
@@ -23,7 +24,13 @@ public final class SoftmaxAttention: TokenMixer {
 
   public static let card = Card(
     id: "softmax-attention", name: "Softmax self-attention", family: .mixers,
-    paper: "Attention Is All You Need", year: 2017,
+    paper: Paper(
+      "Attention Is All You Need",
+      by: [
+        "Ashish Vaswani", "Noam Shazeer", "Niki Parmar", "Jakob Uszkoreit", "Llion Jones",
+        "Aidan N. Gomez", "Łukasz Kaiser", "Illia Polosukhin",
+      ],
+      year: 2017, link: "https://arxiv.org/abs/1706.03762"),
     summary: "Every token asks all others how well their key fits its query, and takes the average of "
       + "their values with those weights. The cost grows with the square of the tokens.",
     verification: "PyTorch's scaled_dot_product_attention: values and gradients; a whole network for 20 steps"

@@ -8,13 +8,14 @@ import CallosumTensors
 /// Parameters: `weight` [tokens, tokens], `bias` [tokens] where asked for.
 public final class SpatialLinear: TokenMixer {
   public struct Settings: Configuration {
+    /// Whether each place adds a bias.
     public var bias = false
     public init() {}
   }
 
   public static let card = Card(
     id: "spatial-linear", name: "Spatial linear map", family: .mixers,
-    paper: "MetaFormer Is Actually What You Need for Vision", year: 2021,
+    paper: MetaFormer.card.paper,
     summary: "Each place of the output is a learned sum over all places of the input, whatever the image "
       + "shows. It fits one number of tokens only.",
     verification: "its formula: an identity matrix changes nothing")

@@ -17,7 +17,14 @@ public final class SpatialMLP: TokenMixer {
 
   public static let card = Card(
     id: "spatial-mlp", name: "Spatial MLP", family: .mixers,
-    paper: "MLP-Mixer: An all-MLP Architecture for Vision", year: 2021,
+    paper: Paper(
+      "MLP-Mixer: An all-MLP Architecture for Vision",
+      by: [
+        "Ilya Tolstikhin", "Neil Houlsby", "Alexander Kolesnikov", "Lucas Beyer", "Xiaohua Zhai",
+        "Thomas Unterthiner", "Jessica Yung", "Andreas Steiner", "Daniel Keysers", "Jakob Uszkoreit",
+        "Mario Lucic", "Alexey Dosovitskiy",
+      ],
+      year: 2021, link: "https://arxiv.org/abs/2105.01601"),
     summary: "A small network along the token axis, the same for every channel: which token goes where "
       + "is learned once and does not depend on the image. It fits one number of tokens only.",
     verification: "matrix products and GELU checked against PyTorch")

@@ -26,7 +26,9 @@ public final class DeltaNet: TokenMixer {
   }
 
   public struct Settings: Configuration {
+    /// How the state is written: with the correction, without, or without and fading.
     public var rule = Rule.delta
+    /// Queries, keys and values.
     public var streams = HeadStreams.Settings()
     /// Whether beta is learned; 1 otherwise.
     public var learnedBeta = true
@@ -45,7 +47,10 @@ public final class DeltaNet: TokenMixer {
 
   public static let card = Card(
     id: "delta-net", name: "DeltaNet", family: .mixers,
-    paper: "Parallelizing Linear Transformers with the Delta Rule over Sequence Length", year: 2024,
+    paper: Paper(
+      "Parallelizing Linear Transformers with the Delta Rule over Sequence Length",
+      by: ["Songlin Yang", "Bailin Wang", "Yu Zhang", "Yikang Shen", "Yoon Kim"],
+      year: 2024, link: "https://arxiv.org/abs/2406.06484"),
     summary: "Linear attention as a memory that can be overwritten: before a value is stored under a key, "
       + "what the key gave is taken away. Time is linear in the length, the state of fixed size.",
     verification: "flash-linear-attention's naive delta rule (commit bc3b101) and its layer around it: "

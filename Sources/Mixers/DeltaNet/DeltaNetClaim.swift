@@ -115,7 +115,7 @@ private final class RecallNetwork: Module {
   /// Trains on sequences that never repeat and judges on others.
   func accuracy(_ run: ClaimRun) throws -> Double {
     let settings = FitSettings(
-      steps: run.budget == .quick ? 800 : 4000, learningRate: 5e-3,
+      steps: run.steps(quick: 800, full: 4000), learningRate: 5e-3,
       schedule: .cosine(warmup: 80, final: 0))
     try fit(parameters(), settings, in: run, share: 0...0.9) { step in
       let batch = task.batch(.training, Array(step * 32..<(step + 1) * 32))
@@ -159,10 +159,11 @@ private func speed(_ run: ClaimRun) -> [String: Double] {
     return least
   }
 
-  let chunks = seconds(2048, piece: 2048, repeats: 60)
+  let many = run.count(60, trial: 1)
+  let chunks = seconds(2048, piece: 2048, repeats: many)
   return [
-    "chunks over tokens": seconds(2048, piece: 1, repeats: 3) / chunks,
-    "time for twice": seconds(4096, piece: 4096, repeats: 60) / chunks,
+    "chunks over tokens": seconds(2048, piece: 1, repeats: run.count(3, trial: 1)) / chunks,
+    "time for twice": seconds(4096, piece: 4096, repeats: many) / chunks,
   ]
 }
 

@@ -13,25 +13,34 @@ import CallosumTensors
 /// which only training uses, is left out.
 public final class MetaFormer: Mechanism, Layer {
   public struct Settings: Configuration {
-    /// Width and number of blocks of each stage.
+    /// Width of each stage, in numbers per token.
     public var widths = [32]
+    /// Blocks of each stage.
     public var depths = [4]
-    /// A token mixer of this family for each stage, or one for all, and settings by their names.
+    /// Id of a token mixer of this family for each stage, or one for all.
     public var mixers = ["average-pooling"]
+    /// Settings of the mixers, by id.
     public var mixerSettings: [String: JSONValue] = [:]
+    /// The blocks of all stages.
     public var block = Settings.pooledBlock
     /// Whether each stage adds a learned position to its tokens, which pooling does without.
     public var positions = false
     /// The mean over tokens first and a layer norm of it then, as timm has it; the paper's order is norm,
     /// then mean.
     public var poolsFirst = false
-    /// Convolution that makes tokens of an image, and those between stages.
+    /// Convolution that makes tokens of an image.
     public var stem = Window(side: 7, stride: 4, padding: 2)
+    /// Convolutions between stages.
     public var downsampling = Window(side: 3, stride: 2, padding: 1)
     public init() {}
 
     public struct Window: Codable, Sendable, Equatable {
-      public var side, stride, padding: Int
+      /// Rows and columns of the kernel.
+      public var side: Int
+      /// Rows and columns from one position to the next.
+      public var stride: Int
+      /// Rows and columns of zeros on each side.
+      public var padding: Int
 
       /// Positions of the window along an axis of `size`; 0 where it does not fit.
       func count(_ size: Int) -> Int {
@@ -77,7 +86,13 @@ public final class MetaFormer: Mechanism, Layer {
   public static let needsGrid = true
   public static let card = Card(
     id: "metaformer", name: "MetaFormer", family: .mixers,
-    paper: "MetaFormer Is Actually What You Need for Vision", year: 2021,
+    paper: Paper(
+      "MetaFormer Is Actually What You Need for Vision",
+      by: [
+        "Weihao Yu", "Mi Luo", "Pan Zhou", "Chenyang Si", "Yichen Zhou", "Xinchao Wang", "Jiashi Feng",
+        "Shuicheng Yan",
+      ],
+      year: 2021, link: "https://arxiv.org/abs/2111.11418"),
     summary: "The skeleton that transformers for images share, with the mixer of tokens left open: residual "
       + "connections, norms and a network on channels. Even pooling in the open place works well.",
     verification: "timm's poolformer, a small one with gradients and poolformer_s12 whole; its last norm is "

@@ -53,23 +53,24 @@ extension Claim {
       settings(run), in: Slot(width: 1, outputWidth: 10, rows: 28, columns: 28), using: &random)
     var shuffle = run.random("subset")
     let chosen = (0..<task.trainingCount).map { $0 }.shuffled(using: &shuffle).prefix(2000)
-    let batchSize = 10, epochs = run.budget == .quick ? 6 : 30
+    let batchSize = 10, batches = chosen.count / batchSize
     var order = run.random("order")
     var epoch: [Int] = []
-    let fitting = FitSettings(steps: epochs * chosen.count / batchSize, learningRate: 8e-3)
+    let fitting = FitSettings(steps: run.steps(quick: 6 * batches, full: 30 * batches), learningRate: 8e-3)
     try fit(network.parameters(), fitting, in: run) { _ in
       if epoch.isEmpty { epoch = chosen.shuffled(using: &order) }
       let batch = task.trainingBatch(Array(epoch.prefix(batchSize)))
       epoch.removeFirst(batchSize)
       return task.objective.loss(network(batch.inputs), batch)
     }
+    let judged = run.count(2000, trial: 200)
     var right = 0.0
-    for first in stride(from: 0, to: 2000, by: 200) {
+    for first in stride(from: 0, to: judged, by: 200) {
       let batch = task.testBatch(first..<first + 200)
       right += task.objective.score(network(batch.inputs), batch).sum
     }
     return ClaimResult(
-      ["accuracy": right / 2000], parameters: network.parameterCount,
+      ["accuracy": right / Double(judged)], parameters: network.parameterCount,
       multiplyAccumulates: countingMultiplyAccumulates { _ = network(Tensor.zeros([1, 28, 28, 1])) })
   }
 }
@@ -88,7 +89,7 @@ private let mixerSettings: [String: JSONValue] = [
 
 private func settings(_ run: ClaimRun) -> MetaFormer.Settings {
   var settings = MetaFormer.Settings()
-  settings.depths = [run.budget == .quick ? 4 : 12]
+  settings.depths = [run.count(quick: 4, full: 12, trial: 2)]
   settings.positions = true
   settings.block.layerScale = 1
   settings.mixerSettings = mixerSettings

@@ -24,7 +24,9 @@ public final class BilateralMotor: UnitMechanism, Layer, WeightSetLayer {
     public var units = 5
     /// Layers of each half.
     public var layers = 2
+    /// Whether the halves exchange activity from the second layer on.
     public var callosum = true
+    /// What hidden units do.
     public var activation = MotorActivation.tanh
     public init() {}
 
@@ -47,7 +49,10 @@ public final class BilateralMotor: UnitMechanism, Layer, WeightSetLayer {
   public static let kind = Kind.network
   public static let card = Card(
     id: "bilateral-motor", name: "Left/right brain controller", family: .modularity,
-    paper: "Left/Right Brain, human motor control and the implications for robotics", year: 2024,
+    paper: Paper(
+      "Left/Right Brain, human motor control and the implications for robotics",
+      by: ["Jarrad Rinaldo", "Levin Kuhlmann", "Jason Friedman", "Gideon Kowadlo"],
+      year: 2024, link: "https://arxiv.org/abs/2401.14057"),
     summary: "Two halves control one arm. Each is trained by a loss of its own, one for efficient movement "
       + "and one for a stable posture; together they are to be as good as the better one at either.",
     verification: "the authors' code (Cerenaut/bilateral-motor-control, 5167c5f): excitations with lesions "

@@ -100,7 +100,7 @@ private func trained(_ run: ClaimRun, _ kind: MovementKind, share: Int) throws -
   let slot = Slot(width: 16, outputWidth: 6, tokens: 1)
   var weights = run.random("weights"), settings = BilateralMotor.Settings()
   let task = try ReachAndHold(kind, seed: run.seed)
-  let steps = run.budget == .quick ? 500 : 1500, rows = 64
+  let steps = run.steps(quick: 500, full: 1500), rows = 64
   let controller: any Layer
   let learn: (Tensor) -> Double
   switch run.arm {

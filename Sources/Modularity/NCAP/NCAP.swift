@@ -23,7 +23,7 @@ import CallosumTensors
 /// Source: Bhattasali et al., "Neural Circuit Architectural Priors for Embodied Control" (2022).
 public final class NCAP: UnitMechanism, WeightSetLayer {
   public struct Settings: Configuration {
-    /// Steps from one bend of the head to the next of the same side.
+    /// Steps of time from one bend of the head to the next of the same side.
     public var period = 60
     /// Whether all joints and both sides have the same weights.
     public var shared = true
@@ -31,10 +31,13 @@ public final class NCAP: UnitMechanism, WeightSetLayer {
     public var signed = true
     /// Whether weights start at 1 and -1 (without signs, either), not anywhere between.
     public var constantInit = true
+    /// Whether joints feel how far the one in front is bent.
     public var proprioception = true
+    /// Whether the head bends to and fro by itself.
     public var oscillator = true
-    /// Whether it can be told to turn, and how many joints do.
+    /// Whether it can be told to turn.
     public var turns = false
+    /// Joints, from the head on, that turn.
     public var turnJoints = 1
     /// Whether it can be told how fast to swim.
     public var speed = false
@@ -49,7 +52,10 @@ public final class NCAP: UnitMechanism, WeightSetLayer {
   public static let kind = Kind.network
   public static let card = Card(
     id: "ncap", name: "Neural circuit architectural prior", family: .modularity,
-    paper: "Neural Circuit Architectural Priors for Embodied Control", year: 2022,
+    paper: Paper(
+      "Neural Circuit Architectural Priors for Embodied Control",
+      by: ["Nikhil X. Bhattasali", "Anthony M. Zador", "Tatiana A. Engel"],
+      year: 2022, link: "https://arxiv.org/abs/2201.05242"),
     summary: "A worm's motor circuit as a controller: waves of bending arise from what each joint feels of "
       + "the one in front. It swims before it has learned anything, with four weights.",
     verification: "the authors' code (nikhilxb/ncap, 5be8171): torques and gradients of every weight, "

@@ -49,7 +49,7 @@ extension Claim {
     var evolution = EvolutionStrategy.Settings()
     evolution.pairs = 16
     let strategy = try EvolutionStrategy(pilot.module, evolution, using: run.random("evolution"))
-    let generations = run.budget == .quick ? 25 : 100
+    let generations = run.steps(quick: 25, full: 100)
     var returns: [Double] = []
     // The last generation shows what the one before has led to.
     for generation in 0...generations {

@@ -19,7 +19,7 @@ public final class CorpusCallosum: ChannelMixer {
 
   public static let card = Card(
     id: "corpus-callosum", name: "Corpus callosum", family: .modularity,
-    paper: "Left/Right Brain, human motor control and the implications for robotics", year: 2024,
+    paper: BilateralMotor.card.paper,
     summary: "Joins two halves of a network: the stronger of each pair of units of one half is added to "
       + "the second half of the units of the other. It has nothing to learn.",
     verification: "the formula written out, values and derivatives")

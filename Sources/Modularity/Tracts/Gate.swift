@@ -25,7 +25,11 @@ public final class Gate: TractMechanism {
 
   public static let traits = TractTraits(keepsWidth: false, readsTarget: true, hasWeights: true)
   public static let card = Card(
-    id: "gate", name: "Gate", family: .modularity, paper: "Long Short-Term Memory", year: 1997,
+    id: "gate", name: "Gate", family: .modularity,
+    paper: Paper(
+      "Long Short-Term Memory",
+      by: ["Sepp Hochreiter", "Jürgen Schmidhuber"],
+      year: 1997, link: "https://doi.org/10.1162/neco.1997.9.8.1735"),
     summary: "Lets the activity of a region through to another as far as both agree: a learned sigmoid "
       + "of source and target for each unit of the target.",
     verification: "the formula written out; derivatives by differences")

@@ -22,8 +22,11 @@ public final class Router: TractMechanism {
   public static let traits = TractTraits(keepsWidth: false, branches: true, hasWeights: true)
   public static let card = Card(
     id: "router", name: "Router", family: .modularity,
-    paper: "Switch Transformers: Scaling to Trillion Parameter Models with Simple and Efficient Sparsity",
-    year: 2021,
+    paper: Paper(
+      "Switch Transformers: Scaling to Trillion Parameter Models with Simple and Efficient "
+        + "Sparsity",
+      by: ["William Fedus", "Barret Zoph", "Noam Shazeer"],
+      year: 2021, link: "https://arxiv.org/abs/2101.03961"),
     summary: "Sends each token of a region to those few of several target regions that suit it best, "
       + "weighted by a learned softmax.",
     verification: "the formula written out; k of all targets as the whole softmax; derivatives by "

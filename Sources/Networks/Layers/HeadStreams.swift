@@ -23,16 +23,19 @@ public final class HeadStreams: Module {
   }
 
   public struct Settings: Codable, Sendable, Equatable {
+    /// Heads, each with a state of its own.
     public var heads = 4
-    /// Numbers in a key and in a value; 0 means an equal share of the width.
+    /// Numbers in a key; 0 for an equal share of the width.
     public var keyWidth = 0
+    /// Numbers in a value; 0 for an equal share of the width.
     public var valueWidth = 0
     /// Tokens that the convolution sees; 0 leaves it out.
     public var window = 4
     /// Whether the convolution adds a bias.
     public var bias = false
-    /// Of queries and keys; values always pass SiLU.
+    /// What queries and keys pass; values always pass SiLU.
     public var activation = Activation.silu
+    /// What queries and keys are brought to within each head.
     public var normalisation = Normalisation.euclidean
     public init() {}
 

@@ -27,11 +27,13 @@ public final class MetaFormerBlock: Layer {
   }
 
   public struct Settings: Codable, Sendable, Equatable {
+    /// What mixer and MLP see the tokens through.
     public var norm = Norm.layer
-    /// Where g1 and g2 start; 0 leaves them out.
+    /// Where the factors of each channel after mixer and MLP start; 0 leaves them out.
     public var layerScale = 0.0
     /// Whether what goes in is added to what mixer and MLP make of it.
     public var residual = true
+    /// Whether an MLP on the channels follows the mixer.
     public var mlp = true
     /// Hidden units of the MLP per unit of width.
     public var mlpRatio = 4

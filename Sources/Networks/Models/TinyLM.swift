@@ -10,13 +10,17 @@ import CallosumTensors
 /// stream behind a block), `blocks.N.attention.weights`, `.attention.heads`, `blocks.N.mlp`, `.mlp.inner`.
 public final class TinyLM: Module {
   public struct Settings: Codable, Sendable, Equatable {
+    /// Different tokens.
     public var vocabulary: Int
+    /// Numbers per token.
     public var width = 48
+    /// Blocks.
     public var layers = 2
+    /// Heads of attention that share the width equally.
     public var heads = 8
-    /// Of the gated feed-forward network.
+    /// Hidden units of the gated feed-forward networks.
     public var hidden = 128
-    /// Of the rotary position embedding.
+    /// Base of the rotary position embedding's wavelengths.
     public var base = 10_000.0
     /// Whether the embedding is the output map too.
     public var isTied = false

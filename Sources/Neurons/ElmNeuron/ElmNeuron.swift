@@ -43,22 +43,33 @@ public final class ElmNeuron: NeuronModel {
   }
 
   public struct Settings: Configuration {
+    /// Which of the authors' two models: traces for each synapse, or for each branch.
     public var version = Version.v1
+    /// Memory units, each with a time constant.
     public var memories = 20
-    /// 0 for as many as inputs.
+    /// Branches that add up their synapses; 0 for as many as inputs.
     public var branches = 0
+    /// Synapses of each branch.
     public var synapsesPerBranch = 1
+    /// Which input each synapse listens to.
     public var routing = Routing.none
     /// Units of the hidden layer; 0 for two for each memory.
     public var hidden = 0
+    /// What hidden units do.
     public var activation = LeakyMemoryActivation.relu
-    /// In units of `timeStep`'s.
+    /// Time constant of the synapses, in the unit of `timeStep`.
     public var synapseTau = 5.0
+    /// Shortest time constant of a memory unit, in the unit of `timeStep`.
     public var shortestTau = 1.0
+    /// Longest time constant of a memory unit, in the unit of `timeStep`.
     public var longestTau = 1000.0
+    /// Whether the time constants of the memory are learned.
     public var learnsTimescales = false
+    /// How strongly a step writes to the memory, a factor.
     public var lambda = 5.0
+    /// Weight that every synapse starts with.
     public var synapseStart = 0.5
+    /// Time from one step to the next, such as 1 ms.
     public var timeStep = 1.0
     public init() {}
 
@@ -83,10 +94,11 @@ public final class ElmNeuron: NeuronModel {
 
   public static let card = Card(
     id: "elm-neuron", name: "Expressive Leaky Memory neuron", family: .neurons,
-    paper:
-      "The Expressive Leaky Memory Neuron: an Efficient and Expressive Phenomenological Neuron Model Can "
-      + "Solve Long-Horizon Tasks",
-    year: 2023,
+    paper: Paper(
+      "The Expressive Leaky Memory Neuron: an Efficient and Expressive Phenomenological "
+        + "Neuron Model Can Solve Long-Horizon Tasks",
+      by: ["Aaron Spieler", "Nasim Rahaman", "Georg Martius", "Bernhard Schölkopf", "Anna Levina"],
+      year: 2023, link: "https://arxiv.org/abs/2306.16922"),
     summary: "One neuron with leaky synapses, branches and a memory of many time constants that a small "
       + "network writes to: as expressive as a detailed pyramidal cell with a few thousand parameters.",
     verification: "the authors' elmneuron (commit 52e68a6), both versions: outputs, gradients by every "

@@ -87,7 +87,7 @@ private final class Adder: Layer {
   func learn(
     _ task: SpikeAdding, rate: Double, in run: ClaimRun, share: ClosedRange<Double> = 0...1
   ) throws {
-    var settings = FitSettings(steps: run.budget == .quick ? 400 : 2000)
+    var settings = FitSettings(steps: run.steps(quick: 400, full: 2000))
     (settings.learningRate, settings.weightDecay) = (rate, 0)
     try fit(parameters(), settings, in: run, share: share) { step in
       let batch = task.batch(.training, Array(step * 32..<(step + 1) * 32))

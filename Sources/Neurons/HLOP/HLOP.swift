@@ -12,11 +12,13 @@ import CallosumTensors
 /// ``SpikingPerceptron`` is the network of the paper with this in every layer of its trunk.
 public final class HLOP: LearningRuleMechanism {
   public struct Settings: Configuration {
-    /// Rows of the first task, and of each later one.
+    /// Dimensions of the space that the first task gets.
     public var rows = 80
+    /// Dimensions that each later task adds.
     public var laterRows = 70
-    /// Rows of earlier tasks to begin with, drawn at random: for trying the rule out.
+    /// Dimensions of earlier tasks to begin with, drawn at random: for trying the rule out.
     public var earlierRows = 0
+    /// How the space is learned.
     public var subspace = HebbianSubspace.Settings()
     public init() {}
 
@@ -30,9 +32,11 @@ public final class HLOP: LearningRuleMechanism {
 
   public static let card = Card(
     id: "hlop", name: "Hebbian orthogonal projection", family: .neurons,
-    paper:
-      "Hebbian Learning based Orthogonal Projection for Continual Learning of Spiking Neural Networks",
-    year: 2024,
+    paper: Paper(
+      "Hebbian Learning based Orthogonal Projection for Continual Learning of Spiking "
+        + "Neural Networks",
+      by: ["Mingqing Xiao", "Qingyan Meng", "Zongpeng Zhang", "Di He", "Zhouchen Lin"],
+      year: 2024, link: "https://arxiv.org/abs/2402.11984"),
     summary: "Lateral weights find the space in which earlier tasks live by a Hebbian rule; later tasks "
       + "change weights only outside of it, and so forget next to nothing.",
     verification: "the authors' HLOP-SNN (commit 530b89a): every update, projection and projected "

@@ -62,7 +62,8 @@ private final class Course {
     let data = try FashionMNIST()
     tasks = try (0..<count).map { task in
       var settings = FashionVariant.Settings()
-      (settings.training, settings.validation, settings.test) = (2000, 0, 1000)
+      (settings.training, settings.validation) = (run.count(2000, trial: 128), 0)
+      settings.test = run.count(1000, trial: 100)
       settings.seed = run.seed
       settings.transforms = [.permuted(seed: run.seed * 100 + UInt64(task))]
       let pictures = try FashionVariant(settings, data: data)
@@ -72,7 +73,7 @@ private final class Course {
       }
       return (flat(.training), flat(.test))
     }
-    epochs = run.budget == .quick ? 5 : 20
+    epochs = run.count(quick: 5, full: 20, trial: 1)
   }
 
   /// After each task the share right of every task so far.

@@ -13,14 +13,17 @@ import CallosumTensors
 /// earlier ones leave over. Lateral neurons may spike: y is then kept within ±`range` and counted in levels.
 public final class HebbianSubspace: Module {
   public struct Settings: Configuration {
-    /// 0.001 for the layer that sees the input of a network.
+    /// Learning rate of the lateral weights; 0.001 suits the layer that sees the input of a network.
     public var rate = 0.01
+    /// Share of its velocity that a lateral weight keeps, from 0 to below 1.
     public var momentum = 0.9
+    /// Updates for each batch.
     public var iterations = 5
-    /// Largest change before the rate, either way.
+    /// Largest change of a lateral weight before the rate, either way.
     public var limit = 10.0
     /// Spikes of a lateral neuron at most; 0 for real numbers.
     public var levels = 0
+    /// Largest activity of a lateral neuron that spikes, either way.
     public var range = 20.0
     public init() {}
 

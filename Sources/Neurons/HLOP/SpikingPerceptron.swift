@@ -14,27 +14,35 @@ import Foundation
 /// share, it has a subspace too and is taught outside of it.
 public final class SpikingPerceptron: Module {
   public struct Settings: Configuration {
+    /// Units of each hidden layer.
     public var hidden = [800, 800]
+    /// Steps of time for each sample.
     public var steps = 20
+    /// How errors reach the weights: through time, through traces, or from rates.
     public var teaching = SpikingTeaching.throughTime
     /// What is left of a potential or trace after a step; with rates it follows from the next two.
     public var leak = 0.5
-    /// With rates: the time of a step, the time constant, and the share of the threshold at which neurons fire.
+    /// With rates: time of a step, in the unit of `timeConstant`.
     public var timeStep = 0.05
+    /// With rates: time constant of the potential.
     public var timeConstant = 1.0
+    /// With rates: share of the threshold at which neurons fire.
     public var firingShare = 0.3
+    /// Potential at which neurons fire, or the start of it where it is learned.
     public var threshold = 1.0
     /// Whether the first task learns the threshold of each layer.
     public var learnsThreshold = false
     /// No learned threshold counts as less.
     public var lowestThreshold = 5e-4
-    /// Of the sigmoid that stands for the derivative of a spike.
+    /// Slope of the sigmoid that stands for the derivative of a spike.
     public var slope = 4.0
+    /// What of the layer before enters the weights' changes.
     public var presynaptic = Presynaptic.spikes
     /// One head for all tasks in place of one for each.
     public var sharesHead = false
-    /// Of the first layer's subspace and of the others'.
+    /// Learning rate of the first layer's subspace.
     public var inputRate = 0.001
+    /// The subspaces of the other layers.
     public var subspace = HebbianSubspace.Settings()
     public init() {}
 

@@ -16,9 +16,11 @@ import CallosumTensors
 /// The paper's ELU after the last layer is left out: with one layer cells are then linear-nonlinear.
 public final class DigitalTwin: Layer, Mechanism {
   public struct Settings: Configuration {
-    /// Features and side of the kernels of each layer.
+    /// Features of each layer.
     public var channels = [16]
+    /// Side of the kernels of each layer in pixels, odd.
     public var kernels = [9]
+    /// What makes positive rates of real numbers.
     public var output = Output.elu
     public init() {}
 
@@ -33,7 +35,7 @@ public final class DigitalTwin: Layer, Mechanism {
   }
 
   /// What makes rates of real numbers.
-  public enum Output: String, Codable, Sendable {
+  public enum Output: String, Codable, Sendable, CaseIterable {
     /// ELU(x) + 1
     case elu
     case softplus
@@ -42,7 +44,10 @@ public final class DigitalTwin: Layer, Mechanism {
   public static let kind = Kind.network
   public static let card = Card(
     id: "digital-twin", name: "Digital twin", family: .recordings,
-    paper: "Neural system identification for large populations separating \"what\" and \"where\"", year: 2017,
+    paper: Paper(
+      "Neural system identification for large populations separating \"what\" and \"where\"",
+      by: ["David A. Klindt", "Alexander S. Ecker", "Thomas Euler", "Matthias Bethge"],
+      year: 2017, link: "https://arxiv.org/abs/1711.02653"),
     summary: "Predicts the responses of many cells to images by a convolutional core that they share and a "
       + "readout of each cell: a mask of positions times weights of features.",
     verification: "PyTorch in float64: rates, penalties, the Poisson loss and its gradients")

@@ -21,17 +21,19 @@ public struct MDSClustering: Procedure {
   public struct Settings: Configuration {
     /// Clusters to start from; cells that are fewer have as many clusters.
     public var clusters = 5
+    /// Divides mean responses: the smaller, the more the strongest rival counts.
     public var temperature = 1.6
     /// Whether J has its log term; without, each stimulus only drives its own cluster.
     public var contrasts = true
+    /// Step of the ascent by a stimulus.
     public var learningRate = 100.0
-    /// Of ascent between two assignments.
+    /// Steps of ascent between two assignments.
     public var steps = 50
-    /// Of ascent and assignment, at most.
+    /// Rounds of ascent and assignment, at most.
     public var iterations = 10
-    /// Ascent stops when the running average of the loss, which keeps `averaging` of itself at each step, has
-    /// not fallen for more than so many steps.
+    /// Ascent stops when the running average of the loss has not fallen for more than so many steps.
     public var patience = 100
+    /// Share of itself that the running average of the loss keeps at each step.
     public var averaging = 0.9
     /// Whether ascent goes on from the stimulus before, rather than from a new one.
     public var keepsStimuli = true
@@ -44,14 +46,17 @@ public struct MDSClustering: Procedure {
 
     /// Rounds in which every cluster is tried to be split, and merged with the one most like it; 0 for none.
     public var rounds = 10
+    /// Whether clusters are merged too, not only split.
     public var merges = true
-    /// Clusters to start from inside one that is split, and the loop inside it.
+    /// Clusters to start from inside one that is split.
     public var parts = 5
+    /// Rounds of ascent and assignment inside a cluster that is split, at most.
     public var partIterations = 50
+    /// Steps of ascent between two assignments inside a cluster that is split.
     public var partSteps = 1
-    /// Of ascent from new stimuli, for the loss before and after.
+    /// Steps of ascent from new stimuli, for the loss before and after a split or merger.
     public var estimateSteps = 20
-    /// Of ascent at the very end.
+    /// Steps of ascent at the very end.
     public var finalSteps = 100
     public init() {}
 
@@ -74,7 +79,15 @@ public struct MDSClustering: Procedure {
 
   public static let card = Card(
     id: "mds-clustering", name: "Most discriminative stimuli", family: .recordings,
-    paper: "Most discriminative stimuli for functional cell type clustering", year: 2023,
+    paper: Paper(
+      "Most discriminative stimuli for functional cell type clustering",
+      by: [
+        "Max F. Burg", "Thomas Zenkel", "Michaela Vystrčilová", "Jonathan Oesterle", "Larissa Höfling",
+        "Konstantin F. Willeke", "Jan Lause", "Sarah Müller", "Paul G. Fahey", "Zhiwei Ding",
+        "Kelli Restivo", "Shashwat Sridhar", "Tim Gollisch", "Philipp Berens", "Andreas S. Tolias",
+        "Thomas Euler", "Matthias Bethge", "Alexander S. Ecker",
+      ],
+      year: 2023, link: "https://arxiv.org/abs/2401.05342"),
     summary: "Clusters cells by stimuli that are optimised to drive one cluster and no other through a model "
       + "of their responses; a new cell is told by its responses to these few stimuli.",
     verification: "the authors' ContrastiveNeuronUnif, KMeans and splitting (commit f7cc392) in float64: "

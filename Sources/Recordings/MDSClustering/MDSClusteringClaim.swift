@@ -87,7 +87,7 @@ private struct CellWorld {
 
   init(_ run: ClaimRun, share: ClosedRange<Double>) throws {
     population = try CellPopulation(seed: run.seed)
-    let recording = try population.recording(seed: run.seed)
+    let recording = try population.recording(training: run.count(2000, trial: 100), seed: run.seed)
     var weights = run.random("twin"), order = run.random("order")
     var settings = DigitalTwin.Settings()
     (settings.channels, settings.kernels) = ([12], [9])
@@ -98,7 +98,7 @@ private struct CellWorld {
     let all = recording.batch(.training, Array(0..<count))
     twin.start(from: all.targets.mean(axis: 0) + 0.01)
     var rest: [Int] = []
-    var plan = FitSettings(steps: (run.budget == .quick ? 16 : 60) * count / size)
+    var plan = FitSettings(steps: run.steps(quick: 16 * count / size, full: 60 * count / size))
     (plan.learningRate, plan.weightDecay) = (0.04, 0)
     try fit(twin.parameters(), plan, in: run, share: share) { _ in
       if rest.isEmpty { rest = (0..<count).shuffled(using: &order) }
@@ -128,10 +128,13 @@ private func meanCorrelation(_ a: Tensor, _ b: Tensor) -> Double {
 
 // MARK: Clusters
 
-private func clusteringSettings(_ arm: String) -> MDSClustering.Settings {
+private func clusteringSettings(_ run: ClaimRun) -> MDSClustering.Settings {
   var settings = MDSClustering.Settings()
-  settings.contrasts = arm != "maximisation"
-  (settings.clusters, settings.norm, settings.learningRate, settings.rounds) = (10, 6, 10, 3)
+  settings.contrasts = run.arm != "maximisation"
+  (settings.clusters, settings.norm, settings.learningRate) = (10, 6, 10)
+  settings.rounds = run.count(3, trial: 1)
+  settings.steps = run.steps(settings.steps)
+  settings.partIterations = run.steps(settings.partIterations)
   return settings
 }
 
@@ -140,7 +143,7 @@ private func discriminated(
   _ world: CellWorld, _ run: ClaimRun
 ) throws -> (found: MDSClustering.Outcome, first: MDSClustering.Outcome) {
   let subject = MDSClustering.Subject(world.model, using: run.random("clusters"))
-  var settings = clusteringSettings(run.arm)
+  var settings = clusteringSettings(run)
   let found = try MDSClustering(settings).run(subject)
   try run.progress(0.9)
   (settings.rounds, settings.finalSteps) = (0, 0)

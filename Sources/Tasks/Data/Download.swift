@@ -177,13 +177,13 @@ private final class PartFile: @unchecked Sendable {
   }
 
   func digest() throws -> String {
-    var hash = SHA256()
+    let hash = SHA256()
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
     var offset = 0
     while true {
       let got = pread(descriptor, &buffer, buffer.count, off_t(offset))
       if got < 0 { throw PartFile.error(path) }
-      if got == 0 { return hash.digest }
+      if got == 0 { return hash.digest() }
       hash.update(buffer[..<got])
       offset += got
     }

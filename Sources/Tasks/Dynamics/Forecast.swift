@@ -42,6 +42,8 @@ public struct Forecast: LearningTask {
   public var input: TaskInput { .values([window, width]) }
   public var positions: [Int] { [window] }
   public var objective: Objective { .values(width) }
+  /// The state after a step is the next input.
+  public let order = TokenOrder.causal
   public func count(_ split: Split) -> Int? { states[split].map { $0.dim(0) - window } ?? 0 }
 
   public func batch(_ split: Split, _ indices: [Int]) -> Batch {

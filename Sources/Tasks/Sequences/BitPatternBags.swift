@@ -31,6 +31,7 @@ public struct BitPatternBags: LearningTask {
   public var input: TaskInput { .values([instances, bits]) }
   public let positions: [Int] = []
   public let objective = Objective.classes(2)
+  public let order = TokenOrder.set
   public func count(_ split: Split) -> Int? { counts[split] ?? 0 }
 
   public func batch(_ split: Split, _ indices: [Int]) -> Batch {

@@ -68,6 +68,8 @@ public struct BooleanFunctions: LearningTask {
   public var input: TaskInput { .values([2 * examples, variables]) }
   public var positions: [Int] { [2 * examples] }
   public let objective = Objective.classes(2)
+  /// The answer to an example stands behind it.
+  public let order = TokenOrder.causal
   public func count(_ split: Split) -> Int? { nil }
 
   public func batch(_ split: Split, _ indices: [Int]) -> Batch {

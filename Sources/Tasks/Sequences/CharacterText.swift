@@ -62,6 +62,7 @@ public struct CharacterText: LearningTask {
   public var input: TaskInput { .tokens(vocabulary: vocabulary, length: length) }
   public var positions: [Int] { [length] }
   public var objective: Objective { .classes(vocabulary) }
+  public var order: TokenOrder { .causal }
   public func count(_ split: Split) -> Int? { parts[split].map { $0.count - length } ?? 0 }
 
   public func batch(_ split: Split, _ indices: [Int]) -> Batch {

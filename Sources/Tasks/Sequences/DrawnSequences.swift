@@ -30,6 +30,7 @@ extension DrawnSequences {
   public var positions: [Int] { [lengths.upperBound] }
   /// Labels are tokens.
   public var objective: Objective { .classes(vocabulary) }
+  public var hasFixedLength: Bool { lengths.lowerBound == lengths.upperBound }
   public func count(_ split: Split) -> Int? { nil }
 
   /// The sequences with these indices; the first decides how long they are.

@@ -17,6 +17,8 @@ public struct NeedleInHaystack: DrawnSequences {
   public let answer: Int
   public let distractors: Int
   public let length: Int
+  /// Each symbol of the answer is the input after the place that it is wanted at.
+  public let order = TokenOrder.causal
   /// Where the needle stands: 0 at the beginning, 1 as late as possible; nil for anywhere. With
   /// distractors it says which of the needles, by place, is asked for.
   public let depth: Double?

@@ -3,7 +3,7 @@ import CallosumKernels
 // Padding and resizing: reading signals and images beyond and between their elements.
 
 /// What lies beyond the borders.
-public enum PaddingMode: String, Codable, Sendable {
+public enum PaddingMode: String, Codable, Sendable, CaseIterable {
   /// Zeros.
   case zeros
   /// The mirror image, the border element itself not repeated.

@@ -5,7 +5,7 @@ import CallosumKernels
 // gradients of the weights one kernel goes through time.
 
 /// The hidden layer of the network that writes to a leaky memory.
-public enum LeakyMemoryActivation: String, Codable, Sendable {
+public enum LeakyMemoryActivation: String, Codable, Sendable, CaseIterable {
   case relu, silu
 }
 

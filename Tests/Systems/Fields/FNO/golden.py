@@ -1,7 +1,7 @@
-"""Writes fno.safetensors: the Fourier neural operator in its published form, by torch.fft in float64.
+"""Writes golden.safetensors: the Fourier neural operator in its published form, by torch.fft in float64.
 
     pip install torch==2.13.0 safetensors==0.8.0
-    python fno.py
+    python golden.py
 
 Channels first, as PyTorch has them; files hold our shapes: channels last, spectral weights [2 modes, modes,
 inputs, outputs, 2]. For each case weights, input, output and the gradients of sum(output cotangent).
@@ -85,5 +85,5 @@ for name, shape, settings in [
                 out[f"{name}.{kind}.{'.'.join(path)}"] = value[:, :, 0, 0] if value.ndim == 4 else value
         for place, layer in enumerate(model.spectral):
             out[f"{name}.{kind}.layers.{place}.spectral.weight"] = spectral_weight(layer, part)
-path = pathlib.Path(__file__).with_name("fno.safetensors")
+path = pathlib.Path(__file__).with_name("golden.safetensors")
 save_file({key: value.detach().contiguous() for key, value in out.items()}, str(path))

@@ -36,7 +36,7 @@ private func components(_ x: Tensor) -> Tensor {
     .flipped(axes: [0])
 }
 
-@Suite struct SubspaceRuleTests {
+@Suite struct OjaTests {
   private func rule(ordered: Bool) throws -> Oja {
     var random = RandomGenerator(seed: 1)
     var settings = Oja.Settings()

@@ -1,8 +1,8 @@
-"""Writes noprop.safetensors: the three variants of NoProp with random weights, in float64.
+"""Writes golden.safetensors: the three variants of NoProp with random weights, in float64.
 
     git clone https://github.com/yhgon/NoProp && git -C NoProp checkout 928332455c01d2be0c1a3fc88b48701de6e508ef
     pip install torch==2.13.0 safetensors==0.8.0
-    python noprop.py NoProp
+    python golden.py NoProp
 
 The learned schedule with the derivative of its signal-to-noise ratio (by automatic differentiation), and the
 code of the time, are those of the checkout, whose weights are made positive as the paper wants them, without
@@ -216,7 +216,7 @@ def flow_course(w, d=f, steps=4):
 
 
 store("flow", weights(1, 3), f, flow_losses, flow_course)
-out = pathlib.Path(__file__).with_name("noprop.safetensors")
+out = pathlib.Path(__file__).with_name("golden.safetensors")
 save_file(
     {key: value.clone().contiguous() for key, value in stored.items()}, out,
     metadata={"source": "yhgon/NoProp 9283324 for the schedule and the time's code"})

@@ -32,7 +32,7 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
 /// follow the paper: gradients at the weights of the chunk's start (batch_size), the loss summed over the
 /// width, neither norm nor residual around the memory, and chunk_size 1, with which rates belong to tokens
 /// and reading is not late. Outputs, gradients of sum(y g) and the last weights.
-@Suite struct NeuralMemoryReferenceTests {
+@Suite struct TitansReferenceTests {
   private static let kinds: [(String, Int, Titans.Settings)] = [
     ("two", 6, settings { ($0.chunk, $0.kernel, $0.largestRate) = (4, 1, 1) }),
     ("linear", 5, settings { ($0.depth, $0.chunk, $0.kernel, $0.largestRate) = (1, 3, 1, 1) }),

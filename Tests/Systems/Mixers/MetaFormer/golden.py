@@ -1,7 +1,7 @@
-"""Writes metaformer.safetensors: timm's poolformer with random weights, under our names and in our shapes.
+"""Writes golden.safetensors: timm's poolformer with random weights, under our names and in our shapes.
 
     pip install torch==2.13.0 timm==1.0.31 safetensors==0.8.0
-    python metaformer.py
+    python golden.py
 
 `small` is a poolformer of four narrow stages: weights, output, and the gradients of sum(output cotangent).
 `s12` is poolformer_s12 whole; its weights and image are not stored but made by `numbers`, which the test

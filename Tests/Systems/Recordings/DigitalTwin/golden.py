@@ -1,7 +1,7 @@
-"""Writes digital-twin.safetensors: a digital twin with random weights by PyTorch in float64.
+"""Writes golden.safetensors: a digital twin with random weights by PyTorch in float64.
 
     pip install torch==2.13.0 safetensors==0.8.0
-    python digital_twin.py
+    python golden.py
 
 Rates, penalties, the Poisson loss of counts and the gradients of loss + 0.1 sparsity + 0.01 roughness.
 """
@@ -61,4 +61,4 @@ def case(name, rows, columns, inputs, channels, kernels, cells, rate):
 
 case("one", 6, 5, 1, [3], [5], 7, lambda x: F.elu(x) + 1)
 case("two", 5, 7, 2, [4, 3], [3, 5], 5, F.softplus)
-save_file(out, str(pathlib.Path(__file__).with_name("digital-twin.safetensors")))
+save_file(out, str(pathlib.Path(__file__).with_name("golden.safetensors")))

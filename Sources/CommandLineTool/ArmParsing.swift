@@ -1,0 +1,74 @@
+import CallosumBrains
+import CallosumContracts
+import CallosumLab
+import Foundation
+
+extension ArmChoice {
+  /// What `--parts` names: ids separated by commas, each with settings in braces if need be, such as
+  /// `delta-net{heads: 4}`, and YAML files of brains.
+  /// - Parameter configurations: settings of parts that name none of their own, by id.
+  static func list(_ text: String, _ configurations: [String: JSONValue]) throws -> [ArmChoice] {
+    let arms = try pieces(of: text).map { piece in
+      if [".yaml", ".yml"].contains(where: piece.hasSuffix) {
+        let stem = URL(fileURLWithPath: piece).deletingPathExtension().lastPathComponent
+        return ArmChoice(try BrainFile(path: piece).plan, id: stem)
+      }
+      return try fromCommandLine { try part(piece, configurations) }
+    }
+    for (place, arm) in arms.enumerated() where arms[..<place].contains(where: { $0.id == arm.id }) {
+      throw UsageError("--parts names '\(arm.id)' twice")
+    }
+    return arms
+  }
+
+  private static func part(_ piece: String, _ configurations: [String: JSONValue]) throws -> ArmChoice {
+    let brace = piece.firstIndex(of: "{") ?? piece.endIndex
+    let id = piece[..<brace].trimmingCharacters(in: .whitespaces)
+    let part = try Program.catalogue.part(id)
+    guard brace < piece.endIndex else { return ArmChoice(part, configurations[id]) }
+    let settings = try JSONValue(yaml: String(piece[brace...]), called: "the settings of \(id)")
+    return ArmChoice(part, settings.placed(in: part.defaults))
+  }
+
+  /// Split at commas that stand in no braces or brackets.
+  private static func pieces(of text: String) -> [String] {
+    var pieces = [""], depth = 0
+    for character in text {
+      if "{[".contains(character) { depth += 1 }
+      if "}]".contains(character) { depth -= 1 }
+      if character == ",", depth == 0 {
+        pieces.append("")
+      } else {
+        pieces[pieces.count - 1].append(character)
+      }
+    }
+    return pieces.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+  }
+}
+
+extension JSONValue {
+  /// A name that is no setting by itself, but that of one nested setting only, is taken for that one: `{heads:
+  /// 4}` for `{streams: {heads: 4}}`.
+  fileprivate func placed(in defaults: JSONValue) -> JSONValue {
+    guard case .object(let given) = self, case .object(let known) = defaults else { return self }
+    var placed: [String: JSONValue] = [:]
+    for (name, value) in given {
+      let homes = known[name] == nil ? known.filter { $0.value.holds(name) } : [:]
+      guard homes.count == 1, let (home, inner) = homes.first else {
+        placed[name] = value
+        continue
+      }
+      var nested: [String: JSONValue] = if case .object(let table)? = placed[home] { table } else { [:] }
+      if case .object(let table) = JSONValue.object([name: value]).placed(in: inner) {
+        nested.merge(table) { $1 }
+      }
+      placed[home] = .object(nested)
+    }
+    return .object(placed)
+  }
+
+  private func holds(_ name: String) -> Bool {
+    guard case .object(let table) = self else { return false }
+    return table[name] != nil || table.values.contains { $0.holds(name) }
+  }
+}
