@@ -63,7 +63,7 @@ import Testing
       let build = try Self.run(
         "/usr/bin/env",
         [
-          "swiftc", "-typecheck", "-swift-version", "6", "-warnings-as-errors", "-package-name", "callosum",
+          "swiftc", "-typecheck", "-swift-version", "6", "-warnings-as-errors",
           "-module-name", "Trial", "-I", products.appendingPathComponent("Modules").path,
         ] + maps.flatMap { ["-Xcc", "-fmodule-map-file=\($0)"] } + [
           "\(folder).swift", "\(folder)Claim.swift",

@@ -68,7 +68,9 @@ struct System: Sendable, CustomStringConvertible {
   /// marked as still to do: for a system that Scripts/new-system has begun, the list of what is left.
   @Test(arguments: System.all) func isWhole(_ system: System) {
     let missing = system.missing
-    #expect(missing.isEmpty, "\(system) is not finished:\n\(missing.joined(separator: "\n"))")
+    if !missing.isEmpty {
+      Issue.record("\(system) is not finished:\n\(missing.joined(separator: "\n"))")
+    }
   }
 
   @Test func thereAreSystems() { #expect(System.all.count >= 15) }
