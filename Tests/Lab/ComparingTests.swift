@@ -214,4 +214,25 @@ import Testing
       #expect(try store.isSound())
     }
   }
+
+  /// A record that cannot be decoded costs that record alone.
+  @Test func aDamagedRecordCostsItself() throws {
+    try inTemporaryFolder { folder in
+      let path = folder + "/runs.sqlite"
+      try FileManager.default.copyItem(
+        at: Golden.folder.appendingPathComponent("stores/0.1.0.sqlite"), to: URL(fileURLWithPath: path))
+      let store = try RunStore(path: path)
+      try store.execute("UPDATE runs SET machine = '{' WHERE id = 10")
+      try store.execute("UPDATE attachments SET text = '{}' WHERE run = 6")
+      try store.execute("UPDATE verdicts SET details = '{\"id\": 3}'")
+      #expect(try store.runs(RunFilter(.top)).map(\.id) == [1, 6, 11])
+      for (damaged, words) in [(10, "its record is damaged"), (6, "it is damaged")] as [(Int64, String)] {
+        let refusal = #expect(throws: InvalidInput.self) { try Comparison(run: damaged, in: store) }
+        #expect(refusal?.description.contains(words) == true)
+      }
+      #expect(try store.claimReports().isEmpty)
+      let page = try StoreReport(store).text
+      #expect(page.contains("Comparison, run 1") && !page.contains("Comparison, run 6"))
+    }
+  }
 }

@@ -102,14 +102,16 @@ extension RunStore {
   package func claimReports() throws -> [(report: ClaimReport, picture: Picture?, run: Int64?)] {
     var latest: [String: VerdictRecord] = [:]
     for verdict in try verdicts() { latest[verdict.claim] = verdict }
-    return try latest.values.sorted { $0.claim < $1.claim }.map { record in
+    return try latest.values.sorted { $0.claim < $1.claim }.compactMap { record in
       let picture = try record.run.flatMap { run in
         try attachments(of: run).first { $0.name == "picture" }
       }
-      return (
-        try ResultCoding.value(record.details), try picture.map { try ResultCoding.value($0.text) },
-        record.run
-      )
+      return try ifReadable("the verdict on \(record.claim)") {
+        (
+          try ResultCoding.value(record.details), try picture.map { try ResultCoding.value($0.text) },
+          record.run
+        )
+      }
     }
   }
 }

@@ -20,7 +20,9 @@ package struct StoreReport {
     }
     comparisons = try store.runs(RunFilter(.top, kind: .comparison))
       .sorted { $0.started > $1.started }.prefix(20)
-      .map { ($0.id, try Comparison(run: $0.id, in: store)) }
+      .compactMap { run in
+        try store.ifReadable("run \(run.id)") { (run.id, try Comparison(run: run.id, in: store)) }
+      }
     trainings = try TrainingCard.all(in: store)
     machine = .thisOne
   }

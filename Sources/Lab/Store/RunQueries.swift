@@ -27,15 +27,20 @@ extension RunStore {
     let rule = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
     let found = try read { db in
       try Row.fetchAll(db, sql: "SELECT * FROM runs \(rule) ORDER BY id", arguments: arguments)
-        .map(Self.record)
+        .compactMap { row in try ifReadable("run \(row["id"] as Int64)") { try Self.record(row) } }
     }
     return found.filter { filter.status == nil || $0.status == filter.status }
   }
 
   /// - Throws: `InvalidInput` if there is none.
   public func run(_ id: Int64) throws -> RunRecord {
-    let found = try read { db in
-      try Row.fetchOne(db, sql: "SELECT * FROM runs WHERE id = ?", arguments: [id]).map(Self.record)
+    let found: RunRecord?
+    do {
+      found = try read { db in
+        try Row.fetchOne(db, sql: "SELECT * FROM runs WHERE id = ?", arguments: [id]).map(Self.record)
+      }
+    } catch is DecodingError {
+      throw InvalidInput("run \(id) of \(path) cannot be read; its record is damaged")
     }
     guard let found else { throw InvalidInput("there is no run \(id) in \(path); see 'callosum runs list'") }
     return found
@@ -99,12 +104,14 @@ extension RunStore {
       try Row.fetchAll(
         db, sql: "SELECT * FROM verdicts WHERE ? IS NULL OR claim = ? ORDER BY date",
         arguments: [claim, claim]
-      ).map { row in
-        VerdictRecord(
-          claim: row["claim"], budget: row["budget"],
-          verdict: Verdict(rawValue: row["verdict"]) ?? .inconclusive, run: row["run"],
-          details: try ResultCoding.value(row["details"]), codeVersion: row["codeVersion"],
-          date: Date(timeIntervalSince1970: row["date"]))
+      ).compactMap { row in
+        try ifReadable("a verdict on \(row["claim"] as String)") {
+          VerdictRecord(
+            claim: row["claim"], budget: row["budget"],
+            verdict: Verdict(rawValue: row["verdict"]) ?? .inconclusive, run: row["run"],
+            details: try ResultCoding.value(row["details"]), codeVersion: row["codeVersion"],
+            date: Date(timeIntervalSince1970: row["date"]))
+        }
       }
     }
   }

@@ -1,12 +1,15 @@
 import CallosumContracts
 import Foundation
 internal import GRDB
+import Synchronization
 
 /// Everything that runs found, in one SQLite file. Several processes may write at once; a process that is
 /// killed loses at most the points of its last second.
 public final class RunStore: Sendable {
   public let path: String
   let queue: DatabaseQueue
+  /// Records that were said to be unreadable.
+  let unreadable = Mutex<Set<String>>([])
 
   /// Where runs are kept unless somebody says otherwise: `CALLOSUM_STORE`, or `callosum/runs.sqlite` in the
   /// user's data folder.
@@ -181,4 +184,9 @@ extension RunStore {
       unlink("\(checkpoints)/\(name)")
     }
   }
+}
+
+extension RunStore {
+  /// Runs a statement as it is; for tests that damage a store.
+  package func execute(_ sql: String) throws { try write { try $0.execute(sql: sql) } }
 }
