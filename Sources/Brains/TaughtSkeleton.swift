@@ -10,6 +10,11 @@ extension Skeleton {
     settings: TaughtSettings.self, size: ("hidden units of a layer", { $0.width }),
     fit: { part, task in
       guard part.kind == .learningRule else { return .otherKind }
+      guard part.isRule else {
+        return .bad(
+          "\(part.card.id) teaches a network of its own, which is put to work in its claim; a learning rule for "
+            + "any layer, such as feedback-alignment, would do")
+      }
       guard case .values = task.input, task.positions.isEmpty else {
         return .bad(
           "\(part.card.id) teaches layers that give one answer to numbers or an image, but \(task.name) wants "
@@ -46,7 +51,9 @@ extension Skeleton {
       learner.clipNorm = place.training.clipNorm
       return learner
     } catch let error as BrainError {
-      throw InvalidInput("\(part.card.id): \(error)")
+      let hint =
+        "only the layer below the readout can learn by it; --skeleton '{\"taught\": {\"depth\": 1}}' would do"
+      throw InvalidInput("\(part.card.id): \(around.depth > 1 && !isLocal ? hint : "\(error)")")
     }
   }
 }

@@ -84,6 +84,9 @@ public struct Part: Sendable {
     }
   }
 
+  /// Whether it can teach the weights of any layer.
+  public var isRule: Bool { buildRule != nil }
+
   /// Whether it can be a layer on tokens.
   public var isLayer: Bool { buildUnit != nil }
 
@@ -112,7 +115,10 @@ public struct Part: Sendable {
     _ settings: JSONValue? = nil, using generator: inout RandomGenerator
   ) throws -> any LearningRule {
     guard let buildRule else {
-      throw InvalidInput("\(card.id) is \(kind.phrase), not a learning rule")
+      throw InvalidInput(
+        kind == .learningRule
+          ? "\(card.id) teaches a network of its own and no other layers"
+          : "\(card.id) is \(kind.phrase), not a learning rule")
     }
     return try buildRule(settings, &generator)
   }

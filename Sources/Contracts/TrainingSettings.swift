@@ -17,7 +17,7 @@ public struct TrainingSettings: Configuration {
   /// Validation examples used for that.
   public var evaluationExamples = 2000
   /// Examples that judge at the end, where they never end; else all do.
-  public var testExamples = 10_000
+  public var testExamples = 2000
   public init() {}
 
   public func validate() throws {

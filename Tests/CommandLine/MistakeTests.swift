@@ -50,6 +50,15 @@ private let mistakes: [(arguments: String, line: String)] = [
     "average-pooling needs tokens in a grid, but Copy gives a sequence; images would do"
   ),
   ("compare --task copy --parts fno", "fno takes numbers, but Copy gives tokens of a vocabulary"),
+  (
+    "compare --parts noprop",
+    "noprop teaches a network of its own, which is put to work in its claim; a learning rule for any layer, "
+      + "such as feedback-alignment, would do"
+  ),
+  (
+    "compare --parts delta-rule",
+    "delta-rule: only the layer below the readout can learn by it; --skeleton '{\"taught\": {\"depth\": 1}}' would do"
+  ),
   ("compare --parts router", "router is a tract; nothing puts one to work on a task by itself"),
   ("compare --width 30", "softmax-attention: width 30 does not divide into 4 heads"),
   (
