@@ -8,6 +8,9 @@ extension ArmChoice {
   /// `delta-net{heads: 4}`, and YAML files of brains.
   /// - Parameter configurations: settings of parts that name none of their own, by id.
   static func list(_ text: String, _ configurations: [String: JSONValue]) throws -> [ArmChoice] {
+    guard text.count(where: { $0 == "{" }) == text.count(where: { $0 == "}" }) else {
+      throw UsageError("--parts opens and closes different numbers of braces: \(text.clipped)")
+    }
     let arms = try pieces(of: text).map { piece in
       if [".yaml", ".yml"].contains(where: piece.hasSuffix) {
         let stem = URL(fileURLWithPath: piece).deletingPathExtension().lastPathComponent

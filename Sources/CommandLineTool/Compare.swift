@@ -57,6 +57,10 @@ struct Compare: ParsableCommand {
     for (task, plan) in plans where !Interruption.requested {
       results.append(try compare(plan, reportPath(task, plans.count), in: store))
     }
+    if results.count < plans.count {
+      let others = plans.dropFirst(results.count).map(\.0)
+      writeToStandardError("Not begun: \(Format.list(others)); name what is left with --task.\n")
+    }
     if output.json {
       let texts = try results.map { try $0.json() }
       print(plans.count == 1 ? texts.joined() : "[\(texts.joined(separator: ",\n"))]")
@@ -115,6 +119,7 @@ struct Compare: ParsableCommand {
 
   private func plans() throws -> [(task: String, plan: ComparisonPlan)] {
     let tasks = words(task)
+    guard !tasks.isEmpty else { throw UsageError("--task names no task; see 'callosum list --tasks'") }
     for (position, id) in tasks.enumerated() where tasks[..<position].contains(id) {
       throw UsageError("--task names '\(id)' twice")
     }
@@ -162,6 +167,8 @@ struct Compare: ParsableCommand {
     if let steps {
       settings.training.steps = steps
       settings.training.schedule = .cosine(warmup: min(40, max(steps, 1) / 10), final: 0.01)
+      // Of a short training there is not as much to see on the way.
+      settings.training.evaluations = min(10, max(3, steps / 10))
     }
     if let batch { settings.training.batchSize = batch }
     if let learningRate { settings.training.learningRate = learningRate }

@@ -39,6 +39,11 @@ private let mistakes: [(arguments: String, line: String)] = [
   ("compare --match size", "unknown --match 'size'; there are: macs, none, parameters, seconds"),
   ("compare --tune rate", "unknown setting in --tune 'rate'; did you mean 'learning-rate'?"),
   ("compare --tune learning-rate --seeds 200", "seeds must be from 1 to 99, is 200"),
+  ("compare --task ,", "--task names no task; see 'callosum list --tasks'"),
+  (
+    "compare --parts delta-net{heads:4",
+    "--parts opens and closes different numbers of braces: delta-net{heads:4"
+  ),
   ("compare --task copy,copy", "--task names 'copy' twice"),
   ("compare --skeleton {\"spine\":{}}", "unknown skeleton 'spine'; there are: backbone, taught, whole"),
   (
