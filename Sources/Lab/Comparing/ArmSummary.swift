@@ -78,10 +78,11 @@ extension Comparison {
     return table
   }
 
-  /// What the table is followed by: how equal the arms are, what was tuned, which are told apart.
-  package var notes: [String] {
-    [matching.text(self), tuning?.text(self)].compactMap { $0 } + differenceLines
-  }
+  /// How equal the arms are, and what was tuned.
+  var treatment: [String] { [matching.text(self), tuning?.text(self)].compactMap { $0 } }
+
+  /// What the table is followed by: the treatment of the arms, and which are told apart.
+  package var notes: [String] { treatment + differenceLines }
 }
 
 extension ArmSummary {

@@ -133,9 +133,6 @@ public struct ComparisonPlan: Sendable {
       seeds: comparison.budget.seeds.count, catalogue: catalogue)
   }
 
-  /// Runs of each arm.
-  public var seedCount: Int { seeds.count }
-
   /// Examples that will be trained on, for progress.
   public var totalExamples: Int {
     let trials =
@@ -233,10 +230,11 @@ public struct ComparisonPlan: Sendable {
       try? whole.end(.failed, message: "\(error)")
       throw error
     }
-    let result = try Comparison(run: whole.id, in: store)
+    var result = try Comparison(run: whole.id, in: store)
     let ended = result.arms.flatMap(\.runs).count { [.complete, .diverged].contains($0.status) }
-    try whole.end(ended == arms.count * seeds.count ? .complete : .interrupted)
-    return (whole.id, try Comparison(run: whole.id, in: store))
+    result.wasInterrupted = ended < arms.count * seeds.count
+    try whole.end(result.wasInterrupted ? .interrupted : .complete)
+    return (whole.id, result)
   }
 
   /// One training, kept as a part of the comparison; what an earlier process ended is not done again. The score

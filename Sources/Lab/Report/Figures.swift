@@ -92,10 +92,7 @@ struct Figures {
 
   private var scale: Double { result.task.metric.scale }
 
-  private var name: String {
-    let name = result.task.metric.name
-    return name.prefix(1).uppercased() + name.dropFirst()
-  }
+  private var name: String { result.task.metric.title }
 
   private func scoreAxis(_ values: [Double], _ split: String?) -> Axis? {
     Self.bounds(values).map { result.task.metric.axis(split, over: $0) }

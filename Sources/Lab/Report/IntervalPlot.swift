@@ -87,6 +87,9 @@ struct IntervalPlot {
 }
 
 extension Metric {
+  /// The name as a title begins with it.
+  var title: String { name.prefix(1).uppercased() + name.dropFirst() }
+
   /// Fractions are drawn in percent.
   var scale: Double { isFraction ? 100 : 1 }
 

@@ -38,11 +38,11 @@ public struct Report {
       </div>
       <h2>Results</h2>
       \(ComparisonTable(result: result).html)
-      <p class="soft">\(scoreName): mean and 95 % interval (Student) over seeds. Against the best: difference\
+      <p class="soft">\(result.task.metric.title): mean and 95 % interval (Student) over seeds. Against the best: difference\
       \(result.task.metric.isFraction ? " in percentage points" : ""), paired by seed; p: of Student's paired test, corrected for the number of pairs (Holm). \
       Seconds: training time of one seed, mean; examples/s: median. MACs: multiply-accumulates of one \
       forward pass.</p>
-      \(result.notes.filter { !$0.hasPrefix("Differences") && !$0.hasPrefix("  ") }.map { "<p class=\"soft\">\(Format.unbroken($0))</p>" as HTML })
+      \(result.treatment.map { "<p class=\"soft\">\(Format.unbroken($0))</p>" as HTML })
       \(figures)
       <h2>What this does not show</h2>
       \(limits.map { "<p>\($0)</p>" as HTML })
@@ -97,11 +97,6 @@ public struct Report {
 
   /// "58,000"; examples that never end are said to be new ones.
   private func count(_ examples: Int?) -> String { examples.map(Format.count) ?? "ever new" }
-
-  private var scoreName: String {
-    let name = result.task.metric.name
-    return name.prefix(1).uppercased() + name.dropFirst()
-  }
 
   private var intervals: HTML {
     let metric = result.task.metric
