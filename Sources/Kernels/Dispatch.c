@@ -2,6 +2,9 @@
 
 #include "Table.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static int best_level(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
@@ -26,8 +29,15 @@ void callosum_set_instruction_set(int wanted) {
 #endif
 }
 
+// Names of the levels, as CALLOSUM_INSTRUCTION_SET gives them to keep to less than the processor has: to see
+// what an older processor computes.
+static const char *const names[] = {"baseline", "avx2", "avx512"};
+
 __attribute__((constructor)) static void choose_instruction_set(void) {
   best = best_level();
+  const char *wanted = getenv("CALLOSUM_INSTRUCTION_SET");
+  for (int i = 0; wanted && i < best; i++)
+    if (strcmp(wanted, names[i]) == 0) best = i;
   callosum_set_instruction_set(best);
 }
 

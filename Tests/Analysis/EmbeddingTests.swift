@@ -134,9 +134,10 @@ import Testing
     let finals = try tensor(golden, "finals").doubles
     let range = (finals.min() ?? 0) * 0.95...(finals.max() ?? 0)
     #expect(range.contains(whole.divergence), "\(whole.divergence), \(range)")
-    // After exaggeration the divergence only falls.
+    // After exaggeration the divergence falls, though with momentum not at every step.
     let after = whole.history.dropFirst(6)
-    #expect(zip(after, after.dropFirst()).allSatisfy { $0 >= $1 - 1e-9 })
+    let (first, last) = (try #require(after.first), try #require(after.last))
+    #expect(last < first && last < 1.05 * (after.min() ?? 0))
     #expect(whole.history[0] > 3 * whole.divergence)
   }
 
