@@ -58,17 +58,12 @@ import Testing
   /// Everything that is made of a store.
   private func read(_ path: String) throws {
     let store = try RunStore(path: path)
-    let page = try StoreReport(store).text
-    #expect(page.hasSuffix("</html>\n"))
+    #expect(try StoreReport(store).text.hasSuffix("</html>\n"))
     for run in try store.runs() {
-      // One that is damaged as a whole says so.
-      do {
-        let document = try RunDocument(store.run(run.id), in: store)
-        _ = try document.json().text()
-        _ = document.csv
-        _ = try RunTable([run.id], in: store).text
-        _ = try Report(Comparison(run: run.id, in: store)).text
-      } catch is InvalidInput {}
+      let document = try RunDocument(run, in: store)
+      _ = try document.json().text()
+      _ = document.csv
+      if run.parent == nil { _ = try RunTable([run.id], in: store).text }
     }
   }
 
@@ -106,13 +101,18 @@ import Testing
       for changed in Self.variants(of: document) {
         let text = try changed.text().replacing("'", with: "''")
         try store.execute("UPDATE attachments SET text = '\(text)' WHERE name = 'comparison'")
-        try read(path)
+        #expect(try StoreReport(store).text.hasSuffix("</html>\n"))
+        // One that is damaged as a whole says so.
+        do {
+          let comparison = try Comparison(run: 1, in: store)
+          _ = (Report(comparison).text, comparison.table.text, try comparison.json())
+        } catch is InvalidInput {}
       }
       let details = try #require(try store.verdicts().first?.details)
       for changed in Self.variants(of: details) {
         let text = try changed.text().replacing("'", with: "''")
         try store.execute("UPDATE verdicts SET details = '\(text)'")
-        try read(path)
+        #expect(try StoreReport(store).text.hasSuffix("</html>\n"))
       }
     }
   }
@@ -127,8 +127,8 @@ import Testing
     case .array(let values):
       guard let first = values.first else { return [] }
       return [.array([])] + variants(of: first).map { .array([$0] + values.dropFirst()) }
-    case .integer: return [.integer(.max), .integer(.min), .integer(-1), .integer(0)]
-    case .number: return [.number(1e308), .number(-1e308), .string("nan"), .string("inf")]
+    case .integer: return [.integer(.max), .integer(.min)]
+    case .number: return [.number(1e308), .string("nan"), .string("-inf")]
     default: return []
     }
   }
