@@ -33,6 +33,9 @@ struct Apply: ParsableCommand {
     guard let type = [DType.float32, .float64].first(where: { "\($0)" == dtype }) else {
       throw UsageError("--dtype must be float32 or float64, is '\(dtype)'")
     }
+    try checkFiles(
+      reading: [("--input", input)] + (weights.map { [("--weights", $0)] } ?? []),
+      writing: [("--output", output)] + (saveWeights.map { [("--save-weights", $0)] } ?? []))
     let door = try options.open().door
     let places = (door.module?.parameters() ?? []) + (door.module?.buffers() ?? [])
     if let weights {

@@ -69,7 +69,20 @@ struct Program: ParsableCommand {
   /// What is wrong with a command line, and where to read on.
   private static func usage(of error: any Error) -> String {
     let help = fullMessage(for: error).firstMatch(of: /See '(.*)' for more information/)?.output.1
-    return "\(Self.message(for: error)); see '\(help ?? "callosum --help")'"
+    let message = Self.message(for: error), path = help ?? "callosum --help"
+    // The parser knows nearest names of options, not of commands.
+    let word = message.firstMatch(of: /^Unexpected argument '(.*)'$/)?.output.1
+    let nearest = word.flatMap { nearestName(to: String($0), in: subcommands(at: String(path))) }
+    return "\(message)\(nearest.map { ". Did you mean '\($0)'?" } ?? ""); see '\(path)'"
+  }
+
+  /// The commands that may follow in `path`, such as `callosum runs --help`.
+  private static func subcommands(at path: String) -> [String] {
+    var types = configuration.subcommands
+    for word in path.split(separator: " ").dropFirst().dropLast() {
+      types = types.first { $0._commandName == word }?.configuration.subcommands ?? []
+    }
+    return types.filter { $0.configuration.shouldDisplay }.map { $0._commandName }
   }
 }
 
@@ -79,7 +92,7 @@ struct JSONOption: ParsableArguments {
   var json = false
 
   func print(_ value: some Encodable) throws {
-    Swift.print(try JSONValue(encoding: value).text())
+    Terminal.say(json: try JSONValue(encoding: value).text())
   }
 }
 

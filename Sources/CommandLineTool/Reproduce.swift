@@ -71,6 +71,9 @@ struct Reproduce: ParsableCommand {
       try require((1...256).contains(processes), "--jobs must be from 1 to 256, is \(processes)")
       return try chosen.map { try Reproduction($0, budget: budget, seeds: seeds) }
     }
+    try checkFiles(
+      writing: record.map { folder in chosen.map { ("--record", "\(folder)/\($0.id).json") } } ?? [],
+      inFolder: true, keeping: place)
     let store = try place.open()
     let results = record.map(ResultsFolder.init)
     Interruption.listen()
@@ -81,7 +84,7 @@ struct Reproduce: ParsableCommand {
         let report = try reproduce(claim, reproduction, processes, in: store)
         if !report.wasInterrupted { try results?.record(report) }
         outcomes.append(.judged(report))
-        if !output.json { print(report.text(columns: Terminal.width) + "\n") }
+        if !output.json { Terminal.say(lines: report.text(columns: Terminal.width) + "\n") }
       } catch {
         // The other claims are as good as without it.
         let problem = "\(error)", name = claim.id
@@ -90,7 +93,7 @@ struct Reproduce: ParsableCommand {
       }
     }
     if output.json {
-      print(try ResultCoding.text(outcomes, pretty: true))
+      Terminal.say(json: try ResultCoding.text(outcomes, pretty: true))
     } else if outcomes.count > 1 {
       var table = Table([("claim", .left), ("verdict", .left), ("seconds", .right)])
       for outcome in outcomes { table.add(outcome.row) }

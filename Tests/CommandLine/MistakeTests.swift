@@ -107,7 +107,8 @@ private let mistakes: [(arguments: String, line: String)] = [
     "compare --stepz 3", "Unknown option '--stepz'. Did you mean '--steps'?; see 'callosum compare --help'"
   ),
   ("compare more", "Unexpected argument 'more'; see 'callosum compare --help'"),
-  ("compete", "Unexpected argument 'compete'; see 'callosum --help'"),
+  ("compete", "Unexpected argument 'compete'. Did you mean 'compare'?; see 'callosum --help'"),
+  ("runs exprot", "Unexpected argument 'exprot'. Did you mean 'export'?; see 'callosum runs --help'"),
   ("describe", "Missing expected argument '<id>'; see 'callosum describe --help'"),
   ("describe mlp", "unknown part 'mlp'; did you mean 'channel-mlp'?"),
   ("describe average-pooling --config {\"window\":2}", "window must be odd and positive, is 2"),
