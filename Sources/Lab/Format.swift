@@ -51,11 +51,6 @@ package enum Format {
     p < 0.001 ? "< 0.001" : String(format: p < 0.1 ? "%.3f" : "%.2f", p)
   }
 
-  /// The same of a number that may be too large to be counted.
-  static func count(_ value: Double) -> String {
-    abs(value) < 1e15 ? count(Int(value.rounded())) : significant(value)
-  }
-
   /// 1234567 as "1,234,567".
   package static func count(_ value: Int) -> String {
     let digits = String(value.magnitude)
@@ -65,6 +60,12 @@ package enum Format {
       grouped.append(digit)
     }
     return (value < 0 ? "−" : "") + grouped
+  }
+
+  /// 1234567.2 as "1,234,567", and in powers of ten what has more digits than a Double.
+  package static func count(_ value: Double) -> String {
+    Int(exactly: value.rounded()).flatMap { $0.magnitude < 1 << 53 ? count($0) : nil }
+      ?? String(format: "%.4g", value)
   }
 
   /// Three significant digits with k, M, G or T: 1234567 as "1.23 M".
