@@ -45,7 +45,9 @@ package final class Storage: @unchecked Sendable {
 
   /// Nothing can go on without memory, and it is nobody's mistake: one line, and none of a crash's traces.
   private static func endWithoutMemory(_ byteCount: Int) -> Never {
-    var line = "callosum: out of memory: a tensor needs \(byteCount) bytes; use smaller batches or sizes\n"
+    let problem = "out of memory: a tensor needs \(byteCount) bytes; use smaller batches or sizes"
+    ThreadState.current.scope?.leave(InvalidInput(problem))
+    var line = "callosum: \(problem)\n"
     line.withUTF8 { _ = writeAll(UnsafeRawBufferPointer($0), to: STDERR_FILENO) }
     _exit(1)
   }

@@ -32,6 +32,19 @@ void callosum_set_grain_divisor(size_t divisor);
 /// recording there.
 void *callosum_thread_slot(void);
 void callosum_set_thread_slot(void *value, void (*release)(void *value));
+/// Lends a thread without a pointer that of another one, which waits; NULL takes it back.
+void callosum_lend_thread_slot(void *value);
+
+// MARK: Error scopes (ErrorScope.c)
+
+/// Runs a Swift closure of type () -> Void, given as its two words, on a thread of its own, with the slot
+/// and the number of threads of the caller, which waits. Returns 0 when it came to its end, 1 when it was
+/// left, -1 when there was no thread.
+int callosum_run_error_scope(void *body, void *captured);
+/// Leaves the body that this thread runs, from anywhere inside. Its frames are given up as they are: what
+/// they own stays allocated, and a lock that they hold stays locked. Never returns, but the compiler must
+/// not know: before a call that does not return it need not finish what is being changed in place.
+void callosum_leave_error_scope(void);
 
 // MARK: Instruction sets (Dispatch.c)
 
