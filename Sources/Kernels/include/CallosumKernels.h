@@ -61,8 +61,16 @@ void callosum_set_instruction_set(int level);
 /// when freed, because fresh pages cost more than most kernels. NULL when memory is exhausted.
 void *callosum_allocate(size_t bytes);
 void callosum_free(void *block, size_t bytes);
-/// Bytes of the blocks of 64 KiB and more that are allocated and not freed.
+/// Bytes of the blocks of 64 KiB and more that are allocated and not freed, the most that there were (since
+/// the reset), and those of the blocks that are kept.
 size_t callosum_bytes_in_use(void);
+size_t callosum_most_bytes_in_use(void);
+void callosum_reset_most_bytes_in_use(void);
+size_t callosum_bytes_kept(void);
+/// How much may be kept; below 0, the default, as much as makes 5/4 of the most in use and 64 MiB together
+/// with what is in use.
+ptrdiff_t callosum_cache_limit(void);
+void callosum_set_cache_limit(ptrdiff_t bytes);
 /// Bytes of all blocks that this thread has freed so far.
 size_t callosum_bytes_freed(void);
 /// The same for scratch of kernels, which cannot go on without: stops with one line that says for
@@ -70,7 +78,7 @@ size_t callosum_bytes_freed(void);
 void *callosum_allocate_or_stop(size_t bytes, const char *purpose);
 /// Says that line and stops.
 _Noreturn void callosum_out_of_memory(const char *purpose, size_t bytes);
-/// Returns kept blocks to the system.
+/// Returns kept blocks to the system, of the small ones those of this thread.
 void callosum_release_cache(void);
 
 // MARK: Matrix products (MatrixProduct.c)
