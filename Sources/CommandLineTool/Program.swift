@@ -43,9 +43,17 @@ struct Program: ParsableCommand {
   static func main() {
     // A file that may not grow is an error like any other, not the end of the program.
     signal(SIGXFSZ, SIG_IGN)
+    holdStandardStreams()
     do {
-      var command = try parseAsRoot()
-      try command.run()
+      // A mistake to which data led ends like any other error. The scope has a thread of its own, which does not
+      // see the catalogue of this one.
+      let catalogue = catalogue
+      try withErrors {
+        try Program.$catalogue.withValue(catalogue) {
+          var command = try parseAsRoot()
+          try command.run()
+        }
+      }
       // What was printed may still be in a buffer, and the disk behind it full.
       if fflush(nil) != 0 { throw FileError(path: "standard output") }
     } catch let code as ExitCode {
@@ -58,6 +66,16 @@ struct Program: ParsableCommand {
       case .validationFailure: end(usage(of: error), code: 2)
       default: end("\(error)", code: 1)
       }
+    }
+  }
+
+  /// A standard stream that is closed would be the next file that is opened, and what is printed go there. In
+  /// its place stands one that refuses what the stream is for, as a closed one does.
+  private static func holdStandardStreams() {
+    for (stream, mode) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDONLY)]
+    where fcntl(stream, F_GETFD) == -1 {
+      // The lowest number that is free is this one.
+      _ = open("/dev/null", mode)
     }
   }
 

@@ -247,4 +247,26 @@ struct Damage: Sendable, CustomStringConvertible {
   private static func bytes(_ path: String) throws -> [UInt8] {
     [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
   }
+
+  /// Closed standard streams are an error to write to, and no place for the files that are opened next.
+  @Test(arguments: ["0<&-", "1>&-", "2>&-", "0<&- 1>&-", "0<&- 1>&- 2>&-"])
+  func closedStreams(_ closing: String) throws {
+    try inTemporaryFolder { folder in
+      for command in ["list", "runs list", "nonsense"] {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", "exec \"$0\" \(command) \(closing)", try Program.path()]
+        process.currentDirectoryURL = URL(fileURLWithPath: folder)
+        process.environment = ProcessInfo.processInfo.environment.merging(
+          ["CALLOSUM_STORE": folder + "/runs.sqlite"]) { $1 }
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationReason == .exit, "\(command) \(closing)")
+        let code: Int32 = command == "nonsense" ? 2 : closing.contains("1>") ? 1 : 0
+        #expect(process.terminationStatus == code, "\(command) \(closing)")
+      }
+    }
+  }
 }

@@ -22,7 +22,7 @@ enum Program {
   struct NotBuilt: Error {}
 
   /// It lies beside the bundle of the tests.
-  private static func path(_ name: String) throws -> String {
+  static func path(_ name: String = "callosum") throws -> String {
     for argument in CommandLine.arguments + [Bundle.main.executablePath ?? ""] {
       var url = URL(fileURLWithPath: argument)
       while url.path != "/" {

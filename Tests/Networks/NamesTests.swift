@@ -44,7 +44,7 @@ import Testing
 
   // MARK: The tables
 
-  @Test func tensors() {
+  @Test func tensors() throws {
     let v = [1, 2, 3, 4, 5, 6] as [Float]
     _ = Tensor([1, 2] as [Float])
     let x = Tensor(v, [2, 3])
@@ -53,6 +53,11 @@ import Testing
     _ = [Tensor.arange(n), Tensor.linspace(0, 1, count: 5)]
     _ = (x.shape, x.ndim, x.size, x.dim(0))
     _ = (x.asType(.float64), x.contiguous())
+    let f = { (x: Tensor) in x * 2 }
+    #expect(try withErrors { f(x) }.floats == (x * 2).floats)
+    _ = [TensorMemory.activeMemory, TensorMemory.peakMemory, TensorMemory.cacheMemory]
+    _ = TensorMemory.cacheLimit
+    TensorMemory.clearCache()
     #expect(x.asArray(Float.self) == x.floats && x.doubles.count == 6)
     let one = x[0, 0]
     do {
@@ -120,6 +125,7 @@ import Testing
   @Test func algebra() {
     let a = Tensor([2, 1, 1, 3] as [Float], [2, 2]), b = Tensor.ones([2, 2])
     _ = [matmul(a, b), einsum("ij,jk->ik", a, b), cholesky(a), solve(a, b), inverse(a), eigvalsh(a)]
+    _ = [choleskyEx(a).info, solveEx(a, b).info, inverseEx(a).info]
     _ = (svd(a), qr(a), eigh(a))
     let n = 2
     do {
@@ -194,6 +200,8 @@ import Testing
       try model.save(to: "m.safetensors")
       try model.load(from: "m.safetensors")
       _ = try NumPy.load(path)
+      _ = try (NumPy.load(path, mapping: true), NumPyArchive(path: path).array("x"))
+      _ = try SafetensorsFile(path: path).tensor("x")
     }
     _ = stored
   }

@@ -62,8 +62,8 @@ struct StoredTensor: Sendable {
 }
 
 extension FileBytes {
-  /// A tensor whose place was checked: it borrows the file's bytes where they can be used as they are,
-  /// and is a converted copy elsewhere.
+  /// A tensor whose place was checked: it shares these bytes where they can be used as they are, and is a
+  /// converted copy elsewhere.
   /// - Throws: ``TensorFileError`` for an integer that does not fit.
   func tensor(_ stored: StoredTensor) throws -> Tensor {
     let (element, count) = (stored.element, stored.shape.elementCount)
