@@ -8,6 +8,8 @@ public struct Operation: Sendable, CustomStringConvertible {
   let ownSamples: [Sample]?
   /// Floating-point inputs that the operation takes as constants.
   let constants: Set<String>
+  /// Inputs that say something else in another type, such as masks that are added or choose.
+  let readsByType: Set<String>
   /// Cases whose inputs lie where the function has no derivative, so that its gradient is a
   /// convention and not a limit.
   let kinks: Set<String>
@@ -18,14 +20,14 @@ public struct Operation: Sendable, CustomStringConvertible {
   public let call: @Sendable (Inputs, Arguments) -> Tensor
 
   public init(
-    _ name: String, constants: Set<String> = [], kinks: Set<String> = [],
+    _ name: String, constants: Set<String> = [], readsByType: Set<String> = [], kinks: Set<String> = [],
     tolerance: Tolerance = Tolerance(relative: 2e-6, ofLargest: 2e-6),
     cancelling: [String: Tolerance] = [:],
     _ call: @escaping @Sendable (Inputs, Arguments) -> Tensor
   ) {
     self.name = name
     ownSamples = nil
-    self.constants = constants
+    (self.constants, self.readsByType) = (constants, readsByType)
     self.kinks = kinks
     self.tolerance = tolerance
     self.cancelling = cancelling
@@ -36,11 +38,12 @@ public struct Operation: Sendable, CustomStringConvertible {
   /// of its arguments nothing is known.
   public init(
     _ name: String, on samples: [String: Tensor]..., constants: Set<String> = [],
+    readsByType: Set<String> = [],
     _ call: @escaping @Sendable (Inputs) -> Tensor
   ) {
     self.name = name
     ownSamples = samples.enumerated().map { Sample(name: "sample \($0.offset)", inputs: $0.element) }
-    self.constants = constants
+    (self.constants, self.readsByType) = (constants, readsByType)
     (kinks, tolerance, cancelling) = ([], Tolerance(relative: 2e-6, ofLargest: 2e-6), [:])
     self.call = { inputs, _ in call(inputs) }
   }
@@ -59,13 +62,15 @@ extension Operation {
   /// What it is tried on: its own samples, or the cases of its golden file, laid out in memory as they ask,
   /// of which those with more than so many numbers are left out where there are smaller ones.
   public func samples(upTo most: Int = 5000) throws -> [Sample] {
-    let all = try ownSamples ?? Golden.cases(of: name).map { one in
-      Sample(
-        name: one.name,
-        inputs: Dictionary(
-          uniqueKeysWithValues: one.inputs.map { ($0, $1.laidOut(one.layouts[$0] ?? "contiguous")) }),
-        arguments: one.arguments)
-    }
+    let all =
+      try ownSamples
+      ?? Golden.cases(of: name).map { one in
+        Sample(
+          name: one.name,
+          inputs: Dictionary(
+            uniqueKeysWithValues: one.inputs.map { ($0, $1.laidOut(one.layouts[$0] ?? "contiguous")) }),
+          arguments: one.arguments)
+      }
     let small = all.filter { sample in sample.inputs.values.reduce(0) { $0 + $1.size } <= most }
     return small.isEmpty ? all : small
   }

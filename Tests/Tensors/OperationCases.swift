@@ -125,7 +125,7 @@ extension Operation {
         padding: a.pair("padding"), dilation: a.pair("dilation"), groups: a.int("groups"))
     },
     Operation(
-      "scaledDotProductAttention", constants: ["mask"],
+      "scaledDotProductAttention", constants: ["mask"], readsByType: ["mask"],
       cancelling: [
         "large scores": Tolerance(relative: 2e-6, ofLargest: 1e-5),
         // One key has weight 1, whatever its score: the gradients of scores are 0.
@@ -137,7 +137,7 @@ extension Operation {
         queries: x["q"], keys: x["k"], values: x["v"], scale: a[number: "scale"],
         mask: x[optional: "mask"], causal: a.bool("causal"))
     },
-    Operation("attentionBias") { x, a in
+    Operation("attentionBias", readsByType: ["mask"]) { x, a in
       scaledDotProductAttention(
         queries: x["q"], keys: x["k"], values: x["v"], mask: x[optional: "mask"], bias: x["bias"],
         causal: a.bool("causal"))
