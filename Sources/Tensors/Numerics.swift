@@ -34,7 +34,8 @@ public func conjugateGradient(
   applying product: (Tensor) throws -> Tensor
 ) rethrows -> (solution: Tensor, steps: Int) {
   let name: StaticString = "conjugateGradient"
-  precondition(b.ndim > 0 && b.dtype.isFloatingPoint, name, "needs b [batch, ...], got \(b.dtype) \(b.shape)")
+  b.requireReal(name)
+  precondition(b.ndim > 0, name, "needs b [batch, ...], got \(b.shape)")
   let axes = Array(1..<max(b.ndim, 1))
   func inner(_ x: Tensor, _ y: Tensor) -> Tensor {
     axes.isEmpty ? x * y : (x * y).sum(axes: axes, keepDims: true)

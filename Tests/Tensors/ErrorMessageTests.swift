@@ -114,7 +114,7 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
       "linearRecurrence: the initial state must be float32 [2], is float32 [4, 5]"
     case .spikes: "leakyIntegrateAndFire: leak must be float32 [] or [3], is float32 [2]"
     case .cell:
-      "gru: weights must be float32 [[9, 3], [9, 3], [9], [9]] for input [2, 5, 3] and hidden 3, are [[9, 4]"
+      "gru: weights must be [[9, 3], [9, 3], [9], [9]] for input [2, 5, 3] and hidden 3, are [[9, 4]"
     case .decay: "linearAttention: the decay must be [1, 2, 7] or [1, 2, 7, 4], is [1, 2, 7, 3]"
     case .beta: "deltaRule: beta must be [1, 2, 7], is [1, 2, 6]"
     case .steps: "scan: inputs must have one length along axis 1, 1 at least, are [[2, 3], [4, 5]]"

@@ -102,7 +102,7 @@ public final class SlidingAttention: StatefulLayer {
       heads(concatenated([first.broadcast(to: [x.dim(0)] + first.shape.dropFirst()), rest], axis: 1))
     }
     let key = Tensor.arange(place + x.dim(1)),
-      query = (Tensor.arange(x.dim(1)) + Double(place)).reshaped(-1, 1)
+      query = (Tensor.arange(x.dim(1)) + place).reshaped(-1, 1)
     let half = key .<= query
     let always = Tensor.full([x.dim(1), prefixK.dim(1)], 1, dtype: .bool)
     let y = attention(

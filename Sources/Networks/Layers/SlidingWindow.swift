@@ -82,8 +82,8 @@ private func requireWindow(_ q: Tensor, _ k: Tensor, _ v: Tensor, _ window: Int)
 /// `firstKey` and on, the `window` that end with the query's own number.
 private func windowMask(_ queries: Int, _ keys: Int, firstKey: Int, _ window: Int, always: Int) -> Tensor {
   let query = Tensor.arange(queries).reshaped(-1, 1)
-  let distance = query - (Tensor.arange(keys) + Double(firstKey))
-  let near = (distance .>= 0) .&& (distance .< Double(window))
+  let distance = query - (Tensor.arange(keys) + firstKey)
+  let near = (distance .>= 0) .&& (distance .< window)
   return always == 0 ? near : concatenated([.full([queries, always], 1, dtype: .bool), near], axis: 1)
 }
 

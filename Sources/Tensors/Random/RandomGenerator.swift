@@ -133,6 +133,7 @@ public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerat
 
 /// `x` with each element set to 0 with probability `rate` and the others scaled by 1 / (1 - rate).
 public func dropout(_ x: Tensor, rate: Double, using generator: inout RandomGenerator) -> Tensor {
+  x.requireReal("dropout")
   precondition(rate >= 0 && rate < 1, "dropout", "rate must lie in 0..<1, is \(rate)")
   if rate == 0 { return x }
   let keeps = generator.bernoulli(x.shape, probability: 1 - rate)

@@ -33,6 +33,7 @@ public func digamma(_ x: Tensor) -> Tensor {
 /// The derivative of digamma: recurrence up to 8 and Stirling's series, for negative numbers by
 /// reflection. In ordinary operations, so that it has derivatives of every order.
 public func trigamma(_ x: Tensor) -> Tensor {
+  x.requireReal("trigamma")
   let isPositive = x .> 0
   let p = which(isPositive, x, 1 - x)
   let r = reciprocal(p + 8), r2 = r * r

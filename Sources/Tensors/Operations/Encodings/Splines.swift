@@ -7,7 +7,7 @@ import CallosumKernels
 public func bsplineBasis(
   _ x: Tensor, intervals: Int, from low: Double, to high: Double, degree: Int = 3
 ) -> Tensor {
-  precondition(x.dtype.isFloatingPoint, "bsplineBasis", "needs float32 or float64, got \(x.dtype)")
+  x.requireReal("bsplineBasis")
   precondition(
     intervals > 0 && low < high && (0...7).contains(degree), "bsplineBasis",
     "needs an interval at least, low < high and a degree of 0 to 7, got \(intervals), \(low), \(high), "

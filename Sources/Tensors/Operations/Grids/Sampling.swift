@@ -86,7 +86,7 @@ public func resized(
   alignCorners: Bool = false
 ) -> Tensor {
   precondition(axes.count == sizes.count, "resized", "\(axes.count) axes but \(sizes.count) sizes")
-  precondition(x.dtype.isFloatingPoint, "resized", "needs float32 or float64, got \(x.dtype)")
+  x.requireReal("resized")
   let known = zip(axes, sizes).map { (axis: resolved($0, rank: x.ndim, "resized"), new: $1) }
   // Axes that shrink most come first, so that the others have less to do.
   let order = known.sorted { $0.new * x.shape[$1.axis] < $1.new * x.shape[$0.axis] }

@@ -45,7 +45,7 @@ public func nearestNeighbours(
     let end = min(start + block, points.dim(0))
     let some = squaredDistances(plainQueries, plainPoints.sliced(axis: 0, from: start, to: end))
     var (distances, indices) = some.topK(min(count, end - start), largest: false)
-    indices = indices + Double(start)
+    indices = indices + start
     if let before = best {
       distances = concatenated([before.distances, distances], axis: 1)
       indices = concatenated([before.indices, indices], axis: 1)

@@ -10,7 +10,7 @@ import CallosumKernels
 extension Tensor {
   /// Whether this is a matrix or a batch of matrices of a type that LAPACK knows; stops otherwise.
   func requireMatrices(_ name: StaticString, square: Bool = false) {
-    precondition(dtype.isFloatingPoint, name, "needs float32 or float64, got \(dtype)")
+    requireReal(name)
     precondition(ndim >= 2, name, "needs at least 2 axes, got shape \(shape)")
     precondition(!square || dim(-1) == dim(-2), name, "needs square matrices, got shape \(shape)")
   }

@@ -172,8 +172,8 @@ private struct Factors {
   /// -1 for each matrix whose rows were exchanged an odd number of times, else 1.
   var signOfExchanges: Tensor {
     let count = pivots.dim(-1)
-    let exchanged = pivots .!= Tensor.arange(count) + Tensor(Int32(1))
-    let odd = exchanged.asType(.int32).sum(axis: -1) % Tensor(Int32(2))
+    let exchanged = pivots .!= Tensor.arange(count) + 1
+    let odd = exchanged.asType(.int32).sum(axis: -1) % 2
     return 1 - odd.asType(factors.dtype) * 2
   }
 }
@@ -208,8 +208,7 @@ private func asColumns(
 }
 
 private func requireFit(_ a: Tensor, _ b: Tensor, _ name: StaticString, rows: Int) {
-  precondition(
-    a.dtype == b.dtype, name, "types \(a.dtype) and \(b.dtype) do not fit; convert one with asType")
+  a.requireSameType(b, name)
   precondition(
     b.dim(-2) == rows, name,
     "matrices of shape \(a.shape) need \(rows) rows on the right side, got \(b.shape)")

@@ -101,6 +101,7 @@ public func rmsNorm(_ x: Tensor, weight: Tensor? = nil, epsilon: Double = 1e-5) 
 public func groupNorm(
   _ x: Tensor, groups: Int, weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Double = 1e-5
 ) -> Tensor {
+  realType(of: [x] + [weight, bias].compactMap { $0 }, "groupNorm")
   precondition(x.ndim >= 2, "groupNorm", "needs [batch, ..., channels], got \(x.shape)")
   let channels = x.dim(-1)
   precondition(
@@ -123,6 +124,7 @@ public func batchNorm(
   _ x: Tensor, mean: Tensor, variance: Tensor, weight: Tensor? = nil, bias: Tensor? = nil,
   epsilon: Double = 1e-5
 ) -> Tensor {
+  realType(of: [x, mean, variance] + [weight, bias].compactMap { $0 }, "batchNorm")
   precondition(x.ndim >= 2, "batchNorm", "needs [batch, ..., channels], got \(x.shape)")
   for (what, statistic) in [("mean", mean), ("variance", variance), ("weight", weight), ("bias", bias)] {
     requireScale(statistic, x.dim(-1), "batchNorm", what)

@@ -52,7 +52,7 @@ extension Tensor {
   }
 
   public func mean(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
-    precondition(dtype.isFloatingPoint, "mean", "needs float32 or float64, got \(dtype)")
+    requireReal("mean")
     let count = resolved(axes, rank: ndim, "mean").map { shape[$0] }.elementCount
     return sum(axes: axes, keepDims: keepDims) * (1 / Double(count))
   }
@@ -62,7 +62,7 @@ extension Tensor {
 
   /// The mean squared distance from the mean, its divisor lowered by `correction` (1: unbiased).
   public func variance(axes: [Int]? = nil, keepDims: Bool = false, correction: Int = 0) -> Tensor {
-    precondition(dtype.isFloatingPoint, "variance", "needs float32 or float64, got \(dtype)")
+    requireReal("variance")
     let count = resolved(axes, rank: ndim, "variance").map { shape[$0] }.elementCount
     let centred = self - mean(axes: axes, keepDims: true)
     return square(centred).sum(axes: axes, keepDims: keepDims)
@@ -76,8 +76,8 @@ extension Tensor {
 
   public func product(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
     let axes = resolved(axes, rank: ndim, "product")
-    let x = self
-    return reduced(callosum_product, axes)
+    let x = dtype == .bool ? asType(.int32) : self
+    return x.reduced(callosum_product, axes)
       .recorded("product", from: self) { g in g * x.productOfOthers(axes) }
       .dropping(axes, keepDims: keepDims)
   }
@@ -124,6 +124,10 @@ extension Tensor {
     precondition(
       size == 0 || axes.allSatisfy { shape[$0] > 0 }, name, "no element along axes \(axes) of \(shape)")
     let x = self
+    if dtype == .bool {
+      return operation == callosum_largest
+        ? any(axes: axes, keepDims: keepDims) : all(axes: axes, keepDims: keepDims)
+    }
     return reduced(operation, axes).recorded(
       name, from: self,
       byResult: { g, y in

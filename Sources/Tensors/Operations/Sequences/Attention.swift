@@ -18,6 +18,7 @@ public func scaledDotProductAttention(
   queries q: Tensor, keys k: Tensor, values v: Tensor, scale: Double? = nil, mask: Tensor? = nil,
   bias: Tensor? = nil, causal: Bool = false
 ) -> Tensor {
+  realType(of: [q, k, v], "scaledDotProductAttention")
   precondition(
     q.ndim == 4 && k.ndim == 4 && v.ndim == 4 && q.dim(0) == k.dim(0) && q.dim(0) == v.dim(0)
       && q.dim(1) == k.dim(1) && q.dim(1) == v.dim(1) && q.dim(3) == k.dim(3) && k.dim(2) == v.dim(2),
@@ -67,6 +68,7 @@ public func attentionWeights(
   queries q: Tensor, keys k: Tensor, scale: Double? = nil, mask: Tensor? = nil, bias: Tensor? = nil,
   causal: Bool = false
 ) -> Tensor {
+  realType(of: [q, k], "attentionWeights")
   precondition(
     q.ndim == 4 && k.ndim == 4 && q.dim(0) == k.dim(0) && q.dim(1) == k.dim(1) && q.dim(3) == k.dim(3),
     "attentionWeights",

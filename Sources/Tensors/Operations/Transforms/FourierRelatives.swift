@@ -35,7 +35,7 @@ public func idct(_ y: Tensor, axis: Int = -1, orthonormal: Bool = false) -> Tens
 }
 
 private func requireCosines(_ x: Tensor, _ axis: Int, _ name: StaticString) {
-  precondition(x.dtype.isFloatingPoint, name, "needs float32 or float64, got \(x.dtype)")
+  x.requireReal(name)
   precondition(x.dim(axis) > 0, name, "axis \(axis) of shape \(x.shape) is empty")
 }
 
@@ -91,9 +91,7 @@ public func fftConvolution(
     "fftConvolution",
     "input \(x.shape) and kernel \(kernel.shape) do not fit [..., channels, length] and "
       + "[channels, kernel length]")
-  precondition(
-    x.dtype == kernel.dtype && x.dtype.isFloatingPoint, "fftConvolution",
-    "types \(x.dtype) and \(kernel.dtype) do not fit; both must be float32 or both float64")
+  realType(of: [x, kernel], "fftConvolution")
   let length = x.dim(-1), reach = kernel.dim(1)
   precondition(
     extent != .circular || reach <= length, "fftConvolution",
