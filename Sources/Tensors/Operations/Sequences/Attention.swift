@@ -27,19 +27,17 @@ public func scaledDotProductAttention(
   let scores = [q.dim(0), q.dim(1), q.dim(2), k.dim(2)]
   let added = addedMask(mask, scores, q, "scaledDotProductAttention")
   if let bias {
-    return matmul(
-      seenWeights(q, k, scale, added, addedBias(bias, scores, q, "scaledDotProductAttention"), causal), v)
+    let bias = addedBias(bias, scores, q, "scaledDotProductAttention")
+    return mixed(q, k, v, scale, added, bias, causal)
   }
   return fused(
     "scaledDotProductAttention", [q, k, v],
-    reference: { inputs in
-      matmul(seenWeights(inputs[0], inputs[1], scale, added, nil, causal), inputs[2])
-    },
+    reference: { inputs in mixed(inputs[0], inputs[1], inputs[2], scale, added, nil, causal) },
     fast: { inputs in
       let (q, k, v) = (inputs[0].rowsTogether, inputs[1].rowsTogether, inputs[2].rowsTogether)
       let shape = [q.dim(0), q.dim(2), q.dim(1), v.dim(3)]
       let y = Tensor(uninitialized: shape, .float32)
-      let lse = Tensor(uninitialized: [q.dim(0), q.dim(1), q.dim(2)], .float32)
+      let lse = Tensor(uninitialized: [2, q.dim(0), q.dim(1), q.dim(2)], .float32)
       ThreadState.count(multiplyAccumulates: scores.elementCount * (q.dim(3) + v.dim(3)))
       let job = AttentionJob(q, k, v, mask: added, scale: scale, causal: causal)
       job.run { callosum_attention($0, y.pointer(as: Float.self), lse.pointer(as: Float.self)) }
@@ -98,7 +96,8 @@ private func addedBias(_ bias: Tensor, _ scores: [Int], _ q: Tensor, _ name: Sta
 }
 
 private func seenWeights(
-  _ q: Tensor, _ k: Tensor, _ scale: Double, _ added: Tensor?, _ bias: Tensor?, _ causal: Bool
+  _ q: Tensor, _ k: Tensor, _ scale: Double, _ added: Tensor?, _ bias: Tensor?, _ causal: Bool,
+  isSeen: Tensor? = nil
 ) -> Tensor {
   var hidden = Tensor.zeros([q.dim(2), k.dim(2)], dtype: q.dtype)
   if causal {
@@ -107,7 +106,44 @@ private func seenWeights(
   }
   if let added { hidden = hidden + added }
   if let bias { hidden = hidden + bias }
-  return softmaxOfSeen(matmul(q, k.swappedAxes(2, 3)) * scale + hidden, axis: 3)
+  let scores = matmul(q, k.swappedAxes(2, 3)) * scale + hidden
+  return softmaxOfSeen(isSeen.map { which($0, scores, scores.constant(-.infinity)) } ?? scores, axis: 3)
+}
+
+/// weights [..., queries, keys] times values [..., keys, width], of the weights only those that are seen (bool,
+/// broadcasts to them). 0 times what is not finite would be NaN: so zeros stand for such values, and the queries
+/// that see one become NaN afterwards; in all others every bit is as it would be otherwise.
+package func mixSeen(_ weights: Tensor, _ values: Tensor, where isSeen: Tensor) -> Tensor {
+  let weights = which(isSeen, weights, weights.constant(0)), isFine = isFinite(stopGradient(values))
+  if isFine.all().item() == 1 { return matmul(weights, values) }
+  let mixed = matmul(weights, which(isFine, values, values.constant(0)))
+  // By a product, so that the gradients of what is lost are lost too.
+  return mixed * which(reached(.!isFine, isSeen, weights), mixed.constant(.nan), mixed.constant(1))
+}
+
+/// Whether a query sees a row that holds one of these, [..., queries, width].
+private func reached(_ isBad: Tensor, _ isSeen: Tensor, _ weights: Tensor) -> Tensor {
+  matmul(isSeen.asType(weights.dtype).broadcast(to: weights.shape), isBad.asType(weights.dtype)) .> 0
+}
+
+/// The values, mixed by their weights; what is not finite reaches only the queries that see it.
+private func mixed(
+  _ q: Tensor, _ k: Tensor, _ v: Tensor, _ scale: Double, _ added: Tensor?, _ bias: Tensor?, _ causal: Bool
+) -> Tensor {
+  let isFine = [q, k, v].map { isFinite(stopGradient($0)) }
+  if isFine.allSatisfy({ $0.all().item() == 1 }) {
+    return matmul(seenWeights(q, k, scale, added, bias, causal), v)
+  }
+  var seen = Tensor.ones([q.dim(2), k.dim(2)], dtype: .int32)
+  if causal { seen = seen.tril(k: k.dim(2) - q.dim(2)) }
+  var isSeen = seen .> 0
+  if let added { isSeen = isSeen .&& (added .!= -.infinity) }
+  func cleaned(_ x: Tensor, _ isFine: Tensor) -> Tensor { which(isFine, x, x.constant(0)) }
+  func anyBad(_ isFine: Tensor) -> Tensor { .!isFine.all(axes: [3], keepDims: true) }
+  let weights = seenWeights(
+    cleaned(q, isFine[0]), cleaned(k, isFine[1]), scale, added, bias, causal, isSeen: isSeen)
+  let isLost = anyBad(isFine[0]) .|| reached(anyBad(isFine[1]), isSeen, weights)
+  return mixSeen(weights, v, where: isSeen) * which(isLost, q.constant(.nan), q.constant(1))
 }
 
 /// What the kernel needs to know, with the tensors that its pointers point into.
