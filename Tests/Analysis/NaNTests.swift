@@ -17,7 +17,7 @@ import Testing
     #expect(Statistics.mean(x).isNaN && Statistics.median(x).isNaN)
     #expect(try #require(Statistics.standardDeviation(x)).isNaN)
     for share in [0, 0.2, 0.5, 0.9, 1] { #expect(quantile(share, of: x).isNaN) }
-    #expect(averageRanks(x).allSatisfy(\.isNaN) && minMaxScaled(x).allSatisfy(\.isNaN))
+    #expect(averageRanks(x).allSatisfy { $0.isNaN } && minMaxScaled(x).allSatisfy { $0.isNaN })
     let table = Tensor(x, [6, 1]), other = Tensor(y, [6, 1])
     #expect(rSquared(of: table, by: other)[0].isNaN && rSquared(of: other, by: table)[0].isNaN)
     var moments = try ExponentialMoments(weight: 0.5)

@@ -97,7 +97,7 @@ import Testing
           #expect(others(y, but: touched) == others(clean, but: touched), "\(dtype) \(at) \(place)")
           if bad.isNaN {
             let channels = place == 1 ? y[1, 0, touched] : y[1, 0, touched, 1]
-            #expect(channels.doubles.allSatisfy(\.isNaN), "\(dtype) \(at) \(place)")
+            #expect(channels.doubles.allSatisfy { $0.isNaN }, "\(dtype) \(at) \(place)")
           }
           let near = max(at - 9, 0)..<min(at + 19, 100)
           func gradients(_ tensors: [Tensor]) -> [Tensor] {

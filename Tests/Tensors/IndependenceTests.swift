@@ -140,7 +140,7 @@ extension TensorTests {
           for number in Self.disturbances.prefix(2) {
             let y = fftConvolution(x.with(number, at: place, 2), kernel: kernel, extent: extent)
             let lost = place..<min(place + 7, clean.dim(2))
-            #expect(y[.all, .all, lost].doubles.allSatisfy(\.isNaN))
+            #expect(y[.all, .all, lost].doubles.allSatisfy { $0.isNaN })
             for (one, two) in zip(y.doubles, clean.doubles) where !one.isNaN {
               #expect(abs(one - two) < 1e-5)
             }

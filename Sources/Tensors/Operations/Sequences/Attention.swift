@@ -112,13 +112,25 @@ private func seenWeights(
 
 /// weights [..., queries, keys] times values [..., keys, width], of the weights only those that are seen (bool,
 /// broadcasts to them). 0 times what is not finite would be NaN: so zeros stand for such values, and the queries
-/// that see one become NaN afterwards; in all others every bit is as it would be otherwise.
+/// that see one become NaN afterwards; in all others every bit is as it would be otherwise. So it is on the way
+/// back.
 package func mixSeen(_ weights: Tensor, _ values: Tensor, where isSeen: Tensor) -> Tensor {
-  let weights = which(isSeen, weights, weights.constant(0)), isFine = isFinite(stopGradient(values))
-  if isFine.all().item() == 1 { return matmul(weights, values) }
-  let mixed = matmul(weights, which(isFine, values, values.constant(0)))
-  // By a product, so that the gradients of what is lost are lost too.
-  return mixed * which(reached(.!isFine, isSeen, weights), mixed.constant(.nan), mixed.constant(1))
+  withDerivative(
+    "mixSeen", at: [weights, values],
+    of: { inputs in
+      let weights = which(isSeen, inputs[0], inputs[0].constant(0)), values = inputs[1]
+      let isFine = isFinite(values)
+      if isFine.all().item() == 1 { return matmul(weights, values) }
+      let mixed = matmul(weights, which(isFine, values, values.constant(0)))
+      return which(reached(.!isFine, isSeen, weights), mixed.constant(.nan), mixed)
+    }
+  ) { gradient, inputs, _ in
+    let ofWeights = matmul(gradient, inputs[1].swappedAxes(-1, -2))
+    return [
+      which(isSeen, ofWeights, ofWeights.constant(0)),
+      mixSeen(inputs[0].swappedAxes(-1, -2), gradient, where: isSeen.swappedAxes(-1, -2)),
+    ]
+  }
 }
 
 /// Whether a query sees a row that holds one of these, [..., queries, width].
@@ -130,19 +142,21 @@ private func reached(_ isBad: Tensor, _ isSeen: Tensor, _ weights: Tensor) -> Te
 private func mixed(
   _ q: Tensor, _ k: Tensor, _ v: Tensor, _ scale: Double, _ added: Tensor?, _ bias: Tensor?, _ causal: Bool
 ) -> Tensor {
-  let isFine = [q, k, v].map { isFinite(stopGradient($0)) }
-  if isFine.allSatisfy({ $0.all().item() == 1 }) {
-    return matmul(seenWeights(q, k, scale, added, bias, causal), v)
-  }
+  if !causal && added == nil { return matmul(seenWeights(q, k, scale, nil, bias, false), v) }
   var seen = Tensor.ones([q.dim(2), k.dim(2)], dtype: .int32)
   if causal { seen = seen.tril(k: k.dim(2) - q.dim(2)) }
   var isSeen = seen .> 0
   if let added { isSeen = isSeen .&& (added .!= -.infinity) }
+  let isFine = [q, k].map { isFinite(stopGradient($0)) }
+  if isFine.allSatisfy({ $0.all().item() == 1 }) {
+    return mixSeen(seenWeights(q, k, scale, added, bias, causal, isSeen: isSeen), v, where: isSeen)
+  }
   func cleaned(_ x: Tensor, _ isFine: Tensor) -> Tensor { which(isFine, x, x.constant(0)) }
   func anyBad(_ isFine: Tensor) -> Tensor { .!isFine.all(axes: [3], keepDims: true) }
   let weights = seenWeights(
     cleaned(q, isFine[0]), cleaned(k, isFine[1]), scale, added, bias, causal, isSeen: isSeen)
   let isLost = anyBad(isFine[0]) .|| reached(anyBad(isFine[1]), isSeen, weights)
+  // By a product, so that the gradients of what is lost are lost too.
   return mixSeen(weights, v, where: isSeen) * which(isLost, q.constant(.nan), q.constant(1))
 }
 

@@ -75,7 +75,7 @@ private func probe(_ change: (inout TopologicalRSA.Settings) -> Void = { _ in })
         for statistic in TopologicalRSA.Statistic.allCases where statistic != .dissimilarity {
           for graph in TopologicalRSA.Graph.allCases {
             let probe = try probe { ($0.dissimilarity, $0.statistic, $0.graph) = (kind, statistic, graph) }
-            #expect(probe.statistic(of: codes.asType(type)).allSatisfy(\.isNaN), "\(kind) \(statistic)")
+            #expect(probe.statistic(of: codes.asType(type)).allSatisfy { $0.isNaN }, "\(kind) \(statistic)")
           }
         }
       }
