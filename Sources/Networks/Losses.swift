@@ -67,7 +67,8 @@ public func binaryCrossEntropy(
   logits: Tensor, targets: Tensor, reduction: LossReduction = .mean
 ) -> Tensor {
   requireFit(logits, targets, "binaryCrossEntropy")
-  return reduction(softplus(logits) - logits * targets)
+  // softplus(x) - x t, without the cancellation of large x.
+  return reduction(targets * softplus(-logits) + (1 - targets) * softplus(logits))
 }
 
 /// Kullback-Leibler divergence target (log target - log prediction), element by element, given

@@ -5,6 +5,9 @@ import CallosumKernels
 ///
 /// Operations record themselves for derivatives only inside functions such as
 /// `valueAndGradient(at:of:)`. Names follow MLX Swift where it has an equivalent.
+///
+/// What is not a number never becomes one: NaN makes NaN of all that depends on it and leaves every bit of the
+/// rest as it is. In an order NaN is the largest, as in PyTorch.
 public struct Tensor: @unchecked Sendable {
   package internal(set) var storage: Storage
   /// Position of the first element in the storage, in elements.

@@ -208,6 +208,7 @@ private func problem(
     }
   }
 
+  /// Whatever it holds, be it NaN.
   @Test(arguments: PartTrial.all) func theFutureDoesNotMatter(_ trial: PartTrial) throws {
     let door = try trial.door()
     guard door.isCausal, let axis = door.sequenceAxis else { return }
@@ -215,15 +216,54 @@ private func problem(
     let length = try #require(door.alongSequence(inputs).first?.value.dim(axis))
     let whole = try door.apply(inputs)
     for time in 1..<length {
-      var changed = inputs
-      for (name, tensor) in door.alongSequence(inputs) where tensor.dtype.isFloatingPoint {
-        let past = tensor.sliced(axis: axis, to: time), future = tensor.sliced(axis: axis, from: time)
-        changed[name] = concatenated([past, future * 3 + 1], axis: axis)
+      for factor in [3, Double.nan] {
+        var changed = inputs
+        for (name, tensor) in door.alongSequence(inputs) where tensor.dtype.isFloatingPoint {
+          let past = tensor.sliced(axis: axis, to: time), future = tensor.sliced(axis: axis, from: time)
+          changed[name] = concatenated([past, future * factor + 1], axis: axis)
+        }
+        let results = try door.apply(changed)
+        for (name, tensor) in door.alongSequence(results) {
+          let expected = whole[name]?.sliced(axis: axis, to: time)
+          let problem = problem(tensor.sliced(axis: axis, to: time), expected)
+          #expect(problem == nil, "\(name), time \(time), times \(factor)")
+        }
       }
-      let results = try door.apply(changed)
-      for (name, tensor) in door.alongSequence(results) {
-        let expected = whole[name]?.sliced(axis: axis, to: time)
-        #expect(problem(tensor.sliced(axis: axis, to: time), expected) == nil, "\(name), time \(time)")
+    }
+  }
+
+  /// NaN in gives NaN out: every result that another number in its place changes is NaN too.
+  @Test(arguments: PartTrial.all, [DType.float32, .float64])
+  func nothingBecomesOfNaN(_ trial: PartTrial, _ type: DType) throws {
+    let door = try trial.door()
+    door.shake()
+    for place in door.parameters + (door.module?.buffers() ?? [])
+    where place.value.dtype.isFloatingPoint { place.value = place.value.asType(type) }
+    let inputs = trial.inputs(door).mapValues { $0.dtype.isFloatingPoint ? $0.asType(type) : $0 }
+    let clean = try door.apply(inputs)
+    for port in door.inputs where port.isDifferentiable {
+      guard let input = inputs[port.name], input.size > 0 else { continue }
+      for place in Set([0, input.size / 2, input.size - 1]) {
+        func results(_ number: Double) throws -> [String: Tensor] {
+          var numbers = input.doubles, changed = inputs
+          numbers[place] = number
+          changed[port.name] = Tensor(numbers, input.shape).asType(type)
+          return try door.apply(changed)
+        }
+        let old = input.doubles[place]
+        let near = try results(old * 1.03 + 0.01)
+        // A part may refuse what is not a number, with a word.
+        guard let lost = try? results(.nan) else { continue }
+        for (name, tensor) in clean where tensor.dtype.isFloatingPoint {
+          let before = tensor.doubles, after = near[name]?.doubles ?? [], missing = lost[name]?.doubles ?? []
+          let wrong = before.indices.filter {
+            abs(after[$0] - before[$0]) > 1e-3 * abs(before[$0]) && !missing[$0].isNaN
+          }
+          #expect(
+            wrong.isEmpty,
+            "\(port.name)[\(place)] is NaN, \(name)\(wrong.prefix(3)) are \(wrong.prefix(3).map { missing[$0] })"
+          )
+        }
       }
     }
   }

@@ -17,6 +17,17 @@ import Testing
     }
   }
 
+  /// log(1 + exp(-17)) and the like, by PyTorch in float64.
+  @Test func sureLogitsHaveALoss() {
+    let logits = Tensor([17, -17, 40, 0]), targets = Tensor([1, 0, 1, 0.5])
+    let values = [4.139937459513021e-08, 4.139937459513021e-08, 4.248354255291589e-18, 0.6931471805599453]
+    for type in [DType.float32, .float64] {
+      let losses = binaryCrossEntropy(
+        logits: logits.asType(type), targets: targets.asType(type), reduction: .none)
+      #expect(zip(losses.doubles, values).allSatisfy { abs($0 - $1) < 3e-7 * $1 }, "\(losses.doubles)")
+    }
+  }
+
   @Test func aLossDoesNotBroadcast() async {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       _ = mseLoss(predictions: .zeros([4, 1]), targets: .zeros([4]))

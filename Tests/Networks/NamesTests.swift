@@ -117,6 +117,7 @@ import Testing
       ]
     }
     _ = [x.variance(axis: 0, correction: 0), x.argMax(axis: 0), x.any(), x.all()]
+    _ = [x.std(axis: 0, correction: 0), norm(x)]
     _ = [x.cumsum(axis: 0), x.cumprod(axis: 0), x.cummax(axis: 0), x.logCumsumExp(axis: 0)]
     _ = (x.sorted(), x.argSort(), x.topK(3), x.unique(), x.quantile(0.5))
     _ = [softmax(x), logSoftmax(x), logSumExp(x)]

@@ -32,7 +32,7 @@ extension Operation {
 
   // MARK: Elementwise
 
-  private static let functions: [Operation] = [
+  static let functions: [Operation] = [
     unary("negate") { -$0 }, unary("abs", abs), unary("sign", sign), unary("square", square),
     unary("reciprocal", reciprocal), unary("sqrt", sqrt), unary("rsqrt", rsqrt), unary("exp", exp),
     unary("expm1", expm1), unary("log", log), unary("log1p", log1p), unary("sin", sin),
@@ -55,7 +55,7 @@ extension Operation {
     },
   ]
 
-  private static let arithmetic: [Operation] = [
+  static let arithmetic: [Operation] = [
     binary("add", +), binary("subtract", -), binary("multiply", *), binary("divide", /),
     binary("remainder", %), binary("power", pow), binary("atan2", atan2),
     binary("maximum", kinks: ["ties"], maximum),

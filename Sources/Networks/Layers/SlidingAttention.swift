@@ -105,10 +105,10 @@ public final class SlidingAttention: StatefulLayer {
       query = (Tensor.arange(x.dim(1)) + place).reshaped(-1, 1)
     let half = key .<= query
     let always = Tensor.full([x.dim(1), prefixK.dim(1)], 1, dtype: .bool)
-    let y = attention(
-      heads(q), whole(prefixK, both("keys", "recalledKeys")),
-      whole(prefixV, both("values", "recalledValues")),
-      sees: concatenated([always, half, half], axis: 1))
+    let y = scaledDotProductAttention(
+      queries: heads(q), keys: whole(prefixK, both("keys", "recalledKeys")),
+      values: whole(prefixV, both("values", "recalledValues")),
+      mask: concatenated([always, half, half], axis: 1))
     return (joined(y), state)
   }
 

@@ -143,11 +143,15 @@ public func pow(_ a: Tensor, _ b: Tensor) -> Tensor {
     })
 }
 
-/// The angle of the point (x, y).
+/// The angle of the point (x, y). At the origin, which has none, the derivatives are 0.
 public func atan2(_ y: Tensor, _ x: Tensor) -> Tensor {
   y.requireReal("atan2")
+  func squares() -> Tensor {
+    let squares = y * y + x * x
+    return which(squares .== 0, squares.constant(1), squares)
+  }
   return y.combined(callosum_atan2, x, "atan2").recorded(
-    "atan2", from: y, { $0 / (y * y + x * x) * x }, and: x, { -$0 / (y * y + x * x) * y })
+    "atan2", from: y, { $0 / squares() * x }, and: x, { -$0 / squares() * y })
 }
 
 /// The larger of two, NaN if either is. Equal values share the gradient.

@@ -27,7 +27,8 @@ public func bsplineBasis(
         let start = knot.sliced(axis: 0, to: left)
         basis = ((place - start) * first + (start + Double(p + 2) - place) * second) * (1 / Double(p + 1))
       }
-      return basis
+      let isMissing = isNaN(stopGradient(inputs[0])).expandedDimensions(axis: -1)
+      return basis * which(isMissing, basis.constant(.nan), basis.constant(1))
     },
     fast: { inputs in
       let source = inputs[0].packed

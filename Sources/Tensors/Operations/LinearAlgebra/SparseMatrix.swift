@@ -117,7 +117,7 @@ public struct SparseMatrix: Sendable {
 
   /// What `inverse` makes of the row sums that are above 0, and 0 for the others, [rows].
   private func shares(at rowIndices: Tensor, _ inverse: (Tensor) -> Tensor) -> Tensor {
-    let sums = values.segmentSum(rowIndices, count: rows), isOpen = sums.unmarked .> 0
+    let sums = values.segmentSum(rowIndices, count: rows), isOpen = .!(sums.unmarked .<= 0)
     return which(isOpen, inverse(which(isOpen, sums, sums.constant(1))), sums.constant(0))
   }
 

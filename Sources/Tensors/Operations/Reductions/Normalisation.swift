@@ -23,8 +23,8 @@ public func layerNorm(
     "layerNorm", [x] + [weight, bias].compactMap { $0 },
     reference: { inputs in
       var rest = inputs.dropFirst()
-      let centred = inputs[0] - inputs[0].mean(axis: -1, keepDims: true)
-      var y = centred * rsqrt(square(centred).mean(axis: -1, keepDims: true) + epsilon)
+      let (mean, variance) = inputs[0].moments(axes: [-1])
+      var y = (inputs[0] - mean) * rsqrt(variance + epsilon)
       if present[0] { y = y * rest.removeFirst() }
       if present[1] { y = y + rest.removeFirst() }
       return y
@@ -110,9 +110,8 @@ public func groupNorm(
   requireScale(weight, channels, "groupNorm", "weight")
   requireScale(bias, channels, "groupNorm", "bias")
   let parts = x.reshaped([x.dim(0), Array(x.shape[1..<(x.ndim - 1)]).elementCount, groups, channels / groups])
-  let centred = parts - parts.mean(axes: [1, 3], keepDims: true)
-  let scale = rsqrt(square(centred).mean(axes: [1, 3], keepDims: true) + epsilon)
-  var y = (centred * scale).reshaped(x.shape)
+  let (mean, variance) = parts.moments(axes: [1, 3])
+  var y = ((parts - mean) * rsqrt(variance + epsilon)).reshaped(x.shape)
   if let weight { y = y * weight }
   if let bias { y = y + bias }
   return y

@@ -82,7 +82,8 @@ public enum ConvolutionExtent: String, Codable, Sendable, CaseIterable {
 
 /// Convolution of long sequences, y[t] = sum over s of kernel[s] x[t - s], each channel with a kernel of
 /// its own: x [..., channels, length], kernel [channels, kernel length]. By Fourier transforms: the
-/// time grows with n log n, not with the product of the lengths.
+/// time grows with n log n, not with the product of the lengths. What is not finite in x makes NaN of the places
+/// that see it (of a circular convolution, which has no first place, of all).
 public func fftConvolution(
   _ x: Tensor, kernel: Tensor, extent: ConvolutionExtent = .causal
 ) -> Tensor {
@@ -97,6 +98,14 @@ public func fftConvolution(
     extent != .circular || reach <= length, "fftConvolution",
     "a circular kernel of \(reach) places is longer than the input of \(length)")
   let outputs = extent == .full ? length + reach - 1 : length
+  let isFine = isFinite(stopGradient(x))
+  if extent != .circular && isFine.all().item() == 0 {
+    // Transforms would carry it everywhere.
+    let bad = (.!isFine).asType(x.dtype).paddedAtEnd(to: outputs).cumsum(axis: -1)
+    let isLost = (bad - bad.shifted(Swift.min(reach, outputs), axis: -1)) .> 0.5
+    return fftConvolution(which(isFine, x, x.constant(0)), kernel: kernel, extent: extent)
+      * which(isLost, x.constant(.nan), x.constant(1))
+  }
   // Long enough for what runs over the end not to reach the places that are kept.
   let n = extent == .circular ? length : quickLength(length + reach - 1)
   let byTransforms = { (inputs: [Tensor]) in

@@ -183,6 +183,14 @@ private func settings(
     #expect(abs(slope - expected).max().item() < 1e-12)
   }
 
+  @Test func statesMayBeFloat32() {
+    let theory = HopfieldEnergy(sphere(7, 5, seed: 1), beta: 0.3)
+    let states = sphere(4, 5, seed: 2).asType(.float32), same = states.asType(.float64)
+    #expect(theory.updated(states).doubles == theory.updated(same).doubles)
+    #expect(theory.energy(states).doubles == theory.energy(same).doubles)
+    #expect(theory.fixedPoint(from: states).doubles == theory.fixedPoint(from: same).doubles)
+  }
+
   @Test func theEnergyNeverRisesNorFallsBelowZero() {
     let theory = HopfieldEnergy(sphere(50, 8, seed: 3), beta: 0.1)
     var states = sphere(20, 8, seed: 4) * 0.5
