@@ -38,6 +38,10 @@ public struct TensorPort: Sendable, Equatable {
     if case .indices = values { false } else { true }
   }
 
+  /// Which tokens are padding (0) and which belong to which sequence; see ``TokenSegments``.
+  public static let segments = TensorPort(
+    "segments", [.free("batch"), .free("tokens")], .indices(below: 1 << 30), isOptional: true)
+
   /// The shape for people: `[batch, tokens, 64]`.
   public var shapeText: String { "[\(shapeWords.joined(separator: ", "))]" }
 

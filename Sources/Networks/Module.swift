@@ -269,18 +269,24 @@ private struct ModuleVisitor {
     if let list = value as? any ElementList {
       // A million numbers are not looked at one by one.
       let type = list.elementType
-      if type is any Numeric.Type || type == Bool.self || type == String.self || type == Tensor.self { return }
+      if type is any Numeric.Type || type == Bool.self || type == String.self || type == Tensor.self {
+        return
+      }
     }
     let mirror = Mirror(reflecting: value)
     switch mirror.displayStyle {
     case .optional:
       if let some = mirror.children.first { descend(some.value, path) }
     case .collection:
-      for (position, element) in mirror.children.enumerated() { descend(element.value, "\(path).\(position)") }
+      for (position, element) in mirror.children.enumerated() {
+        descend(element.value, "\(path).\(position)")
+      }
     case .dictionary:
       for (key, element) in entries(of: mirror, path) { descend(element, "\(path).\(key)") }
     case .set:
-      look(into: mirror.children, "\(path) is a set, which has no order that lasts, and holds a module; make an array")
+      look(
+        into: mirror.children,
+        "\(path) is a set, which has no order that lasts, and holds a module; make an array")
     case .struct, .enum, .tuple:
       for (label, element) in mirror.children { descend(element, joined(path, name(label ?? ""))) }
     default:
@@ -289,7 +295,8 @@ private struct ModuleVisitor {
       for (label, inner) in properties(of: value) {
         look(
           into: [(label, inner)],
-          "\(path) is a \(type(of: value)), a class but no Module, and holds one in \(label); make it a Module")
+          "\(path) is a \(type(of: value)), a class but no Module, and holds one in \(label); make it a Module"
+        )
       }
     }
   }

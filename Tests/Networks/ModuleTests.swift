@@ -336,7 +336,8 @@ private final class Keeper: Layer {
   }
 
   static let modules = [
-    "pair.left", "pair.right", "pairs.0.left", "pairs.0.right", "perhaps.left", "perhaps.right", "single.single",
+    "pair.left", "pair.right", "pairs.0.left", "pairs.0.right", "perhaps.left", "perhaps.right",
+    "single.single",
     "both.both.first", "both.both.second", "deep.deep.single", "numbered.2", "numbered.10", "sided.left",
     "sided.right", "tables.a.left.0", "slice.0", "tuple.0", "tuple.named.0", "tuple.named.1", "late",
   ]
@@ -419,7 +420,9 @@ private final class Keeper: Layer {
     }
     for (result, text) in [
       (set, "Module: inner is a set, which has no order that lasts, and holds a module; make an array"),
-      (object, "Module: holder is a Holder, a class but no Module, and holds one in layers; make it a Module"),
+      (
+        object, "Module: holder is a Holder, a class but no Module, and holds one in layers; make it a Module"
+      ),
       (keys, "Module: table has two keys that print as key, and holds a module; make keys that print apart"),
       (late, "Module: Outer.late is lazy and not made yet"),
       (twice, "Module: Clash has two parameters of the name table.a.0.weight"),

@@ -73,6 +73,7 @@ public final class HLOP: LearningRuleMechanism {
     let subspace = subspace ?? start(width: inputs)
     self.subspace = subspace
     let x = stopGradient(signals.input).reshaped(-1, inputs)
+    try require(x.dim(0) > 0, "hlop needs at least one sample")
     let direction = matmul(
       stopGradient(error).reshaped(-1, outputs).transposed(), subspace.remainder(x))
     subspace.update(x)
@@ -112,6 +113,7 @@ public final class HLOP: LearningRuleMechanism {
       outputs: [TensorPort("direction", [outputs, width])] + carried, rowsAreIndependent: false
     ) { tensors, _ in
       guard let x = tensors["input"], let error = tensors["error"] else { return [:] }
+      try require(x.dim(0) > 0, "hlop needs at least one sample")
       let rows = tensors["rows"] ?? subspace.rows, frozen = rows.sliced(axis: 0, to: subspace.frozen)
       let after = HebbianSubspace.updated(
         rows, tensors["velocity"] ?? subspace.velocity, frozen: subspace.frozen, by: x, settings.subspace)
