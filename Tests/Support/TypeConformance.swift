@@ -20,6 +20,8 @@ extension Operation {
       for name in names where !readsByType.contains(name) {
         guard let own = sample.inputs[name]?.dtype else { continue }
         for type in DType.allCases where type != own {
+          // The only real input may be of either type; golden values hold both.
+          if own.isFloatingPoint && type.isFloatingPoint && real.count == 1 { continue }
           problems += self.problems(sample, of: [name], in: type) { _ in own }
         }
       }
