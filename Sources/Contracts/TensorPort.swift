@@ -63,7 +63,6 @@ public struct TensorPort: Sendable, Equatable {
         switch extent {
         case .fixed(let expected): fits = fits && size == expected
         case .free(let axis):
-          try require(size > 0, "'\(name)' \(shapeText) has nothing along \(axis): its shape is \(given)")
           try require(
             sizes[axis, default: size] == size,
             "'\(name)' has \(size) along \(axis), other tensors \(sizes[axis, default: size])")

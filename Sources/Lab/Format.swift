@@ -56,12 +56,6 @@ package enum Format {
     return (value < 0 ? "−" : "") + grouped
   }
 
-  /// 1234567.2 as "1,234,567", and in powers of ten what has more digits than a Double.
-  package static func count(_ value: Double) -> String {
-    Int(exactly: value.rounded()).flatMap { $0.magnitude < 1 << 53 ? count($0) : nil }
-      ?? String(format: "%.4g", value)
-  }
-
   /// Three significant digits with k, M, G or T: 1234567 as "1.23 M".
   package static func compact(_ value: Double) -> String {
     let steps: [(Double, String)] = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")]
@@ -75,7 +69,7 @@ package enum Format {
   /// Speeds: whole numbers from 100 on.
   package static func rate(_ value: Double) -> String {
     value.isFinite && abs(value) < 1e15
-      ? (abs(value) >= 100 ? count(value) : significant(value)) : "–"
+      ? (abs(value) >= 100 ? count(Int(value.rounded())) : significant(value)) : "–"
   }
 
   /// Three significant digits, never in powers of ten.

@@ -247,7 +247,9 @@ struct Damage: Sendable, CustomStringConvertible {
   private static func bytes(_ path: String) throws -> [UInt8] {
     [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
   }
+}
 
+@Suite struct ClosedStreamTests {
   /// Closed standard streams are an error to write to, and no place for the files that are opened next.
   @Test(arguments: ["0<&-", "1>&-", "2>&-", "0<&- 1>&-", "0<&- 1>&- 2>&-"])
   func closedStreams(_ closing: String) throws {

@@ -50,25 +50,6 @@ import Testing
     }
   }
 
-  /// A loss may grow beyond what any whole number holds before it is no number any more.
-  @Test(arguments: [
-    [2.5, 9.3e18], [1e19, 1e19], [1, 1e300], [1e25, 1e25 + 1e10], [.infinity, 1], [5e-324, 1],
-  ])
-  func anyLoss(_ losses: [Double]) throws {
-    try inTemporaryFolder { folder in
-      let store = try RunStore(path: folder + "/runs.sqlite")
-      var record = RunRecord(
-        kind: .training, subject: "file", seed: 3, budget: "40 steps of 8",
-        configuration: .object(["task": .string("images")]), machine: SampleComparison.make().machine,
-        command: "callosum train file.yaml")
-      record.arm = "one"
-      let run = try store.begin(record)
-      for (step, loss) in losses.enumerated() { try run.note("loss", loss, step: 10 * step) }
-      try run.finish(["accuracy": losses[1]])
-      #expect(elements(of: try StoreReport(store)).contains("svg"))
-    }
-  }
-
   @Test func aStoreWithNothingCompleteSaysSo() throws {
     try inTemporaryFolder { folder in
       let report = try StoreReport(RunStore(path: folder + "/runs.sqlite"))

@@ -3,7 +3,7 @@ import CallosumTestSupport
 import Testing
 
 /// A mistake in a program, and the words with which it stops.
-enum InvalidInput: String, CaseIterable, Codable, Sendable {
+enum Mistake: String, CaseIterable, Codable, Sendable {
   case matmul, linear, broadcast, reshape, convolution, attention, take, types, pullback, oneNumber, mask,
     outside, recurrence, spikes, cell, decay, beta, steps, groups
   case jacobian, batchJacobian, tangent, hessian, sets
@@ -160,18 +160,18 @@ enum InvalidInput: String, CaseIterable, Codable, Sendable {
 
 extension TensorTests {
   @Suite struct ErrorMessages {
-    @Test(arguments: InvalidInput.allCases) func text(_ mistake: InvalidInput) {
-      let thrown = #expect(throws: CallosumTensors.InvalidInput.self) { try withErrors { mistake.make() } }
+    @Test(arguments: Mistake.allCases) func text(_ mistake: Mistake) {
+      let thrown = #expect(throws: InvalidInput.self) { try withErrors { mistake.make() } }
       #expect(thrown?.description.contains(mistake.message) == true, "\(thrown?.description ?? "")")
     }
 
     /// Where nobody catches it, the program stops with the same line.
     @Test func stops() async throws {
       let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-        InvalidInput.matmul.make()
+        Mistake.matmul.make()
       }
       let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-      #expect(text.contains(InvalidInput.matmul.message))
+      #expect(text.contains(Mistake.matmul.message))
     }
   }
 }

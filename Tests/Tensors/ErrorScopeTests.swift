@@ -115,6 +115,15 @@ import Testing
     }
   }
 
+  /// What data lead to, and shapes do not.
+  @Test func data() {
+    let labels = mistake {
+      _ = crossEntropyPerItem(logits: .zeros([2, 3]), targets: Tensor([0, 7] as [Int32]))
+    }
+    #expect(labels == "crossEntropy: a label lies outside 0..<3 and is not the ignored -100")
+    #expect(mistake { _ = inverse(.ones([2, 2])) } == "inverse: the matrix is singular: pivot 1 is 0")
+  }
+
   @Test func memoryThatThereIsNot() {
     let line = mistake { _ = Tensor.zeros([1 << 40, 1 << 10]) }
     #expect(

@@ -77,10 +77,8 @@ import Testing
         try writer.finish()
       }
       let archive = try NumPyArchive(path: path)
-      #expect(
-        archive.entries == [
-          "x": .init(type: "<f4", shape: [2]), "names": .init(type: "<U2", shape: [2]),
-        ])
+      #expect(archive.entries.mapValues(\.type) == ["x": "<f4", "names": "<U2"])
+      #expect(archive.entries.mapValues(\.shape) == ["x": [2], "names": [2]])
       #expect(archive.others == ["note.txt", "wrong.npy"])
       #expect(try archive.array("x").floats == x.floats)
       func problem(_ body: () throws -> Void) -> String? {

@@ -122,7 +122,7 @@ extension TensorTests {
         #expect(abs(found - variance) <= 0.06 * variance + 1e-50)
       }
       for bound in [0, -1, .nan] {
-        #expect(throws: CallosumTensors.InvalidInput.self) {
+        #expect(throws: InvalidInput.self) {
           try withErrors {
             var random = RandomGenerator(seed: 4)
             return random.truncatedNormal([3], bound: bound)
@@ -134,7 +134,7 @@ extension TensorTests {
       let dice = random.integers([6000], low: -1, high: 5).asArray(Int32.self)
       for side in Int32(-1)..<5 { #expect((880...1120).contains(dice.filter { $0 == side }.count)) }
       for (low, high) in [(3, 3), (0, 1 << 31 + 1), (Int.min, 0)] {
-        #expect(throws: CallosumTensors.InvalidInput.self) {
+        #expect(throws: InvalidInput.self) {
           try withErrors {
             var random = RandomGenerator(seed: 4)
             return random.integers([3], low: low, high: high)

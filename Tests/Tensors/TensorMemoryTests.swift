@@ -50,7 +50,7 @@ struct TensorMemoryTests {
       make(size)
       Self.hold(TensorMemory.cacheMemory == 0 && TensorMemory.activeMemory == 0)
     }
-    let mistake = #expect(throws: CallosumTensors.InvalidInput.self) {
+    let mistake = #expect(throws: InvalidInput.self) {
       try withErrors { TensorMemory.cacheLimit = -1 }
     }
     #expect(mistake?.description == "TensorMemory: a limit is 0 or more bytes, got -1")

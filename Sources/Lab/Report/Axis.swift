@@ -50,18 +50,15 @@ struct Axis {
     let steps = [0.1, 0.2, 0.25, 0.5, 1, 2, 2.5].map { $0 * power }
     func distance(_ step: Double) -> Double { abs(log(length / step / 5)) }
     let step = steps.min { distance($0) < distance($1) } ?? power
-    // Far from 0 the step is less than what a Double can add, and there are no ticks.
-    guard let first = Int(exactly: (range.lowerBound / step - 1e-9).rounded(.up)),
-      let last = Int(exactly: (range.upperBound / step + 1e-9).rounded(.down)), first <= last
-    else { return [] }
-    return (first...min(last, first + 20)).map { Double($0) * step }
+    let first = Int((range.lowerBound / step - 1e-9).rounded(.up))
+    let last = Int((range.upperBound / step + 1e-9).rounded(.down))
+    return first <= last ? (first...last).map { Double($0) * step } : []
   }
 
   /// 1, 2 and 5 of every decade, or whole decades where those would crowd.
   private static func logarithmicTicks(_ range: ClosedRange<Double>) -> [Double] {
-    guard let first = Int(exactly: log10(range.lowerBound).rounded(.down)),
-      let last = Int(exactly: log10(range.upperBound).rounded(.up))
-    else { return [] }
+    let first = Int(log10(range.lowerBound).rounded(.down))
+    let last = Int(log10(range.upperBound).rounded(.up))
     let decades = (first...max(first, last)).map { pow(10, Double($0)) }
     let all = decades.flatMap { decade in [1, 2, 5].map { $0 * decade } }.filter(range.contains)
     return all.count <= 6 ? all : decades.filter(range.contains)
@@ -69,7 +66,7 @@ struct Axis {
 
   /// As few decimals as the value needs, thousands with a comma.
   static func plainLabel(_ value: Double) -> String {
-    if abs(value) >= 1000 { return Format.count(value) }
+    if abs(value) >= 1000 { return Format.count(Int(value.rounded())) }
     var text = String(format: "%.4f", value)
     while text.last == "0" { text.removeLast() }
     if text.last == "." { text.removeLast() }

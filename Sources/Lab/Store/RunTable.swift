@@ -102,7 +102,7 @@ package struct RunTable {
   private static func figure(_ estimate: Estimate) -> String {
     func number(_ value: Double) -> String {
       (1000..<1e15).contains(abs(value))
-        ? Format.count(value) : String(format: "%.4g", value)
+        ? Format.count(Int(value.rounded())) : String(format: "%.4g", value)
     }
     return number(estimate.mean) + (estimate.halfWidth.map { " ± " + number($0) } ?? "")
   }

@@ -45,12 +45,16 @@ struct FileBytes: Sendable {
 
   private var base: UnsafeMutableRawPointer { storage.pointer + offset }
 
-  /// All bytes; valid while a copy of this lives.
-  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+  /// Lets `body` see all bytes, which are not to be used afterwards.
+  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try withExtendedLifetime(storage) {
+      try body(UnsafeRawBufferPointer(start: base, count: count))
+    }
+  }
 
   /// A little-endian number. The caller has checked that it lies inside.
   func number<Number: FixedWidthInteger>(_ type: Number.Type, at offset: Int) -> Number {
-    Number(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: type))
+    withBytes { Number(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: type)) }
   }
 
   /// `byteCount` bytes from `offset` on as storage of a tensor.

@@ -16,10 +16,10 @@ struct NumPyHeader {
   /// From the first ``fixedSize`` bytes (or all, if there are fewer) of a file of `fileSize` bytes.
   /// - Throws: ``Problem``.
   init(_ bytes: FileBytes, fileSize: Int) throws {
-    guard bytes.count >= 10, bytes.bytes[0..<6].elementsEqual(Self.magic) else {
+    guard bytes.count >= 10, bytes.withBytes({ $0.starts(with: Self.magic) }) else {
       throw Problem("does not begin like an .npy file")
     }
-    let version = bytes.bytes[6]
+    let version = bytes.number(UInt8.self, at: 6)
     begin = version == 1 ? 10 : 12
     guard (1...3).contains(version), bytes.count >= begin else {
       throw Problem("has .npy version \(version), which is not supported")
@@ -35,9 +35,11 @@ struct NumPyHeader {
 
   /// What the header says of the array, nil where it is no plain one. `bytes` reach to its end at least.
   func description(in bytes: FileBytes) -> Description? {
-    var scanner = HeaderScanner(UnsafeRawBufferPointer(rebasing: bytes.bytes[begin..<end]))
-    guard let description = scanner.arrayDescription(), scanner.isAtEnd() else { return nil }
-    return description
+    bytes.withBytes { bytes in
+      var scanner = HeaderScanner(UnsafeRawBufferPointer(rebasing: bytes[begin..<end]))
+      guard let description = scanner.arrayDescription(), scanner.isAtEnd() else { return nil }
+      return description
+    }
   }
 }
 

@@ -52,7 +52,7 @@ public struct SafetensorsFile: Sendable {
       throw TensorFileError(path: path, "claims a header of \(length) bytes, more than it holds")
     }
     start = 8 + Int(length)
-    (entries, metadata) = try Self.header(file.read(8..<start).bytes, path)
+    (entries, metadata) = try file.read(8..<start).withBytes { try Self.header($0, path) }
     try Self.check(entries, dataCount: file.count - start, path)
   }
 

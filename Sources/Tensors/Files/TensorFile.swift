@@ -37,8 +37,8 @@ final class TensorFile: @unchecked Sendable {
       source = .descriptor(descriptor)
       isKept = true
     }
-    let beginning = try read(0..<min(count, 200)).bytes
-    guard !Self.isOfPyTorch(beginning) else {
+    let isOfPyTorch = try read(0..<min(count, 200)).withBytes(Self.isOfPyTorch)
+    guard !isOfPyTorch else {
       throw TensorFileError(
         path: path,
         "is a file of PyTorch's own format (torch.save), which only Python can read; save its tensors with safetensors.torch.save_file or numpy.savez"

@@ -90,7 +90,7 @@ enum ZipArchive {
     let extraEnd = nameEnd + Int(entries.number(UInt16.self, at: at + 30))
     let next = extraEnd + Int(entries.number(UInt16.self, at: at + 32))
     guard next <= entries.count,
-      let name = String(validating: entries.bytes[at + 46..<nameEnd], as: UTF8.self)
+      let name = entries.withBytes({ String(validating: $0[at + 46..<nameEnd], as: UTF8.self) })
     else { throw problem }
     var sizes = [20, 24, 42].map { UInt64(entries.number(UInt32.self, at: at + $0)) }
     // What does not fit 32 bits stands in the extra field 1: size, packed size, offset.
@@ -140,7 +140,7 @@ enum ZipArchive {
     let nameEnd = at + 30 + Int(header.number(UInt16.self, at: 26))
     member.begin = nameEnd + Int(header.number(UInt16.self, at: 28))
     guard member.begin <= limit, member.packedSize <= limit - member.begin,
-      try file.read(at + 30..<nameEnd).bytes.elementsEqual(member.name.utf8)
+      try file.read(at + 30..<nameEnd).withBytes({ $0.elementsEqual(member.name.utf8) })
     else { throw problem }
   }
 }
@@ -152,8 +152,8 @@ extension ZipArchive.Member {
   /// - Throws: ``TensorFileError``.
   func unpacked(from file: TensorFile) throws -> FileBytes {
     let packed = try file.read(begin..<begin + packedSize)
-    let bytes = isDeflated ? try inflated(packed.bytes, file.path, upTo: size) : packed
-    guard checksum(bytes.bytes) == crc else {
+    let bytes = isDeflated ? try packed.withBytes { try inflated($0, file.path, upTo: size) } : packed
+    guard bytes.withBytes({ checksum($0) }) == crc else {
       throw TensorFileError(path: file.path, "member \(name) is damaged: its checksum is another")
     }
     return bytes
@@ -165,7 +165,8 @@ extension ZipArchive.Member {
     // No code of deflate is longer than 15 bits for a byte, behind tables of less than 1 KiB.
     let packed = try file.read(begin..<begin + min(packedSize, 2 * count + 1024))
     let wanted = min(count, size)
-    return isDeflated ? try inflated(packed.bytes, file.path, upTo: wanted) : packed[0..<wanted]
+    return isDeflated
+      ? try packed.withBytes { try inflated($0, file.path, upTo: wanted) } : packed[0..<wanted]
   }
 
   /// The first `limit` bytes, which the member claims to have. Takes memory as the bytes come: what a header
