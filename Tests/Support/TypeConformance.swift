@@ -60,11 +60,11 @@ extension Operation {
 
 extension Tensor {
   /// Like this, with values that the type can hold and products of many too: of real numbers whole ones from
-  /// -2 to 2, or whether they are above 0.
+  /// -1 to 1, or whether they are above 0.
   fileprivate func small(_ type: DType) -> Tensor {
     switch type {
     case .bool: dtype.isFloatingPoint ? self .> 0 : self .!= 0
-    case .int32 where dtype.isFloatingPoint: clip(round(self * 3.0), min: -2, max: 2).asType(.int32)
+    case .int32 where dtype.isFloatingPoint: clip(round(self * 3.0), min: -1, max: 1).asType(.int32)
     default: asType(type)
     }
   }
