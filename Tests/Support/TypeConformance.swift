@@ -20,6 +20,8 @@ extension Operation {
       for name in names where !readsByType.contains(name) {
         guard let own = sample.inputs[name]?.dtype else { continue }
         for type in DType.allCases where type != own {
+          // The only real input may be of either type; golden values hold both.
+          if own.isFloatingPoint && type.isFloatingPoint && real.count == 1 { continue }
           problems += self.problems(sample, of: [name], in: type) { _ in own }
         }
       }
@@ -58,11 +60,11 @@ extension Operation {
 
 extension Tensor {
   /// Like this, with values that the type can hold and products of many too: of real numbers whole ones from
-  /// -2 to 2, or whether they are above 0.
+  /// -1 to 1, or whether they are above 0.
   fileprivate func small(_ type: DType) -> Tensor {
     switch type {
     case .bool: dtype.isFloatingPoint ? self .> 0 : self .!= 0
-    case .int32 where dtype.isFloatingPoint: clip(round(self * 3.0), min: -2, max: 2).asType(.int32)
+    case .int32 where dtype.isFloatingPoint: clip(round(self * 3.0), min: -1, max: 1).asType(.int32)
     default: asType(type)
     }
   }
