@@ -330,9 +330,10 @@ private func problem(
     guard let axis = door.sequenceAxis, !door.carried.isEmpty, door.rowsAreIndependent else { return }
     let inputs = trial.inputs(door, batch: 3, length: 11)
     let batch = Dictionary(
-      uniqueKeysWithValues: (door.inputs + door.outputs).compactMap { port in
+      (door.inputs + door.outputs).compactMap { port in
         port.shape.firstIndex(of: .free("batch")).map { (port.name, $0) }
-      })
+      }
+    ) { first, _ in first }
     /// Tokens of one row; what has no such axes as it is.
     func piece(_ row: Int, _ tokens: Range<Int>) -> [String: Tensor] {
       var result = inputs

@@ -72,7 +72,7 @@ public struct TokenSegments {
   }
 
   private static func isBelow(_ lengths: [Int], _ longest: Int) -> Tensor {
-    Tensor.arange(longest) .< Tensor(lengths.map(Float.init), [lengths.count, 1])
+    Tensor.arange(longest) .< Tensor(lengths.map(Int32.init), [lengths.count, 1])
   }
 
   /// The sequences of x [batch, tokens, width] side by side, [sequences, longest, width]; zeros after their ends.
