@@ -5,7 +5,7 @@ import CallosumTestSupport
 
 extension Operation {
   static let withoutGoldenFile: [Operation] =
-    functions + numbers + moves + complexNumbers + sequences + draws
+    special + numbers + moves + complexNumbers + sequences + draws
 
   private static let row = Tensor([0.5, 2, 3, 1.5] as [Float])
   private static let matrix = Tensor([0.5, 2, -3, 1.5, -0.25, 4] as [Float], [2, 3])
@@ -15,7 +15,7 @@ extension Operation {
     Operation(name, on: ["x": row]) { function($0["x"]) }
   }
 
-  private static let functions: [Operation] = [
+  private static let special: [Operation] = [
     one("trigamma", trigamma), one("besselJ1", besselJ1), one("isNaN", isNaN), one("isFinite", isFinite),
     one("roundStraightThrough", roundStraightThrough), one("signStraightThrough", signStraightThrough),
     one("gradientScaled") { gradientScaled($0, by: 0.5) }, one("spike") { spike($0) },
