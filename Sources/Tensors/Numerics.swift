@@ -60,7 +60,8 @@ public func conjugateGradient(
     squares = which(isOpen, next, squares)
     steps += 1
   }
-  return (x, steps)
+  // An item with a NaN compares with nothing and stood still.
+  return (which(isNaN(wanted.unmarked), x.constant(.nan), x), steps)
 }
 
 /// Nodes and weights of Gauss's quadrature for the standard normal distribution: the mean of f(z) is

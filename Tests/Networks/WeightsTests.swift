@@ -181,8 +181,8 @@ import Testing
     try inTemporaryFolder { folder in
       let bytes = file("{\(entry("a", [1], [0, 8], "I64"))}", data: 8).dropLast(8) + [0, 0, 0, 0, 1, 0, 0, 0]
       try Data(bytes).write(to: URL(fileURLWithPath: folder + "/a"))
-      expectRefusal(
-        folder, "F/a tensor a holds 4294967296, which does not fit int32", #_sourceLocation)
+      let text = message { _ = try Safetensors.load(folder + "/a") }.replacing(folder, with: "F")
+      #expect(text == "F/a tensor a holds 4294967296, which does not fit int32")
     }
   }
 

@@ -154,7 +154,8 @@ extension TensorTests {
         let together = operation(stacked([good, bad, identity]))
         for (one, all) in zip(operation(good), together) { expectNear(all[0], one, scale: 20) }
         for all in together {
-          #expect(all[1].doubles.contains { $0.isNaN }, "\(name)")
+          // The inverse of what grows without bound may tend to 0.
+          if number.isNaN || name != "inverse" { #expect(all[1].doubles.contains { $0.isNaN }, "\(name)") }
           #expect(all[2].doubles.allSatisfy { $0.isFinite }, "\(name)")
         }
       }

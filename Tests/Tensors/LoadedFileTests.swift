@@ -97,7 +97,7 @@ import Testing
   // MARK: PyTorch's own files
 
   /// Whole or cut off, with every reader: the line says whose file it is and what to do.
-  @Test(arguments: [40, 300, 100_000]) func filesOfPyTorch(_ length: Int) throws {
+  @Test(arguments: [44, 300, 100_000]) func filesOfPyTorch(_ length: Int) throws {
     try inTemporaryFolder { folder in
       let path = folder + "/model.pt"
       try AtomicFile.write(to: path) { sink in
