@@ -22,7 +22,7 @@ package final class ProgressBar {
 
   /// What is being done, such as "attention, seed 2 of 3".
   package var label: String
-  private let total: Int
+  private var total: Int
   private let unit: String?
   private let style: Style
   private let seconds: () -> Double
@@ -55,6 +55,9 @@ package final class ProgressBar {
   }
 
   deinit { finish() }
+
+  /// There is more to do than was known.
+  package func extend(by count: Int) { total += count }
 
   /// Records that `count` more units are done.
   package func advance(by count: Int) {

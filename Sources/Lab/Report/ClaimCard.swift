@@ -13,10 +13,9 @@ struct ClaimCard {
   }
 
   var html: HTML {
-    let verdict = report.judgement.verdict
     return """
       <section class="card" id="claim-\(report.id)">
-      <p class="eyebrow"><span class="verdict \(verdict.rawValue)">\(verdict.rawValue)</span> \
+      <p class="eyebrow">\(report.judgement.verdict.badge) \
       \(report.id) · \(report.family.rawValue) · \(paper), \(report.year)</p>
       <h3>\(report.sentence)</h3>
       <p>\(report.experiment)</p>
@@ -40,7 +39,7 @@ struct ClaimCard {
   }
 
   private var explanation: HTML {
-    guard report.judgement.verdict != .holds, let text = report.explanation else { return "" }
+    guard let text = report.explanation else { return "" }
     return "<p><strong>Why:</strong> \(text)</p>"
   }
 
@@ -69,16 +68,20 @@ struct ClaimCard {
 
   private var conditions: HTML {
     let items = report.judgement.findings.map { finding -> HTML in
-      let found = finding.problem ?? finding.estimate.map { "found \(Format.estimate($0))" } ?? ""
-      return """
-        <li><span class="verdict \(finding.verdict.rawValue)">\(finding.verdict.rawValue)</span> \
-        \(Format.unbroken("\(finding.condition); \(found)"))</li>
-        """
+      let found = ([finding.condition] + finding.details).joined(separator: "; ")
+      return "<li>\(finding.verdict.badge) \(Format.unbroken(found))</li>"
     }
     return "<ul class=\"conditions\">\(items)</ul>"
   }
 
   private var figures: [HTML] {
     curves.figures(2) + (picture.map { PictureDrawing($0).figures } ?? [])
+  }
+}
+
+extension Verdict {
+  /// Its word in its colour.
+  var badge: HTML {
+    "<span class=\"verdict \(rawValue.replacing(" ", with: "-"))\">\(rawValue)</span>"
   }
 }

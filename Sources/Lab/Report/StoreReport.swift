@@ -70,11 +70,11 @@ package struct StoreReport {
   private var overview: HTML {
     guard !claims.isEmpty else { return "" }
     let rows = claims.map { card in
-      let report = card.report, verdict = report.judgement.verdict.rawValue
+      let report = card.report
       return DataTable.Row(
         title: "<a href=\"#claim-\(report.id)\">\(report.id)</a>",
         cells: [
-          .text(report.sentence), .html("<span class=\"verdict \(verdict)\">\(verdict)</span>"),
+          .text(report.sentence), .html(report.judgement.verdict.badge),
         ])
     }
     let columns = ["Says", "Verdict"].map { DataTable.Column(title: $0) }

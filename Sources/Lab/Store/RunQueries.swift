@@ -108,7 +108,7 @@ extension RunStore {
         try ifReadable("a verdict on \(row["claim"] as String)") {
           VerdictRecord(
             claim: row["claim"], budget: row["budget"],
-            verdict: Verdict(rawValue: row["verdict"]) ?? .inconclusive, run: row["run"],
+            verdict: Verdict(stored: row["verdict"]) ?? .undecided, run: row["run"],
             details: try ResultCoding.value(row["details"]), codeVersion: row["codeVersion"],
             date: Date(timeIntervalSince1970: row["date"]))
         }
