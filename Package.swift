@@ -24,7 +24,7 @@ let lower: [Row] = [
   ("Brains", foundation + ["Tasks", "Experiments"]),
 ]
 let upper: [Row] = [
-  ("Lab", ["Kernels"] + workshop),
+  ("Lab", ["Kernels", "Zlib"] + workshop),
   ("CommandLineTool", ["Lab"] + workshop),
 ]
 let rooms: [Row] = lower + families.map { ($0, workshop) } + upper
@@ -44,7 +44,7 @@ let tests: [Row] = [
       "Memory", "Modularity", "TestSupport",
     ]
   ),
-  ("Lab", foundation + ["Experiments", "Mixers", "Lab", "TestSupport"]),
+  ("Lab", ["Zlib"] + foundation + ["Experiments", "Mixers", "Lab", "TestSupport"]),
   ("Catalogue", ["", "TestSupport"]),
   ("Fuzzing", ["Tensors", "Contracts", "Tasks", "Experiments", "Mixers", "TestSupport"]),
   ("CommandLine", ["Tensors", "TestSupport"]),

@@ -1,5 +1,10 @@
 import CallosumTensors
 
+// What is not a number never becomes one: a method that learns from data (a regression, clusters, an embedding,
+// a filter, a test) throws where a number of the data is not finite; a statistic of plain numbers (a mean,
+// median, rank, correlation) is NaN where one of them is; a choice (the nearest centroid, the likeliest
+// class), which has no such answer, stops the program as a mistake.
+
 extension Tensor {
   /// These numbers in float64, as every method here reads its data. A derivative that would pass through
   /// stops the program: nothing here has one.
@@ -7,6 +12,13 @@ extension Tensor {
   func observed(_ name: StaticString, _ what: String) throws -> Tensor {
     let numbers = requireConstant(name, what).asType(.float64)
     try require(isFinite(numbers).all().item() != 0, "\(name): \(what) hold numbers that are not finite")
+    return numbers
+  }
+
+  /// The same for a choice, which can neither be NaN nor throw.
+  func chosenFrom(_ name: StaticString, _ what: String) -> Tensor {
+    let numbers = requireConstant(name, what).asType(.float64)
+    precondition(isFinite(numbers).all().item() != 0, name, "\(what) hold numbers that are not finite")
     return numbers
   }
 

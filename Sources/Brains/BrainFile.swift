@@ -45,6 +45,15 @@ public struct BrainFile {
     }
   }
 
+  /// Runs `body`, which looks for something that the plan names under `word`; a mistake in the name gets file
+  /// and line.
+  public func located<Result>(word: BrainPlan.CodingKeys, _ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let error as InvalidInput {
+      guard let line = lines[word.rawValue] else { throw error }
+      throw InvalidInput("\(path), line \(line): \(error.description)")
+    }
+  }
+
   /// Runs `body`; a ``BrainError`` becomes a mistake with file and line.
   public func located<Result>(_ body: () throws -> Result) throws -> Result {
     do {
@@ -132,6 +141,10 @@ private struct Reader {
   let path: String
   /// The line of each value by its path, such as `regions.0.width`.
   var lines: [String: Int] = [:]
+  /// The text of each value that is one, likewise.
+  private var texts: [String: String] = [:]
+
+  init(path: String) { self.path = path }
 
   static func words<Key: CodingKey & CaseIterable & RawRepresentable>(_ keys: Key.Type) -> String
   where Key.RawValue == String {
@@ -171,6 +184,7 @@ private struct Reader {
       return .array(
         try sequence.enumerated().map { index, child in try value(child, at: place + ["\(index)"]) })
     case .scalar(let scalar):
+      texts[place.joined(separator: ".")] = scalar.string
       // A quoted scalar is a text whatever it looks like.
       if scalar.style == .singleQuoted || scalar.style == .doubleQuoted { return .string(scalar.string) }
       if node.null != nil { return .null }
@@ -233,7 +247,7 @@ private struct Reader {
         default: nil
         }
       if let choices {
-        return "\(path), line \(line): \(name) must be one of \(choices.joined(separator: ", "))"
+        return "\(path), line \(line): \(name) \(unfitChoice(texts[name], among: choices))"
       }
       let isOurs = context.debugDescription.hasPrefix("must be")
       return "\(path), line \(line): \(name) \(isOurs ? context.debugDescription : "has an unfit value")"

@@ -25,7 +25,7 @@ extension Brain {
 
     var svg = """
       <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(text(width)) \(text(height))" width="\(text(width))" \
-      height="\(text(height))" role="img" aria-label="\(Lettering.escaped(title))">
+      height="\(text(height))" role="img" aria-label="\(title.xmlEscaped)">
       <style>
       \(Lettering.style)
       </style>
@@ -33,7 +33,7 @@ extension Brain {
       \(arrowHead("arrow"))\(arrowHead("arrow-frozen"))
       </defs>
       <rect class="paper" width="100%" height="100%"/>
-      <text class="title" x="24" y="36">\(Lettering.escaped(title))</text>
+      <text class="title" x="24" y="36">\(title.xmlEscaped)</text>
 
       """
     for line in layout.lines { svg += draw(line) }
@@ -45,12 +45,12 @@ extension Brain {
         <rect class="label" x="\(text(box.x))" y="\(text(box.y))" width="\(text(box.width))" \
         height="\(text(box.height))" rx="\(text(box.height / 2))"/>
         <text class="label\(tract.learnable ? "" : " frozen")" x="\(text(box.x + box.width / 2))" \
-        y="\(text(box.y + 12.5))">\(Lettering.escaped(label(of: tract)))</text>
+        y="\(text(box.y + 12.5))">\(label(of: tract).xmlEscaped)</text>
 
         """
     }
     svg +=
-      "<text class=\"caption\" x=\"24\" y=\"\(text(height - 18))\">\(Lettering.escaped(caption))</text>\n"
+      "<text class=\"caption\" x=\"24\" y=\"\(text(height - 18))\">\(caption.xmlEscaped)</text>\n"
     return svg + "</svg>\n"
   }
 
@@ -112,7 +112,7 @@ extension Brain {
       let style = row == 0 ? "name" : isRule && isLocal ? "rule" : "line"
       svg += """
         <text class="\(style)" x="\(text(box.x + 14))" y="\(text(box.y + 22 + 17 * Double(row)))">\
-        \(Lettering.escaped(line))</text>
+        \(line.xmlEscaped)</text>
 
         """
     }
@@ -144,7 +144,7 @@ extension Brain {
     let words = "\(tract.name): \(tract.through.name), \(Lettering.grouped(count)) parameters"
     return """
       <path class="tract\(kind)" d="\(path)" marker-end="url(#arrow\(isFrozen ? "-frozen" : ""))">\
-      <title>\(Lettering.escaped(words))</title></path>
+      <title>\(words.xmlEscaped)</title></path>
 
       """
   }
@@ -187,11 +187,6 @@ private enum Lettering {
     var digits = Array(String(number))
     for place in stride(from: digits.count - 3, to: 0, by: -3) { digits.insert(",", at: place) }
     return String(digits)
-  }
-
-  static func escaped(_ text: String) -> String {
-    text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
-      .replacingOccurrences(of: ">", with: "&gt;").replacingOccurrences(of: "\"", with: "&quot;")
   }
 
   static let style = """

@@ -33,6 +33,9 @@ struct Apply: ParsableCommand {
     guard let type = [DType.float32, .float64].first(where: { "\($0)" == dtype }) else {
       throw UsageError("--dtype must be float32 or float64, is '\(dtype)'")
     }
+    try checkFiles(
+      reading: [("--input", input)] + (weights.map { [("--weights", $0)] } ?? []),
+      writing: [("--output", output)] + (saveWeights.map { [("--save-weights", $0)] } ?? []))
     let door = try options.open().door
     let places = (door.module?.parameters() ?? []) + (door.module?.buffers() ?? [])
     if let weights {
@@ -44,71 +47,41 @@ struct Apply: ParsableCommand {
     if let saveWeights { try door.module?.save(to: saveWeights) }
     for place in places where place.value.dtype.isFloatingPoint { place.value = place.value.asType(type) }
 
-    let given = try Safetensors.load(input).tensors.mapValues {
-      $0.dtype.isFloatingPoint ? $0.asType(type) : $0
-    }
+    let file = try SafetensorsFile(path: input)
     let isCotangent = { (name: String) in name == "g" || name.hasPrefix("g.") }
-    let inputs = given.filter { !isCotangent($0.key) }
-    let cotangents = given.filter { isCotangent($0.key) }
+    let (cotangentNames, inputNames) = (
+      file.entries.keys.filter(isCotangent), file.entries.keys.filter { !isCotangent($0) }
+    )
     try require(
-      gradients != cotangents.isEmpty,
+      gradients != cotangentNames.isEmpty,
       gradients
         ? "--gradients needs a tensor 'g' in \(input), of the shape of the first output"
         : "\(input) holds 'g', which is for --gradients only")
-    let results = try gradients ? derivatives(door, inputs, cotangents) : call(door, inputs)
+    // A large file of other tensors is refused before they are read.
+    func converted(_ given: DType) -> DType { given.isFloatingPoint ? type : given }
+    var described: [String: (DType, [Int])] = [:]
+    for name in inputNames {
+      guard let entry = file.entries[name] else { continue }
+      // Of a type that is not supported, reading says so.
+      described[name] = (converted(try entry.dtype ?? file.tensor(name).dtype), entry.shape)
+    }
+    try door.check(described)
+    func read(_ names: [String]) throws -> [String: Tensor] {
+      var tensors: [String: Tensor] = [:]
+      for name in names {
+        let tensor = try file.tensor(name)
+        tensors[name] = tensor.asType(converted(tensor.dtype))
+      }
+      return tensors
+    }
+    let results = try door.applied(
+      to: read(inputNames), cotangents: read(cotangentNames), isTraining: isTraining,
+      using: RandomGenerator(seed: options.seed).stream("apply"))
     try Safetensors.save(results, metadata: ["part": options.id], to: output)
     if json.json {
       try json.print(results.mapValues(\.shape))
     } else {
       for (name, tensor) in results.sorted(by: { $0.key < $1.key }) { print("\(name) \(tensor.shape)") }
     }
-  }
-
-  private func call(_ door: Door, _ inputs: [String: Tensor]) throws -> [String: Tensor] {
-    var random = RandomGenerator(seed: options.seed).stream("apply")
-    var inner = random.stream("layers")
-    return try isTraining
-      ? training(using: &inner) { try door(inputs, using: &random) } : door(inputs, using: &random)
-  }
-
-  /// The outputs, and the derivative of the sum of all outputs times their cotangents.
-  private func derivatives(
-    _ door: Door, _ inputs: [String: Tensor], _ cotangents: [String: Tensor]
-  ) throws -> [String: Tensor] {
-    let parameters = door.module?.parameters() ?? []
-    let names = inputs.keys.sorted().filter { inputs[$0]?.dtype.isFloatingPoint ?? false }
-    var results: [String: Tensor] = [:]
-    let leaves = names.compactMap { inputs[$0] } + parameters.map(\.value)
-    let (_, gradients) = try valueAndGradient(at: leaves) { leaves in
-      let replaced = inputs.merging(zip(names, leaves)) { $1 }
-      return try withParameters(parameters, as: Array(leaves.dropFirst(names.count))) {
-        let outputs = try call(door, replaced)
-        results = outputs.mapValues(stopGradient)
-        return try weightedSum(door, outputs, cotangents)
-      }
-    }
-    for (name, gradient) in zip(names + parameters.map(\.name), gradients) {
-      results["grad.\(name)"] = gradient
-    }
-    return results
-  }
-
-  private func weightedSum(
-    _ door: Door, _ outputs: [String: Tensor], _ cotangents: [String: Tensor]
-  ) throws -> Tensor {
-    var sum: Tensor?
-    for (name, cotangent) in cotangents.sorted(by: { $0.key < $1.key }) {
-      let of = name == "g" ? door.outputs.first?.name ?? "" : String(name.dropFirst(2))
-      guard let output = outputs[of] else {
-        throw unknownName("output", of, in: outputs.keys)
-      }
-      try require(
-        output.shape == cotangent.shape,
-        "'\(name)' must have the shape of '\(of)', \(output.shape), has \(cotangent.shape)")
-      let term = (output * cotangent).sum()
-      sum = sum.map { $0 + term } ?? term
-    }
-    guard let sum else { throw InvalidInput("there is no 'g' to derive by") }
-    return sum
   }
 }

@@ -16,6 +16,8 @@ struct BrainOptions: ParsableArguments {
   func open() throws -> (file: BrainFile, task: any LearningTask) {
     let file = try BrainFile(path: self.file)
     if let task { return (file, try fromCommandLine { try Program.catalogue.task(task) }) }
-    return (file, try Program.catalogue.task(file.plan.task ?? "fashion-mnist"))
+    return (
+      file, try file.located(word: .task) { try Program.catalogue.task(file.plan.task ?? "fashion-mnist") }
+    )
   }
 }

@@ -48,8 +48,12 @@ struct Compare: ParsableCommand {
   @OptionGroup var output: JSONOption
 
   func run() throws {
-    let plans = try resume.map { [("", try plan(of: $0))] } ?? self.plans()
-    for (task, _) in plans { try AtomicFile.checkWritable(reportPath(task, plans.count)) }
+    let tasks = try resume == nil ? self.tasks() : [task]
+    try checkFiles(
+      reading: brains.map { ("--parts", $0) },
+      writing: tasks.map { ("--report", reportPath($0, tasks.count)) },
+      keeping: place)
+    let plans = try resume.map { [("", try plan(of: $0))] } ?? self.plans(tasks)
     let store = try place.open()
     if !quiet { BusyMachine.warn() }
     Interruption.listen()
@@ -59,18 +63,22 @@ struct Compare: ParsableCommand {
     }
     if results.count < plans.count {
       let others = plans.dropFirst(results.count).map(\.0)
-      writeToStandardError("Not begun: \(Format.list(others)); name what is left with --task.\n")
+      Terminal.remark("Not begun: \(Format.list(others)); name what is left with --task.")
     }
     if output.json {
       let texts = try results.map { try $0.json() }
-      print(plans.count == 1 ? texts.joined() : "[\(texts.joined(separator: ",\n"))]")
+      Terminal.say(
+        json: plans.count == 1 ? texts.joined() : "[\(texts.joined(separator: ",\n"))]")
     } else if plans.count > 1 {
-      print()
+      Terminal.say()
       ComparisonMatrix(results).table.show()
     }
     if let code = Interruption.exitCode { throw ExitCode(code) }
     if results.contains(where: \.hasDiverged) { throw ExitCode(1) }
   }
+
+  /// Files of brains among the arms.
+  private var brains: [String] { resume == nil ? ArmChoice.files(in: parts) : [] }
 
   private func compare(_ plan: ComparisonPlan, _ path: String, in store: RunStore) throws -> Comparison {
     let bar = ProgressBar(
@@ -85,10 +93,12 @@ struct Compare: ParsableCommand {
     try Report(result).write(to: path)
     if !output.json {
       result.table.show()
-      print("\n\(Finding(result).headline)")
-      for note in result.notes { print(note) }
-      print("\nReport: \(path)")
-      print("Kept as run \(id); see 'callosum runs show \(id)'")
+      Terminal.say()
+      Terminal.say(Finding(result).headline)
+      for note in result.notes { Terminal.say(note) }
+      Terminal.say()
+      Terminal.say("Report: \(path)")
+      Terminal.say("Kept as run \(id); see 'callosum runs show \(id)'")
     }
     if result.wasInterrupted {
       Interruption.say(
@@ -117,12 +127,17 @@ struct Compare: ParsableCommand {
     return try ComparisonPlan(of: id, in: try place.holdingRuns(), catalogue: Program.catalogue)
   }
 
-  private func plans() throws -> [(task: String, plan: ComparisonPlan)] {
+  /// Ids of the tasks.
+  private func tasks() throws -> [String] {
     let tasks = words(task)
     guard !tasks.isEmpty else { throw UsageError("--task names no task; see 'callosum list --tasks'") }
     for (position, id) in tasks.enumerated() where tasks[..<position].contains(id) {
       throw UsageError("--task names '\(id)' twice")
     }
+    return tasks
+  }
+
+  private func plans(_ tasks: [String]) throws -> [(task: String, plan: ComparisonPlan)] {
     let configurations = try fromCommandLine(configurations)
     // The file of a brain that is wrong is no fault of the command line.
     let arms = try ArmChoice.list(parts, configurations)

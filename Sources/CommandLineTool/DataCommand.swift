@@ -36,11 +36,13 @@ struct DataList: ParsableCommand {
     }
     if output.json { return try output.print(rows) }
     for row in rows {
-      print("\(row.id): \(row.name) (\(row.licence), \(row.source))\n  \(row.summary)")
-      print(row.found.map { "  found in \($0)" } ?? "  not on this machine; get it with: \(row.howToGet)")
+      Terminal.say("\(row.id): \(row.name) (\(row.licence), \(row.source))")
+      Terminal.say("  \(row.summary)")
+      Terminal.say(
+        row.found.map { "  found in \($0)" } ?? "  not on this machine; get it with: \(row.howToGet)")
       let megabytes = (Double(row.bytes) / 1e5).rounded() / 10
       let from = Set(row.files.map { $0.prefix(through: $0.lastIndex(of: "/") ?? $0.startIndex) }).sorted()
-      print(
+      Terminal.say(
         "  \(row.files.count) file\(row.files.count == 1 ? "" : "s"), \(megabytes) MB, from \(from.joined(separator: " "))"
       )
     }
@@ -77,7 +79,7 @@ struct DataGet: ParsableCommand {
     if output.json {
       return try output.print(Result(id: set.id, folder: folder, fetched: fetched.map(\.address)))
     }
-    print("\(set.name) is in \(folder)\(fetched.isEmpty ? "; there was nothing to fetch" : "")")
+    Terminal.say("\(set.name) is in \(folder)\(fetched.isEmpty ? "; there was nothing to fetch" : "")")
   }
 }
 

@@ -99,16 +99,18 @@ struct Describe: ParsableCommand {
 
   private func show(_ description: Description, of part: Part) throws {
     let card = description.card
-    print("\(card.name) (\(card.id)), \(part.kind.phrase) of the family \(card.family.rawValue)")
-    print(([card.paper.citation] + (card.paper.link.map { [$0] } ?? [])).joined(separator: "\n"))
-    print("\n\(card.summary)\n")
-    print("Verified by: \(card.verification)")
-    print(
+    Terminal.say("\(card.name) (\(card.id)), \(part.kind.phrase) of the family \(card.family.rawValue)")
+    for line in [card.paper.citation] + (card.paper.link.map { [$0] } ?? []) + ["", card.summary, ""] {
+      Terminal.say(line)
+    }
+    Terminal.say("Verified by: \(card.verification)")
+    Terminal.say(
       "Causal: \(description.isCausal ? "yes" : "no"); needs a grid: \(description.needsGrid ? "yes" : "no")")
-    print("Shown for: \(description.slot.text)\n")
+    Terminal.say("Shown for: \(description.slot.text)")
+    Terminal.say()
     if !description.settings.isEmpty {
       try settings(description.settings).show()
-      print()
+      Terminal.say()
     }
     var ports = Table([("tensor", .left), ("shape", .left), ("type", .left)])
     for (direction, rows) in [("in", description.inputs), ("out", description.outputs)] {
@@ -124,11 +126,12 @@ struct Describe: ParsableCommand {
       table.add([row.name + (row.isLearned ? "" : " (not learned)"), "\(row.shape)"])
     }
     if !description.parameters.isEmpty {
-      print()
+      Terminal.say()
       table.show()
     }
-    print(
-      "\n\(description.parameterCount) parameters,"
+    Terminal.say()
+    Terminal.say(
+      "\(description.parameterCount) parameters,"
         + " \(description.multiplyAccumulates) multiply-accumulates")
   }
 }

@@ -29,9 +29,9 @@ struct Docs: ParsableCommand {
     } else {
       for page in pages {
         try AtomicFile.write(page.text, to: page.path)
-        print("Made anew: \(page.path)")
+        Terminal.say("Made anew: \(page.path)")
       }
     }
-    if pages.isEmpty { print("The lists are up to date.") }
+    if pages.isEmpty { Terminal.say("The lists are up to date.") }
   }
 }

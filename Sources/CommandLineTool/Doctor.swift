@@ -51,7 +51,7 @@ struct Doctor: ParsableCommand {
     table.add(["Matrix products", "\(Int(speed.rounded())) GFLOP/s (1024 x 1024, float32)"])
     for set in DataSet.all { table.add([set.name, set.folder ?? "not found"]) }
     table.show()
-    for warning in warnings { print("Warning: \(warning)") }
+    for warning in warnings { Terminal.say("Warning: \(warning)") }
   }
 
   /// The best of several products of 1024 x 1024 matrices, in 10^9 operations per second.

@@ -53,7 +53,7 @@ struct List: ParsableCommand {
     let cards = Program.catalogue.parts.map(\.card).filter { family == nil || $0.family == family }
     let papers = Paper.bibliography(cards.map(\.paper))
     if output.json { return try output.print(papers) }
-    print(papers.map(\.bibTeX).joined(separator: "\n\n"))
+    Terminal.say(lines: papers.map(\.bibTeX).joined(separator: "\n\n"))
   }
 
   private func listClaims(_ claims: [Claim]) throws {

@@ -7,26 +7,21 @@ import Foundation
 extension Terminal {
   /// The width that is printed to; nil where that is no terminal.
   static var width: Int? { columns(of: STDOUT_FILENO) }
-
-  /// Says on standard error what is wrong, in one line.
-  static func complain(_ problem: String) {
-    writeToStandardError("callosum: \(problem.split(separator: "\n").joined(separator: " "))\n")
-  }
 }
 
 extension Table {
   /// Prints it, folded to the width of a terminal.
-  func show() { print(text(columns: Terminal.width)) }
+  func show() { Terminal.say(lines: text(columns: Terminal.width)) }
 }
 
 extension Interruption {
   /// Says on standard error how to go on.
-  static func say(_ howToGoOn: String) { writeToStandardError("Interrupted: \(howToGoOn).\n") }
+  static func say(_ howToGoOn: String) { Terminal.remark("Interrupted: \(howToGoOn).") }
 }
 
 extension BusyMachine {
   /// Advises fewer threads where other programs take the cores.
   static func warn() {
-    if let advice = advice(threads: Machine.thisOne.threads) { writeToStandardError(advice + "\n") }
+    if let advice = advice(threads: Machine.thisOne.threads) { Terminal.remark(advice) }
   }
 }

@@ -43,9 +43,17 @@ struct Program: ParsableCommand {
   static func main() {
     // A file that may not grow is an error like any other, not the end of the program.
     signal(SIGXFSZ, SIG_IGN)
+    holdStandardStreams()
     do {
-      var command = try parseAsRoot()
-      try command.run()
+      // A mistake to which data led ends like any other error. The scope has a thread of its own, which does not
+      // see the catalogue of this one.
+      let catalogue = catalogue
+      try withErrors {
+        try Program.$catalogue.withValue(catalogue) {
+          var command = try parseAsRoot()
+          try command.run()
+        }
+      }
       // What was printed may still be in a buffer, and the disk behind it full.
       if fflush(nil) != 0 { throw FileError(path: "standard output") }
     } catch let code as ExitCode {
@@ -61,6 +69,16 @@ struct Program: ParsableCommand {
     }
   }
 
+  /// A standard stream that is closed would be the next file that is opened, and what is printed go there. In
+  /// its place stands one that refuses what the stream is for, as a closed one does.
+  private static func holdStandardStreams() {
+    for (stream, mode) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDONLY)]
+    where fcntl(stream, F_GETFD) == -1 {
+      // The lowest number that is free is this one.
+      _ = open("/dev/null", mode)
+    }
+  }
+
   private static func end(_ line: String, code: Int32) -> Never {
     Terminal.complain(line)
     Foundation.exit(code)
@@ -69,7 +87,20 @@ struct Program: ParsableCommand {
   /// What is wrong with a command line, and where to read on.
   private static func usage(of error: any Error) -> String {
     let help = fullMessage(for: error).firstMatch(of: /See '(.*)' for more information/)?.output.1
-    return "\(Self.message(for: error)); see '\(help ?? "callosum --help")'"
+    let message = Self.message(for: error), path = help ?? "callosum --help"
+    // The parser knows nearest names of options, not of commands.
+    let word = message.firstMatch(of: /^Unexpected argument '(.*)'$/)?.output.1
+    let nearest = word.flatMap { nearestName(to: String($0), in: subcommands(at: String(path))) }
+    return "\(message)\(nearest.map { ". Did you mean '\($0)'?" } ?? ""); see '\(path)'"
+  }
+
+  /// The commands that may follow in `path`, such as `callosum runs --help`.
+  private static func subcommands(at path: String) -> [String] {
+    var types = configuration.subcommands
+    for word in path.split(separator: " ").dropFirst().dropLast() {
+      types = types.first { $0._commandName == word }?.configuration.subcommands ?? []
+    }
+    return types.filter { $0.configuration.shouldDisplay }.map { $0._commandName }
   }
 }
 
@@ -79,7 +110,7 @@ struct JSONOption: ParsableArguments {
   var json = false
 
   func print(_ value: some Encodable) throws {
-    Swift.print(try JSONValue(encoding: value).text())
+    Terminal.say(json: try JSONValue(encoding: value).text())
   }
 }
 

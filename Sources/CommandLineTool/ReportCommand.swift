@@ -18,9 +18,9 @@ struct ReportCommand: ParsableCommand {
   @OptionGroup var place: StoreOption
 
   func run() throws {
+    try checkFiles(writing: [("--output", output)], keeping: place)
     let store = try place.holdingRuns()
-    try AtomicFile.checkWritable(output)
     try StoreReport(store).write(to: output)
-    print("Report: \(output)")
+    Terminal.say("Report: \(output)")
   }
 }

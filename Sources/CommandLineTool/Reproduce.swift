@@ -83,6 +83,9 @@ struct Reproduce: ParsableCommand {
       if let rehearse { try require((1...100).contains(rehearse), "--rehearse must be from 1 to 100, is \(rehearse)") }
     }
     if let rehearse { return try self.rehearse(zip(chosen, reproductions), seeds: rehearse, processes) }
+    try checkFiles(
+      writing: record.map { folder in chosen.map { ("--record", "\(folder)/\($0.id).json") } } ?? [],
+      inFolder: true, keeping: place)
     let store = try place.open()
     let results = record.map(ResultsFolder.init)
     Interruption.listen()
@@ -94,7 +97,7 @@ struct Reproduce: ParsableCommand {
         let report = try reproduce(claim, reproduction.after(judged), processes, in: store)
         if !report.wasInterrupted { try results?.record(report) }
         outcomes.append(.judged(report))
-        if !output.json { print(report.text(columns: Terminal.width) + "\n") }
+        if !output.json { Terminal.say(lines: report.text(columns: Terminal.width) + "\n") }
       } catch {
         // The other claims are as good as without it.
         let problem = "\(error)", name = claim.id
@@ -103,7 +106,7 @@ struct Reproduce: ParsableCommand {
       }
     }
     if output.json {
-      print(try ResultCoding.text(outcomes, pretty: true))
+      Terminal.say(json: try ResultCoding.text(outcomes, pretty: true))
     } else if outcomes.count > 1 {
       var table = Table([("claim", .left), ("verdict", .left), ("seconds", .right)])
       for outcome in outcomes { table.add(outcome.row) }
@@ -176,7 +179,7 @@ struct Reproduce: ParsableCommand {
         isCancelled: { Interruption.requested })
       bar.finish()
       rehearsals.append(rehearsal)
-      if !output.json { print(rehearsal.text(columns: Terminal.width) + "\n") }
+      if !output.json { Terminal.say(lines: rehearsal.text(columns: Terminal.width) + "\n") }
     }
     if output.json { print(try ResultCoding.text(rehearsals, pretty: true)) }
     if let code = Interruption.exitCode { throw ExitCode(code) }

@@ -29,7 +29,7 @@ struct Show: ParsableCommand {
     guard let picture = part.claim?.picture else {
       throw UsageError("\(part.card.id) has no picture; 'callosum list --claims' shows what has one")
     }
-    try AtomicFile.checkWritable(path)
+    try checkFiles(writing: [("--output", path)])
     let bar = ProgressBar(
       label: "\(part.card.id): what the picture shows is trained", total: 1000, unit: nil,
       style: .standardError(quiet: false))
@@ -38,7 +38,7 @@ struct Show: ParsableCommand {
       let drawn = try picture(bar.observer())
       bar.finish()
       try AtomicFile.write(PictureDrawing(drawn).page, to: path)
-      print("Picture: \(path)")
+      Terminal.say("Picture: \(path)")
     } catch is CancellationError {
       bar.finish()
       throw ExitCode(Interruption.exitCode ?? 130)
@@ -46,13 +46,13 @@ struct Show: ParsableCommand {
   }
 
   private func drawWiring(_ path: String) throws {
-    try AtomicFile.checkWritable(path)
+    try checkFiles(reading: [("the command", options.file)], writing: [("--output", path)])
     let (file, task) = try options.open()
     let brain = try file.located {
       var random = RandomGenerator(seed: 1)
       return try Brain(file.plan, for: task, parts: Program.catalogue, using: &random)
     }
     try AtomicFile.write(brain.picture(), to: path)
-    print("Wiring: \(path)")
+    Terminal.say("Wiring: \(path)")
   }
 }

@@ -52,7 +52,8 @@ struct Train: ParsableCommand {
 
   func run() throws {
     let path = output ?? stem + ".safetensors"
-    try AtomicFile.checkWritable(path)
+    try checkFiles(
+      reading: [("the command", options.file)], writing: [("--output", path)], keeping: place)
     let (file, whole) = try options.open()
     var settings = TrainingSettings()
     settings.steps = steps
@@ -134,8 +135,9 @@ struct Train: ParsableCommand {
     var table = Table([("step", .right), ("loss", .right)])
     for point in result.losses { table.add(["\(point.step)", Format.significant(point.loss)]) }
     table.show()
-    print("\n\(Format.count(result.parameters)) parameters, \(result.steps) steps on \(result.task)")
-    if let score = result.score { print("\(result.metric): \(Format.significant(score))") }
-    if let output = result.output { print("Weights: \(output)") }
+    Terminal.say()
+    Terminal.say("\(Format.count(result.parameters)) parameters, \(result.steps) steps on \(result.task)")
+    if let score = result.score { Terminal.say("\(result.metric): \(Format.significant(score))") }
+    if let output = result.output { Terminal.say("Weights: \(output)") }
   }
 }

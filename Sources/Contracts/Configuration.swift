@@ -145,7 +145,8 @@ private func problem(_ error: DecodingError, with change: Change) -> String {
     context.codingPath.map { $0.intValue.map(String.init) ?? $0.stringValue }
   }
   if let choices = change.field.flatMap(settingChoices) {
-    return "\(name(change.path)) must be one of \(choices.joined(separator: ", "))"
+    let given: String? = if case .string(let word) = change.value { word } else { nil }
+    return "\(name(change.path)) \(unfitChoice(given, among: choices))"
   }
   switch error {
   case .typeMismatch(let type, let context), .valueNotFound(let type, let context):

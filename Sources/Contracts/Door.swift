@@ -47,18 +47,25 @@ public struct Door {
   public func callAsFunction(
     _ tensors: [String: Tensor], using generator: inout RandomGenerator
   ) throws -> [String: Tensor] {
+    try check(tensors.mapValues { ($0.dtype, $0.shape) })
+    for port in inputs { if let tensor = tensors[port.name] { try port.checkValues(tensor) } }
+    return try body(tensors, &generator)
+  }
+
+  /// Whether tensors of these types and shapes can go in, before anybody has read them.
+  /// - Throws: `InvalidInput` for one that is missing, unknown or does not fit.
+  package func check(_ tensors: [String: (type: DType, shape: [Int])]) throws {
     for name in tensors.keys.sorted() where !inputs.contains(where: { $0.name == name }) {
       throw unknownName("input", name, in: inputs.map(\.name))
     }
     var sizes: [String: Int] = [:]
     for port in inputs {
       if let tensor = tensors[port.name] {
-        try port.check(tensor, &sizes)
+        try port.check(tensor.type, tensor.shape, &sizes)
       } else if !port.isOptional {
         throw InvalidInput("the input '\(port.name)' \(port.shapeText) is missing")
       }
     }
-    return try body(tensors, &generator)
   }
 
   /// Made-up inputs, the optional ones left out.

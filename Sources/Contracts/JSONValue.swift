@@ -10,9 +10,18 @@ public enum JSONValue: Codable, Sendable, Equatable {
   case array([JSONValue])
   case object([String: JSONValue])
 
-  /// What `value` encodes to.
+  /// What `value` encodes to. JSON has no number for what is none: it becomes the text "nan", "inf" or "-inf",
+  /// here and in ``text()``.
   public init(encoding value: some Encodable) throws {
-    self = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
+    self = try JSONDecoder().decode(JSONValue.self, from: JSONValue.encoder().encode(value))
+  }
+
+  private static func encoder(_ formatting: JSONEncoder.OutputFormatting = []) -> JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = formatting
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return encoder
   }
 
   /// Reads a document, and is stricter than Foundation, which passes over a comma before a closing bracket and
@@ -62,17 +71,13 @@ public enum JSONValue: Codable, Sendable, Equatable {
 
   /// Indented text, keys in order.
   public func text() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [
-      .prettyPrinted, .sortedKeys, .withoutEscapingSlashes,
-    ]
+    let encoder = JSONValue.encoder([.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
     return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 
   /// The same in one line.
   package func line() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let encoder = JSONValue.encoder([.sortedKeys, .withoutEscapingSlashes])
     return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 }

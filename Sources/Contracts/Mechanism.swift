@@ -70,6 +70,12 @@ public protocol UnitMechanism: Mechanism, StatefulLayer {
   var withoutGradient: [String: String] { get }
   /// Whether some parameters start from random numbers.
   var startsAtRandom: Bool { get }
+  /// What it can be told besides `x` and its state, each optional: masks, a context and the like.
+  var besides: [TensorPort] { get }
+  /// A step with what it was told besides, by the names of those ports.
+  func forward(
+    _ x: Tensor, _ state: State, besides: [String: Tensor]
+  ) -> (output: Tensor, state: State)
 }
 
 extension UnitMechanism {
@@ -77,6 +83,18 @@ extension UnitMechanism {
   public var takesAnyLength: Bool { false }
   public var withoutGradient: [String: String] { [:] }
   public var startsAtRandom: Bool { true }
+  public var besides: [TensorPort] { [] }
+  public func forward(
+    _ x: Tensor, _ state: State, besides: [String: Tensor]
+  ) -> (output: Tensor, state: State) {
+    forward(x, state)
+  }
+
+  public func callAsFunction(
+    _ x: Tensor, _ state: State, besides: [String: Tensor]
+  ) -> (output: Tensor, state: State) {
+    called(x) { forward($0, state, besides: besides) }
+  }
 
   /// `x` [batch, tokens, width] and the carried state in, `y` [batch, tokens, outputWidth] and the state
   /// out.
@@ -92,7 +110,9 @@ extension UnitMechanism {
         isOptional: true)
     }
     return Door(
-      module: unit, inputs: [TensorPort("x", [.free("batch"), tokens, .fixed(slot.width)])] + carried,
+      module: unit,
+      inputs: [TensorPort("x", [.free("batch"), tokens, .fixed(slot.width)])] + carried
+        + unit.besides,
       outputs: [TensorPort("y", [.free("batch"), tokens, .fixed(slot.outputWidth)])] + carried,
       sequenceAxis: 1, isCausal: unit.isCausal,
       withoutGradient: unit.withoutGradient, startsAtRandom: unit.startsAtRandom
@@ -100,7 +120,8 @@ extension UnitMechanism {
       guard let x = tensors["x"] else { return [:] }
       var before = unit.initialState(batch: x.dim(0)).mapped { $0.asType(x.dtype) }
       for name in before.names { tensors["state.\(name)"].map { before[name] = $0 } }
-      let (y, after) = unit(x, before)
+      let told = tensors.filter { name, _ in unit.besides.contains { $0.name == name } }
+      let (y, after) = told.isEmpty ? unit(x, before) : unit(x, before, besides: told)
       var results = ["y": y]
       for name in after.names { results["state.\(name)"] = after[name] }
       return results

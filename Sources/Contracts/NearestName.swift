@@ -43,7 +43,14 @@ public func unknownName(
   return InvalidInput("\(problem); there are: \(shown.joined(separator: ", "))")
 }
 
+/// What is wrong with a word that must be one of a few: `must be one of a, b`, with the one that was probably
+/// meant.
+package func unfitChoice(_ given: String?, among choices: [String]) -> String {
+  let nearest = given.flatMap { nearestName(to: $0, in: choices) }.map { "; did you mean '\($0)'?" }
+  return "must be one of \(choices.joined(separator: ", "))" + (nearest ?? "")
+}
+
 extension String {
   /// Short enough for one line that says what is wrong with it.
-  package var clipped: String { count > 80 ? "\(prefix(79))…" : self }
+  package var clipped: String { utf8.count > 80 && count > 80 ? "\(prefix(79))…" : self }
 }

@@ -126,7 +126,11 @@ extension Objective {
         Measure(accuracy) { outputs, batch in
           let isRight = outputs.argMax(axis: -1) .== batch.targets
           let counted = batch.mask.map { isRight .&& $0 } ?? isRight
-          return Score(sum: counted.sum().item(), count: batch.countedPositions(of: isRight.size))
+          // Outputs that are not numbers choose no class.
+          let isLost = isNaN(outputs).any(axes: [-1])
+          let lost = (batch.mask.map { isLost .&& $0 } ?? isLost).any().item() != 0
+          return Score(
+            sum: lost ? .nan : counted.sum().item(), count: batch.countedPositions(of: isRight.size))
         }
       ]
     ) { outputs, batch, labelSmoothing in
@@ -142,7 +146,8 @@ extension Objective {
       "bits", width: width, targets: .numbers,
       measures: [
         Measure(Metric("bit accuracy", unit: Metric.fraction, chance: 0.5)) { outputs, batch in
-          let isRight = ((outputs .> 0) .== (batch.targets .> 0.5)).asType(outputs.dtype)
+          let isSame = ((outputs .> 0) .== (batch.targets .> 0.5)).asType(outputs.dtype)
+          let isRight = which(isNaN(outputs), outputs, isSame)
           return Score(sum: batch.masked(isRight).sum().item(), count: batch.countedNumbers)
         }
       ]

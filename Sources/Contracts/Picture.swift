@@ -1,5 +1,6 @@
 /// What a mechanism does, as data to be drawn: panels of lines, points, or values in a grid. The lab draws
-/// them all in one style.
+/// them all in one style, and those of one kind whose axes have the same titles with the same axes, because they
+/// are there to be compared.
 public struct Picture: Sendable, Equatable, Codable {
   public let title: String
   /// What there is to see, in a sentence or two.
@@ -28,7 +29,8 @@ public struct Picture: Sendable, Equatable, Codable {
     case points(x: String, y: String, [Series])
     /// Lines in space: both axes have one scale, so that shapes are true.
     case paths(x: String, y: String, [Series])
-    /// A matrix, first row on top: dark is high. `range` is that of the values if nil.
+    /// A matrix, first row on top. `range` is that of the values if nil; one around 0 has another colour on either
+    /// side.
     case grid(x: String, y: String, [[Double]], range: ClosedRange<Double>? = nil)
   }
 

@@ -38,6 +38,10 @@ public struct TensorPort: Sendable, Equatable {
     if case .indices = values { false } else { true }
   }
 
+  /// Which tokens are padding (0) and which belong to which sequence; see ``TokenSegments``.
+  public static let segments = TensorPort(
+    "segments", [.free("batch"), .free("tokens")], .indices(below: 1 << 30), isOptional: true)
+
   /// The shape for people: `[batch, tokens, 64]`.
   public var shapeText: String { "[\(shapeWords.joined(separator: ", "))]" }
 
@@ -51,16 +55,15 @@ public struct TensorPort: Sendable, Equatable {
     }
   }
 
-  /// Checks a tensor and adds the sizes of the free axes to `sizes`.
-  /// - Throws: ``InvalidInput`` that names both shapes.
-  func check(_ tensor: Tensor, _ sizes: inout [String: Int]) throws {
+  /// Checks type and shape of a tensor, and adds the sizes of the free axes to `sizes`.
+  /// - Throws: ``InvalidInput`` that names both.
+  func check(_ type: DType, _ given: [Int], _ sizes: inout [String: Int]) throws {
     let wanted = isDifferentiable ? "float32 or float64" : "int32"
     try require(
-      isDifferentiable ? tensor.dtype.isFloatingPoint : tensor.dtype == .int32,
-      "'\(name)' must be \(wanted), is \(tensor.dtype)")
-    var fits = tensor.ndim == shape.count
+      isDifferentiable ? type.isFloatingPoint : type == .int32, "'\(name)' must be \(wanted), is \(type)")
+    var fits = given.count == shape.count
     if fits {
-      for (size, extent) in zip(tensor.shape, shape) {
+      for (size, extent) in zip(given, shape) {
         switch extent {
         case .fixed(let expected): fits = fits && size == expected
         case .free(let axis):
@@ -71,7 +74,17 @@ public struct TensorPort: Sendable, Equatable {
         }
       }
     }
-    try require(fits, "'\(name)' must have the shape \(shapeText), has \(tensor.shape)")
+    try require(fits, "'\(name)' must have the shape \(shapeText), has \(given)")
+  }
+
+  /// Checks the values of a tensor that fits.
+  /// - Throws: ``InvalidInput`` that names the bounds.
+  func checkValues(_ tensor: Tensor) throws {
+    guard case .indices(let count) = values, tensor.size > 0 else { return }
+    let (low, high) = (tensor.min().item(Int.self), tensor.max().item(Int.self))
+    try require(
+      low >= 0 && high < count,
+      "'\(name)' must lie in 0..<\(count), holds \(low < 0 ? low : high)")
   }
 
   /// A tensor that fits, free axes of the given sizes, with values made up by `generator`.

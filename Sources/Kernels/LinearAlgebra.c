@@ -2,6 +2,7 @@
 // it as its transpose, and each routine below is chosen so that nothing has to be turned round.
 
 #include <cblas.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,7 +158,13 @@ void callosum_eigh(int type, size_t count, size_t n, bool vectors, void *a, void
 static int cholesky_one(const struct batch *batch, size_t at, void *work, int *integers) {
   (void)work, (void)integers;
   int n = batch->n, info;
-  CALL(batch->type, potrf, "U", &n, matrix(batch, batch->a, (size_t)n * (size_t)n, at), &n, &info, 1);
+  char *a = matrix(batch, batch->a, (size_t)n * (size_t)n, at);
+  CALL(batch->type, potrf, "U", &n, a, &n, &info, 1);
+  // LAPACK ends at a pivot that is NaN as at one that is negative; not all of OpenBLAS's kernels do.
+  for (int i = 0; i < n && !info; i++) {
+    size_t place = (size_t)i * (size_t)(n + 1);
+    if (isnan(batch->type == callosum_double ? ((double *)a)[place] : ((float *)a)[place])) info = i + 1;
+  }
   return info;
 }
 

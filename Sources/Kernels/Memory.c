@@ -1,7 +1,8 @@
 // Blocks for tensors, kept when freed in bins by size, because a training step asks for the same
 // sizes again and again. Small blocks are kept by each thread for itself, which costs a few
 // nanoseconds where aligned memory from malloc costs a hundred. Large ones are shared: a page that
-// the system hands out fresh costs more (fault, zeroing) than most kernels spend on it.
+// the system hands out fresh costs more (fault, zeroing) than most kernels spend on it. Of those, the ones
+// that nobody asked for longest are given up when more is kept than a program with such peaks needs.
 
 #if defined(__linux__)
 #include <malloc.h>
@@ -19,8 +20,16 @@ static const size_t smallest_kept = 64 * 1024, huge_page = 2 * 1024 * 1024;
 struct kept {
   struct kept *next;
 };
-static struct kept *bin_head[bins];
-static size_t in_use;
+// Large blocks are in two lists: that of their bin, newest first, and that of all by age.
+struct large {
+  struct large *next, *previous;
+  struct large *newer, *older;
+  size_t size;
+  int bin;
+};
+static struct large *bin_head[bins], *newest, *oldest;
+static size_t in_use, most_in_use, kept_bytes;
+static ptrdiff_t limit_set = -1;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 // Sizes are rounded up to eighths of a power of two, so at most 12.5 % is unused.
@@ -62,9 +71,8 @@ static _Thread_local struct {
 static pthread_key_t ending;
 static pthread_once_t ending_once = PTHREAD_ONCE_INIT;
 
-static void close_small(void *ignored) {
-  (void)ignored;
-  small.state = closed;
+static void empty_small(void) {
+  small.bytes = 0;
   for (int bin = 0; bin < small_bins; bin++) {
     while (small.head[bin]) {
       struct kept *block = small.head[bin];
@@ -72,6 +80,11 @@ static void close_small(void *ignored) {
       free(block);
     }
   }
+}
+static void close_small(void *ignored) {
+  (void)ignored;
+  small.state = closed;
+  empty_small();
 }
 static void make_ending_key(void) { pthread_key_create(&ending, close_small); }
 
@@ -120,6 +133,53 @@ static void free_small(void *block, size_t bytes) {
   small.head[bin] = block;
 }
 
+// MARK: Large blocks
+
+static void take_out(struct large *block) {
+  *(block->previous ? &block->previous->next : &bin_head[block->bin]) = block->next;
+  if (block->next) block->next->previous = block->previous;
+  *(block->newer ? &block->newer->older : &newest) = block->older;
+  *(block->older ? &block->older->newer : &oldest) = block->newer;
+  kept_bytes -= block->size;
+}
+
+static void put_in(struct large *block, size_t size, int bin) {
+  *block = (struct large){.next = bin_head[bin], .older = newest, .size = size, .bin = bin};
+  if (block->next) block->next->previous = block;
+  if (newest) newest->newer = block;
+  else oldest = block;
+  bin_head[bin] = newest = block;
+  kept_bytes += size;
+}
+
+// A step of training comes back to its peak again and again: what it needs there stays, with a quarter for
+// sizes that differ a little. Small programs keep what they like.
+static size_t limit(void) {
+  if (limit_set >= 0) return (size_t)limit_set;
+  size_t most = most_in_use + most_in_use / 4 + 64 * 1024 * 1024;
+  return most > in_use ? most - in_use : 0;
+}
+
+// The blocks over the limit, oldest first, taken out of all lists and linked by `next`.
+static struct large *surplus(size_t most) {
+  struct large *found = NULL;
+  while (kept_bytes > most) {
+    struct large *block = oldest;
+    take_out(block);
+    block->next = found;
+    found = block;
+  }
+  return found;
+}
+
+static void free_all(struct large *blocks) {
+  while (blocks) {
+    struct large *next = blocks->next;
+    free(blocks);
+    blocks = next;
+  }
+}
+
 // MARK: All blocks
 
 void *callosum_allocate(size_t bytes) {
@@ -128,9 +188,11 @@ void *callosum_allocate(size_t bytes) {
   int bin;
   size_t size = rounded(bytes, &bin);
   pthread_mutex_lock(&lock);
-  struct kept *block = bin_head[bin];
-  if (block) bin_head[bin] = block->next;
+  struct large *block = bin_head[bin];
+  if (block) take_out(block);
   in_use += size;
+  size_t most_before = most_in_use;
+  if (in_use > most_in_use) most_in_use = in_use;
   pthread_mutex_unlock(&lock);
   if (block) return block;
   void *fresh = aligned(size >= huge_page ? huge_page : 4096, size);
@@ -138,7 +200,14 @@ void *callosum_allocate(size_t bytes) {
     callosum_release_cache();
     fresh = aligned(4096, size);
   }
-  if (fresh && size >= huge_page) madvise(fresh, size, MADV_HUGEPAGE);
+  if (!fresh) {
+    pthread_mutex_lock(&lock);
+    in_use -= size;
+    most_in_use = most_before > in_use ? most_before : in_use;
+    pthread_mutex_unlock(&lock);
+    return NULL;
+  }
+  if (size >= huge_page) madvise(fresh, size, MADV_HUGEPAGE);
   return fresh;
 }
 
@@ -151,25 +220,54 @@ void callosum_free(void *block, size_t bytes) {
   freed += bytes;
 #if __has_feature(address_sanitizer)
   // A block that is kept would hide that somebody still reads it.
-  free(block);
-  return;
+  const bool keeps = false;
+#else
+  const bool keeps = true;
 #endif
   if (bytes < smallest_kept) {
-    free_small(block, bytes);
+    if (keeps) free_small(block, bytes);
+    else free(block);
     return;
   }
   int bin;
   size_t size = rounded(bytes, &bin);
   pthread_mutex_lock(&lock);
   in_use -= size;
-  ((struct kept *)block)->next = bin_head[bin];
-  bin_head[bin] = block;
+  if (keeps) put_in(block, size, bin);
+  struct large *blocks = surplus(limit());
+  pthread_mutex_unlock(&lock);
+  if (!keeps) free(block);
+  free_all(blocks);
+}
+
+static size_t locked(const size_t *number) {
+  pthread_mutex_lock(&lock);
+  size_t value = *number;
+  pthread_mutex_unlock(&lock);
+  return value;
+}
+
+size_t callosum_bytes_in_use(void) { return locked(&in_use); }
+size_t callosum_most_bytes_in_use(void) { return locked(&most_in_use); }
+size_t callosum_bytes_kept(void) { return locked(&kept_bytes); }
+
+void callosum_reset_most_bytes_in_use(void) {
+  pthread_mutex_lock(&lock);
+  most_in_use = in_use;
   pthread_mutex_unlock(&lock);
 }
 
-size_t callosum_bytes_in_use(void) {
+void callosum_set_cache_limit(ptrdiff_t bytes) {
   pthread_mutex_lock(&lock);
-  size_t bytes = in_use;
+  limit_set = bytes;
+  struct large *blocks = surplus(limit());
+  pthread_mutex_unlock(&lock);
+  free_all(blocks);
+}
+
+ptrdiff_t callosum_cache_limit(void) {
+  pthread_mutex_lock(&lock);
+  ptrdiff_t bytes = limit_set;
   pthread_mutex_unlock(&lock);
   return bytes;
 }
@@ -187,12 +285,12 @@ void *callosum_allocate_or_stop(size_t bytes, const char *purpose) {
 
 void callosum_release_cache(void) {
   pthread_mutex_lock(&lock);
-  for (int bin = 0; bin < bins; bin++) {
-    while (bin_head[bin]) {
-      struct kept *block = bin_head[bin];
-      bin_head[bin] = block->next;
-      free(block);
-    }
-  }
+  struct large *blocks = surplus(0);
   pthread_mutex_unlock(&lock);
+  free_all(blocks);
+  empty_small();
+#if defined(__GLIBC__)
+  // What malloc keeps too.
+  malloc_trim(0);
+#endif
 }

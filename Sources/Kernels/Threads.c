@@ -107,6 +107,8 @@ static void (*release_slot)(void *);
 
 void *callosum_thread_slot(void) { return thread_slot; }
 
+void callosum_lend_thread_slot(void *value) { thread_slot = value; }
+
 static void empty_slot(void *value) {
   thread_slot = NULL;
   release_slot(value);

@@ -10,14 +10,18 @@ package enum Format {
 
   /// 0.8841 as "88.41".
   package static func points(_ fraction: Double) -> String {
-    fraction.isFinite ? String(format: "%.2f", fraction * 100) : "not a number"
+    hundredths(fraction * 100)
+  }
+
+  private static func hundredths(_ value: Double) -> String {
+    value.isFinite ? String(format: "%.2f", value) : "not a number"
   }
 
   /// "88.41 ± 0.32 %", or "88.41 %" for one run. For fewer than `seeds` runs, says how many.
   package static func percent(_ estimate: Estimate, of seeds: Int? = nil) -> String {
-    let spread = estimate.halfWidth.map { " ± " + points($0) } ?? ""
     let note = seeds.map { estimate.count < $0 ? " (n = \(estimate.count))" : "" } ?? ""
-    return points(estimate.mean) + spread + " %" + note
+    return withError(estimate.mean * 100, estimate.halfWidth.map { $0 * 100 }, alone: hundredths) + " %"
+      + note
   }
 
   /// A mean in a metric: in percent where it is a fraction. For fewer than `seeds` runs, says how many.
@@ -36,8 +40,10 @@ package enum Format {
   /// A difference in a metric with its sign, "−0.41 ± 0.32": in percentage points where it is a fraction.
   package static func difference(_ estimate: Estimate, _ metric: Metric) -> String {
     let sign = estimate.mean < 0 ? "−" : estimate.mean > 0 ? "+" : ""
-    let number = metric.isFraction ? points : { significant($0) }
-    return sign + number(abs(estimate.mean)) + (estimate.halfWidth.map { " ± " + number($0) } ?? "")
+    return sign
+      + withError(
+        abs(estimate.mean) * metric.scale, estimate.halfWidth.map { $0 * metric.scale },
+        alone: metric.isFraction ? hundredths : fourDigits)
   }
 
   /// "0.032", "< 0.001".
@@ -56,6 +62,12 @@ package enum Format {
     return (value < 0 ? "−" : "") + grouped
   }
 
+  /// 1234567.2 as "1,234,567", and in powers of ten what has more digits than a Double.
+  package static func count(_ value: Double) -> String {
+    Int(exactly: value.rounded()).flatMap { $0.magnitude < 1 << 53 ? count($0) : nil }
+      ?? String(format: "%.4g", value)
+  }
+
   /// Three significant digits with k, M, G or T: 1234567 as "1.23 M".
   package static func compact(_ value: Double) -> String {
     let steps: [(Double, String)] = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")]
@@ -72,27 +84,67 @@ package enum Format {
       ? (abs(value) >= 100 ? count(Int(value.rounded())) : significant(value)) : "–"
   }
 
-  /// Three significant digits, never in powers of ten.
+  /// Three significant digits; in powers of ten only where there would be no end of zeros.
   package static func significant(_ value: Double) -> String {
     guard value.isFinite, value != 0 else { return value == 0 ? "0" : "–" }
+    guard (1e-8..<1e15).contains(abs(value)) else { return power(value, digits: 3) }
     // 9.996 has one decimal, because it is shown as 10.0.
     let decimals = max(0, 2 - Int(log10(abs(value) / 0.9995).rounded(.down)))
-    return String(format: "%.\(min(decimals, 8))f", value)
+    return String(format: "%.\(min(decimals, 10))f", value)
   }
 
-  /// A mean with half its 95 % interval, "0.951 ± 0.012", or the mean alone for one run.
+  /// 0.0000123 as "1.2e-5".
+  static func power(_ value: Double, digits: Int) -> String {
+    let parts = String(format: "%.\(digits - 1)e", value).split(separator: "e")
+    guard parts.count == 2, let exponent = Int(parts[1]) else { return "not a number" }
+    return "\(parts[0])e\(exponent)"
+  }
+
+  // MARK: Means with errors
+
+  /// A mean with half its 95 % interval, "0.951 ± 0.012", or the mean alone, in four digits, for one run.
   package static func estimate(_ estimate: Estimate) -> String {
     self.estimate(mean: estimate.mean, halfWidth: estimate.halfWidth)
   }
 
   package static func estimate(mean: Double, halfWidth: Double?) -> String {
-    func number(_ value: Double) -> String {
-      guard value.isFinite else { return "not a number" }
-      let size = abs(value)
-      return size == 0 || (1e-3..<1e6).contains(size)
-        ? String(format: size >= 100 ? "%.1f" : "%.4g", value) : String(format: "%.2e", value)
+    withError(mean, halfWidth, alone: fourDigits)
+  }
+
+  /// Below this share of the mean, an error is that of rounding.
+  private static let rounding = 1e-12
+
+  /// The error in two significant digits and the mean as far as those go: what is beyond is chance. An error that
+  /// is none but of rounding is 0.
+  private static func withError(
+    _ mean: Double, _ error: Double?, alone: (Double) -> String
+  ) -> String {
+    guard let error else { return alone(mean) }
+    guard mean.isFinite, error.isFinite else {
+      return "\(alone(mean)) ± \(error.isFinite ? alone(error) : "not a number")"
     }
-    return number(mean) + (halfWidth.map { " ± " + number($0) } ?? "")
+    guard error > rounding * abs(mean) else { return "\(alone(mean)) ± 0" }
+    let size = max(abs(mean), error)
+    guard (1e-3..<1e6).contains(size) else {
+      let exponent = Int(log10(size).rounded(.down)), unit = pow(10, Double(exponent))
+      return "(\(withError(mean / unit, error / unit, alone: alone)))e\(exponent)"
+    }
+    // 0.0996 has two decimals, because it is shown as 0.10.
+    let wanted = 1 - Int(log10(error / 0.995).rounded(.down))
+    // Six digits of a mean are enough for everybody; an error far below them has a power of its own.
+    let most = 5 - Int(log10(size).rounded(.down)), decimals = max(min(wanted, most), 0)
+    func number(_ value: Double) -> String {
+      decimals == 0 && abs(value) >= 1000
+        ? count(Int(value.rounded())) : String(format: "%.\(decimals)f", value)
+    }
+    return "\(number(mean)) ± \(wanted > most + 1 ? power(error, digits: 2) : number(error))"
+  }
+
+  private static func fourDigits(_ value: Double) -> String {
+    guard value.isFinite else { return "not a number" }
+    let size = abs(value)
+    return size == 0 || (1e-3..<1e6).contains(size)
+      ? String(format: size >= 100 ? "%.1f" : "%.4g", value) : String(format: "%.2e", value)
   }
 
   /// Seconds as "0:07", "12:34" or "1:02:03".

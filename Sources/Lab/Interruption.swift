@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// A request to stop: Ctrl-C (SIGINT) or SIGTERM.
+/// A request to stop: Ctrl-C (SIGINT), SIGTERM, or a terminal that went away (SIGHUP).
 ///
 /// The training loop polls ``requested`` between steps and ends in good order; the handler does no
 /// more than set a flag. The same signal a second time ends the program at once, because the system
@@ -10,18 +10,19 @@ package enum Interruption {
   /// The signal that asked to stop, 0 while none has.
   private static let received = Atomic<Int32>(0)
 
-  /// Listens from now on.
+  private static let signals = [SIGINT, SIGTERM, SIGHUP]
+
+  /// Listens from now on. A hang-up that whoever started this program made it ignore, as nohup does, stays
+  /// ignored.
   package static func listen() {
     // A global is made at its first use, which must not happen inside a handler.
     received.store(0, ordering: .relaxed)
-    for number in [SIGINT, SIGTERM] {
+    for number in signals where !(number == SIGHUP && isIgnored(number)) {
       var action = sigaction()
       #if canImport(Darwin)
-        action.__sigaction_u.__sa_handler = { Interruption.received.store($0, ordering: .relaxed) }
+        action.__sigaction_u.__sa_handler = { Interruption.receive($0) }
       #else
-        action.__sigaction_handler.sa_handler = {
-          Interruption.received.store($0, ordering: .relaxed)
-        }
+        action.__sigaction_handler.sa_handler = { Interruption.receive($0) }
       #endif
       // SA_RESTART: reads and writes in progress go on rather than fail.
       #if canImport(Darwin)
@@ -32,11 +33,27 @@ package enum Interruption {
       sigaction(number, &action, nil)
     }
     // Who started this program may have left it with these signals blocked.
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    sigaddset(&signals, SIGINT)
-    sigaddset(&signals, SIGTERM)
-    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    var unblocked = sigset_t()
+    sigemptyset(&unblocked)
+    for number in signals { sigaddset(&unblocked, number) }
+    pthread_sigmask(SIG_UNBLOCK, &unblocked, nil)
+  }
+
+  private static func receive(_ number: Int32) {
+    received.store(number, ordering: .relaxed)
+    // Nobody reads any more; what is still printed must not end the program before its checkpoint.
+    if number == SIGHUP { signal(SIGPIPE, SIG_IGN) }
+  }
+
+  private static func isIgnored(_ number: Int32) -> Bool {
+    var action = sigaction()
+    sigaction(number, nil, &action)
+    #if canImport(Darwin)
+      let handler = action.__sigaction_u.__sa_handler
+    #else
+      let handler = action.__sigaction_handler.sa_handler
+    #endif
+    return unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
   /// Whether to stop.

@@ -21,7 +21,11 @@ package final class ProgressBar {
   }
 
   /// What is being done, such as "attention, seed 2 of 3".
-  package var label: String
+  package var label: String {
+    get { shownLabel }
+    set { shownLabel = newValue.printable() }
+  }
+  private var shownLabel: String
   private var total: Int
   private let unit: String?
   private let style: Style
@@ -42,7 +46,7 @@ package final class ProgressBar {
     seconds: @escaping () -> Double = monotonicSeconds,
     write: @escaping (String) -> Void = writeToStandardError
   ) {
-    self.label = label
+    shownLabel = label.printable()
     self.total = max(total, 1)
     self.unit = unit
     self.style = style
@@ -79,7 +83,7 @@ package final class ProgressBar {
   package func say(_ text: String) {
     guard style != .silent else { return }
     erase()
-    write(text + "\n")
+    write(text.printable() + "\n")
     lastShown = style == .lines ? lastShown : -.infinity
   }
 

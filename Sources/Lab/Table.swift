@@ -1,3 +1,5 @@
+import CallosumTensors
+
 /// A table of text for the terminal: columns aligned, two spaces apart, a rule under the heading.
 package struct Table {
   package enum Alignment { case left, right }
@@ -6,13 +8,13 @@ package struct Table {
   private var rows: [[String]] = []
 
   package init(_ columns: [(title: String, alignment: Alignment)]) {
-    self.columns = columns
+    self.columns = columns.map { ($0.title.printable(), $0.alignment) }
   }
 
   /// Adds a row with one cell per column.
   package mutating func add(_ cells: [String]) {
     precondition(cells.count == columns.count, "row of \(cells.count), \(columns.count) columns")
-    rows.append(cells)
+    rows.append(cells.map { $0.printable() })
   }
 
   /// The lines as one text.

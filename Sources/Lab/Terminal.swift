@@ -1,7 +1,29 @@
+import CallosumTensors
 import Foundation
 
-/// The terminal that a stream may lead to.
+/// The terminal that a stream may lead to. Whatever goes there goes through ``say(_:)`` and its like or
+/// ``remark(_:)``: names and notes come from outside, and are shown as text and nothing else.
 package enum Terminal {
+  /// Prints a line.
+  package static func say(_ line: String = "") { print(line.printable()) }
+
+  /// Prints lines, such as those of a table; they end where they do in `text`.
+  package static func say(lines text: String) {
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) { say(String(line)) }
+  }
+
+  /// Prints a JSON document. In JSON every character can be written as a number, so what a terminal would obey
+  /// is, and the document stays the same.
+  package static func say(json text: String) { print(text.jsonPrintable) }
+
+  /// Says something on standard error, in one line of a length that somebody reads.
+  package static func remark(_ line: String) {
+    writeToStandardError(line.split(whereSeparator: \.isNewline).joined(separator: " ").asOneLine + "\n")
+  }
+
+  /// Says there what is wrong.
+  package static func complain(_ problem: String) { remark("callosum: " + problem) }
+
   /// Its width; nil where the stream leads elsewhere. 80 where the terminal does not say.
   package static func columns(of descriptor: Int32) -> Int? {
     guard isatty(descriptor) == 1 else { return nil }
@@ -69,4 +91,22 @@ package enum DisplayWidth {
     0xA000...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F, 0xFF00...0xFF60,
     0xFFE0...0xFFE6, 0x20000...0x3FFFD,
   ]
+}
+
+extension String {
+  /// A JSON document in which no character is left that a terminal would obey; outside texts there are none
+  /// but line breaks.
+  fileprivate var jsonPrintable: String {
+    func isFit(_ scalar: Unicode.Scalar) -> Bool { scalar == "\n" || !scalar.isUnprintable }
+    if unicodeScalars.allSatisfy(isFit) { return self }
+    var scalars = String.UnicodeScalarView()
+    for scalar in unicodeScalars {
+      if isFit(scalar) {
+        scalars.append(scalar)
+      } else {
+        scalars += String(format: "\\u%04x", scalar.value).unicodeScalars
+      }
+    }
+    return String(scalars)
+  }
 }

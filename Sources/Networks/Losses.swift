@@ -13,7 +13,8 @@ public enum LossReduction: String, Codable, Sendable {
   }
 }
 
-private func requireSameShape(_ a: Tensor, _ b: Tensor, _ name: StaticString) {
+private func requireFit(_ a: Tensor, _ b: Tensor, _ name: StaticString) {
+  realType(of: [a, b], name)
   // A loss must not broadcast silently.
   precondition(a.shape == b.shape, name, "predictions \(a.shape) and targets \(b.shape) differ in shape")
 }
@@ -30,7 +31,7 @@ public func crossEntropy(
   let losses = crossEntropyPerItem(
     logits: logits, targets: targets, labelSmoothing: labelSmoothing, ignoring: ignoring)
   guard reduction == .mean else { return reduction(losses) }
-  let kept = (targets .!= Double(ignoring)).sum().item()
+  let kept = (targets .!= Int(ignoring)).sum().item()
   return losses.sum() * (1 / kept)
 }
 
@@ -38,7 +39,7 @@ public func crossEntropy(
 public func mseLoss(
   predictions: Tensor, targets: Tensor, reduction: LossReduction = .mean
 ) -> Tensor {
-  requireSameShape(predictions, targets, "mseLoss")
+  requireFit(predictions, targets, "mseLoss")
   return reduction(square(predictions - targets))
 }
 
@@ -46,7 +47,7 @@ public func mseLoss(
 public func l1Loss(
   predictions: Tensor, targets: Tensor, reduction: LossReduction = .mean
 ) -> Tensor {
-  requireSameShape(predictions, targets, "l1Loss")
+  requireFit(predictions, targets, "l1Loss")
   return reduction(abs(predictions - targets))
 }
 
@@ -54,7 +55,7 @@ public func l1Loss(
 public func huberLoss(
   predictions: Tensor, targets: Tensor, delta: Double = 1, reduction: LossReduction = .mean
 ) -> Tensor {
-  requireSameShape(predictions, targets, "huberLoss")
+  requireFit(predictions, targets, "huberLoss")
   let difference = predictions - targets
   let distance = abs(difference)
   return reduction(
@@ -65,8 +66,9 @@ public func huberLoss(
 public func binaryCrossEntropy(
   logits: Tensor, targets: Tensor, reduction: LossReduction = .mean
 ) -> Tensor {
-  requireSameShape(logits, targets, "binaryCrossEntropy")
-  return reduction(softplus(logits) - logits * targets)
+  requireFit(logits, targets, "binaryCrossEntropy")
+  // softplus(x) - x t, without the cancellation of large x.
+  return reduction(targets * softplus(-logits) + (1 - targets) * softplus(logits))
 }
 
 /// Kullback-Leibler divergence target (log target - log prediction), element by element, given
@@ -74,7 +76,7 @@ public func binaryCrossEntropy(
 public func klDivLoss(
   logPredictions: Tensor, targets: Tensor, reduction: LossReduction = .mean
 ) -> Tensor {
-  requireSameShape(logPredictions, targets, "klDivLoss")
+  requireFit(logPredictions, targets, "klDivLoss")
   let isPositive = targets .> 0
   let safe = which(isPositive, targets, targets.constant(1))
   return reduction(which(isPositive, targets * (log(safe) - logPredictions), targets * 0))
@@ -85,6 +87,6 @@ public func klDivLoss(
 public func poissonLoss(
   predictions: Tensor, targets: Tensor, epsilon: Double = 1e-8, reduction: LossReduction = .mean
 ) -> Tensor {
-  requireSameShape(predictions, targets, "poissonLoss")
+  requireFit(predictions, targets, "poissonLoss")
   return reduction(predictions - targets * log(predictions + epsilon))
 }

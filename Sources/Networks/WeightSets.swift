@@ -130,9 +130,9 @@ func taken(_ indices: Tensor, fromSets tables: Tensor) -> Tensor {
     indices.ndim > 0 && indices.dim(0) == sets, "withWeightSets",
     "indices \(indices.shape) must have \(sets) slices, one for each set of weights")
   precondition(
-    ((indices .>= 0) .&& (indices .< Double(count))).all().item() != 0, "take",
+    ((indices .>= 0) .&& (indices .< count)).all().item() != 0, "take",
     "indices do not lie in 0..<\(count)")
-  let firsts = (Tensor.arange(sets) * Double(count))
+  let firsts = (Tensor.arange(sets) * count)
     .reshaped([sets] + [Int](repeating: 1, count: indices.ndim - 1))
   return tables.reshaped(sets * count, tables.dim(2)).take(indices + firsts)
 }

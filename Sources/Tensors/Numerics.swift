@@ -34,7 +34,8 @@ public func conjugateGradient(
   applying product: (Tensor) throws -> Tensor
 ) rethrows -> (solution: Tensor, steps: Int) {
   let name: StaticString = "conjugateGradient"
-  precondition(b.ndim > 0 && b.dtype.isFloatingPoint, name, "needs b [batch, ...], got \(b.dtype) \(b.shape)")
+  b.requireReal(name)
+  precondition(b.ndim > 0, name, "needs b [batch, ...], got \(b.shape)")
   let axes = Array(1..<max(b.ndim, 1))
   func inner(_ x: Tensor, _ y: Tensor) -> Tensor {
     axes.isEmpty ? x * y : (x * y).sum(axes: axes, keepDims: true)
@@ -59,7 +60,8 @@ public func conjugateGradient(
     squares = which(isOpen, next, squares)
     steps += 1
   }
-  return (x, steps)
+  // An item with a NaN compares with nothing and stood still.
+  return (which(isNaN(wanted.unmarked), x.constant(.nan), x), steps)
 }
 
 /// Nodes and weights of Gauss's quadrature for the standard normal distribution: the mean of f(z) is

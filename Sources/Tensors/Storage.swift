@@ -17,11 +17,18 @@ package final class Storage: @unchecked Sendable {
   /// Fills every fresh block with NaN, so that a test sees whatever a kernel forgets to write.
   package nonisolated(unsafe) static var poisonsFreshBlocks = false
 
-  /// Bytes of the blocks of 64 KiB and more that are in use now, by all threads.
-  package static var largeBytesInUse: Int { callosum_bytes_in_use() }
-
-  package init(byteCount: Int) {
+  package convenience init(byteCount: Int) {
     guard let block = callosum_allocate(byteCount) else { Storage.endWithoutMemory(byteCount) }
+    self.init(block: block, byteCount)
+  }
+
+  /// Nil where memory does not suffice, for sizes that come from outside.
+  convenience init?(ifThereIsMemory byteCount: Int) {
+    guard let block = callosum_allocate(byteCount) else { return nil }
+    self.init(block: block, byteCount)
+  }
+
+  private init(block: UnsafeMutableRawPointer, _ byteCount: Int) {
     pointer = block
     self.byteCount = byteCount
     release = nil
@@ -45,7 +52,9 @@ package final class Storage: @unchecked Sendable {
 
   /// Nothing can go on without memory, and it is nobody's mistake: one line, and none of a crash's traces.
   private static func endWithoutMemory(_ byteCount: Int) -> Never {
-    var line = "callosum: out of memory: a tensor needs \(byteCount) bytes; use smaller batches or sizes\n"
+    let problem = "out of memory: a tensor needs \(byteCount) bytes; use smaller batches or sizes"
+    ThreadState.current.scope?.leave(InvalidInput(problem))
+    var line = "callosum: \(problem)\n"
     line.withUTF8 { _ = writeAll(UnsafeRawBufferPointer($0), to: STDERR_FILENO) }
     _exit(1)
   }

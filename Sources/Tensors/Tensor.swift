@@ -5,6 +5,9 @@ import CallosumKernels
 ///
 /// Operations record themselves for derivatives only inside functions such as
 /// `valueAndGradient(at:of:)`. Names follow MLX Swift where it has an equivalent.
+///
+/// What is not a number never becomes one: NaN makes NaN of all that depends on it and leaves every bit of the
+/// rest as it is. In an order NaN is the largest, as in PyTorch.
 public struct Tensor: @unchecked Sendable {
   package internal(set) var storage: Storage
   /// Position of the first element in the storage, in elements.
@@ -66,8 +69,10 @@ public struct Tensor: @unchecked Sendable {
   /// The first element, for kernels that read.
   package var pointer: UnsafeMutableRawPointer { storage.pointer + offset * dtype.size }
 
+  /// The first element, for kernels that know its type; the last door, behind those of the operations.
   package func pointer<Element: TensorElement>(as type: Element.Type) -> UnsafeMutablePointer<Element> {
-    assert(type.dtype == dtype)
+    precondition(
+      type.dtype == dtype, "Tensor", "\(dtype) elements of \(shape) were to be read as \(type.dtype)")
     return pointer.assumingMemoryBound(to: type)
   }
 
@@ -118,13 +123,16 @@ public struct Tensor: @unchecked Sendable {
     }
   }
 
+  /// A tensor of one value; stops where that is no whole number and int32 is asked for.
   public static func full(_ shape: [Int], _ value: Double, dtype: DType = .float32) -> Tensor {
     let result = Tensor(uninitialized: shape, dtype)
     let count = result.size
     switch dtype {
     case .float32: result.pointer(as: Float.self).initialize(repeating: Float(value), count: count)
     case .float64: result.pointer(as: Double.self).initialize(repeating: value, count: count)
-    case .int32: result.pointer(as: Int32.self).initialize(repeating: Int32(value), count: count)
+    case .int32:
+      guard let whole = Int32(exactly: value) else { preconditionFailure("full", "\(value) is not an int32") }
+      result.pointer(as: Int32.self).initialize(repeating: whole, count: count)
     case .bool: result.pointer(as: Bool.self).initialize(repeating: value != 0, count: count)
     }
     return result

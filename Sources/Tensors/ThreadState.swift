@@ -17,6 +17,8 @@ package final class ThreadState {
   package var batchNorm: (any Sendable)?
   /// Whether a function runs for the second time, for its derivative: side effects happened already.
   package private(set) var isRepeating = false
+  /// What a mistake is told to, if somebody wants to survive it.
+  var scope: ErrorScope?
 
   /// Turns the modules under way into a path such as `blocks.0.mixer`; set by the room above.
   package nonisolated(unsafe) static var describeModules: (@Sendable ([AnyObject]) -> String)?
@@ -95,17 +97,52 @@ public func countingMultiplyAccumulates(_ body: () throws -> Void) rethrows -> I
   return state.multiplyAccumulates ?? 0
 }
 
-/// Stops the program because of a mistake in it, with a message that names the part's path in the
-/// network, the operation, and what does not fit.
-package func preconditionFailure(_ operation: StaticString, _ problem: @autoclosure () -> String) -> Never {
-  let modules = ThreadState.current.modules
-  let path = modules.isEmpty ? nil : ThreadState.describeModules?(modules)
-  fatalError("\(path.map { "\($0), " } ?? "")\(operation): \(problem())")
+// MARK: Mistakes
+
+extension ThreadState {
+  /// Everything that a scope changes for its time.
+  struct Place {
+    fileprivate let tape: Tape?
+    fileprivate let prefersReference: Bool
+    fileprivate let multiplyAccumulates: Int?
+    fileprivate let surroundings: Surroundings
+    fileprivate let isRepeating: Bool
+    let scope: ErrorScope?
+  }
+
+  var place: Place {
+    Place(
+      tape: tape, prefersReference: prefersReference, multiplyAccumulates: multiplyAccumulates,
+      surroundings: surroundings(trainingPass), isRepeating: isRepeating, scope: scope)
+  }
+
+  /// For scopes that were left without their `defer`.
+  func restore(_ place: Place) {
+    (tape, prefersReference) = (place.tape, place.prefersReference)
+    multiplyAccumulates = place.multiplyAccumulates
+    enter(place.surroundings, place.surroundings.trainingPass)
+    (isRepeating, scope) = (place.isRepeating, place.scope)
+  }
 }
 
-/// Stops as `fail` does unless `condition` holds.
+/// Stops the program because of a mistake in it, with a message that names the part's path in the
+/// network, the operation, and what does not fit. Inside `withErrors` the mistake is thrown there.
+package func preconditionFailure(_ operation: StaticString, _ problem: @autoclosure () -> String) -> Never {
+  stop(operation, problem())
+  fatalError("\(operation): the end of its scope did not come")
+}
+
+/// Stops as `preconditionFailure` does unless `condition` holds.
 package func precondition(
   _ condition: Bool, _ operation: StaticString, _ problem: @autoclosure () -> String
 ) {
-  if !condition { preconditionFailure(operation, problem()) }
+  if !condition { stop(operation, problem()) }
+}
+
+@inline(never) private func stop(_ operation: StaticString, _ problem: String) {
+  let state = ThreadState.current
+  let path = state.modules.isEmpty ? nil : ThreadState.describeModules?(state.modules)
+  let line = "\(path.map { "\($0), " } ?? "")\(operation): \(problem)"
+  guard let scope = state.scope else { fatalError(line) }
+  scope.leave(InvalidInput(line))
 }

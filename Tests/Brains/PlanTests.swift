@@ -103,6 +103,10 @@ let exampleNames = ["two-hemispheres", "one-hemisphere", "local-eye", "memory-lo
       "the plan, line 4: regions.1.width must be a whole number"
     ),
     ("output: a\nregions:\n  - {name: a}\ntracts: []", "the plan, line 3: regions.0 lacks 'part'"),
+    (
+      "output: a\nreadout: lst\nregions: []\ntracts: []",
+      "the plan, line 2: readout must be one of mean, last; did you mean 'last'?"
+    ),
     ("output: a\ntracts: []", "the plan, line 1: the plan lacks 'regions'"),
     (
       "output: a\nregions: []\ntracts:\n  - {from: a, to: b, weights: random}",

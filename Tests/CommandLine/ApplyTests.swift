@@ -51,12 +51,18 @@ import Testing
       ("--input in --output out --dtype float16", "--dtype must be float32 or float64, is 'float16'", 2),
       ("--input none --output out", "none cannot be read", 1),
       ("--input in --output out --weights in", "in: weights lack", 1),
+      ("--input whole --output out --gradients", "'g' must be float32 or float64, is int32", 1),
+      ("--input torch.pt --output out", "torch.pt is a file of PyTorch's own format", 1),
+      ("--input in --output out --weights torch.pt", "torch.pt is a file of PyTorch's own format", 1),
     ] as [(String, String, Int32)])
   func mistakes(_ options: String, _ line: String, _ code: Int32) throws {
     try inTemporaryFolder { folder in
       let x = Tensor.ones([1, 4, 8])
       try Safetensors.save(["x": x], to: folder + "/in")
       try Safetensors.save(["x": x, "g": x], to: folder + "/g")
+      try Safetensors.save(["x": x, "g": x.asType(.int32)], to: folder + "/whole")
+      let pickle: [UInt8] = [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19]
+      try Data(pickle).write(to: URL(fileURLWithPath: folder + "/torch.pt"))
       try Safetensors.save(["xx": x], to: folder + "/wrong")
       try Safetensors.save(["x": Tensor.ones([1, 4, 7])], to: folder + "/narrow")
       let outcome = try Program.run(

@@ -91,6 +91,12 @@ private let brain = """
       #expect(
         outcome.errors == "callosum: small.yaml, line 5: unknown word 'widht'; did you mean 'width'?\n")
     }
+    try withBrain("task: needl\n" + brain) { folder in
+      let outcome = try Program.run(["train", "small.yaml"], in: folder)
+      #expect(outcome.code == 1)
+      #expect(
+        outcome.errors == "callosum: small.yaml, line 1: unknown task 'needl'; did you mean 'needle'?\n")
+    }
     try withBrain(brain.replacingOccurrences(of: "rule: oja", with: "rule: oya")) { folder in
       let outcome = try Program.run(["show", "small.yaml"], in: folder)
       #expect(outcome.code == 1)

@@ -107,7 +107,8 @@ private let mistakes: [(arguments: String, line: String)] = [
     "compare --stepz 3", "Unknown option '--stepz'. Did you mean '--steps'?; see 'callosum compare --help'"
   ),
   ("compare more", "Unexpected argument 'more'; see 'callosum compare --help'"),
-  ("compete", "Unexpected argument 'compete'; see 'callosum --help'"),
+  ("compete", "Unexpected argument 'compete'. Did you mean 'compare'?; see 'callosum --help'"),
+  ("runs exprot", "Unexpected argument 'exprot'. Did you mean 'export'?; see 'callosum runs --help'"),
   ("describe", "Missing expected argument '<id>'; see 'callosum describe --help'"),
   ("describe mlp", "unknown part 'mlp'; did you mean 'channel-mlp'?"),
   ("describe average-pooling --config {\"window\":2}", "window must be odd and positive, is 2"),
@@ -246,5 +247,29 @@ struct Damage: Sendable, CustomStringConvertible {
 
   private static func bytes(_ path: String) throws -> [UInt8] {
     [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+  }
+}
+
+@Suite struct ClosedStreamTests {
+  /// Closed standard streams are an error to write to, and no place for the files that are opened next.
+  @Test(arguments: ["0<&-", "1>&-", "2>&-", "0<&- 1>&-", "0<&- 1>&- 2>&-"])
+  func closedStreams(_ closing: String) throws {
+    try inTemporaryFolder { folder in
+      for command in ["list", "runs list", "nonsense"] {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", "exec \"$0\" \(command) \(closing)", try Program.path()]
+        process.currentDirectoryURL = URL(fileURLWithPath: folder)
+        process.environment = ProcessInfo.processInfo.environment.merging(
+          ["CALLOSUM_STORE": folder + "/runs.sqlite"]) { $1 }
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationReason == .exit, "\(command) \(closing)")
+        let code: Int32 = command == "nonsense" ? 2 : closing.contains("1>") ? 1 : 0
+        #expect(process.terminationStatus == code, "\(command) \(closing)")
+      }
+    }
   }
 }

@@ -22,7 +22,7 @@ enum Program {
   struct NotBuilt: Error {}
 
   /// It lies beside the bundle of the tests.
-  private static func path(_ name: String) throws -> String {
+  static func path(_ name: String = "callosum") throws -> String {
     for argument in CommandLine.arguments + [Bundle.main.executablePath ?? ""] {
       var url = URL(fileURLWithPath: argument)
       while url.path != "/" {
@@ -37,15 +37,18 @@ enum Program {
 
   /// Runs `callosum`, or the program of that name, in `folder`, with the data sets and the store of that folder
   /// only and further `variables` of the environment.
-  /// - Parameter whileRunning: called with the process's number once it listens to signals.
+  /// - Parameters:
+  ///   - asNobody: as a user who owns nothing, where this is root, who may do everything.
+  ///   - whileRunning: called with the process's number once it listens to signals.
   static func run(
     _ arguments: [String], of name: String = "callosum", in folder: String, threads: Int = 1,
-    with variables: [String: String] = [:],
+    with variables: [String: String] = [:], asNobody: Bool = false,
     whileRunning: ((Int32) -> Void)? = nil
   ) throws -> Outcome {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: try path(name))
-    process.arguments = arguments
+    process.executableURL = URL(fileURLWithPath: asNobody ? dropping : try path(name))
+    process.arguments =
+      (asNobody ? ["--reuid=65534", "--regid=65534", "--clear-groups", try path(name)] : []) + arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     var environment = ProcessInfo.processInfo.environment
     environment["CALLOSUM_DATA"] = folder
@@ -79,6 +82,16 @@ enum Program {
       output: try String(contentsOf: output, encoding: .utf8),
       errors: try String(contentsOf: errors, encoding: .utf8))
   }
+
+  private static let dropping = "/usr/bin/setpriv"
+
+  /// Whether there is another user to run it as, who may read it where it lies.
+  static let canRunAsNobody: Bool = {
+    guard geteuid() == 0, FileManager.default.isExecutableFile(atPath: dropping) else { return false }
+    var code: Int32?
+    try? inTemporaryFolder { code = try run(["--version"], in: $0, asNobody: true).code }
+    return code == 0
+  }()
 
   /// Linux tells which signals a process catches; elsewhere a second must do.
   private static func waitUntilItListens(_ process: Process) {

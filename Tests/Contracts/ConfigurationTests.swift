@@ -146,6 +146,7 @@ private struct Settings: Configuration {
       (#"{"heads": null}"#, "'heads' must be a whole number"), (#"{"rate": "x"}"#, "'rate' must be a number"),
       (#"{"bias": 1}"#, "'bias' must be true or false"), (#"{"title": 3}"#, "'title' must be a text"),
       (#"{"kind": "other"}"#, "'kind' must be one of plain, gated"),
+      (#"{"kind": "gatd"}"#, "'kind' must be one of plain, gated; did you mean 'gated'?"),
       (#"{"kind": 3}"#, "'kind' must be one of plain, gated"),
       (
         #"{"course": {"cosin": {}}}"#,

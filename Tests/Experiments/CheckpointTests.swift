@@ -51,11 +51,49 @@ import Testing
       _ = try Self.train(checkpoint: place, stopAfter: 3)
       let error = #expect(throws: InvalidInput.self) { try Self.train(seed: 2, checkpoint: place) }
       #expect(error?.description.contains("of another training") == true)
-      // Cut off, as no checkpoint ever should be.
+    }
+  }
+
+  /// A checkpoint that cannot be used says where it is and what to do, whatever is wrong with it.
+  @Test func damagedCheckpointsSayWhatToDo() throws {
+    try inTemporaryFolder { folder in
+      let place = CheckpointPlace(path: folder + "/c.safetensors")
+      _ = try Self.train(checkpoint: place, stopAfter: 3)
       let bytes = try Data(contentsOf: URL(fileURLWithPath: place.path))
-      try bytes.dropLast(5).write(to: URL(fileURLWithPath: place.path))
-      let damage = #expect(throws: TensorFileError.self) { try Self.train(checkpoint: place) }
-      #expect(damage?.description.contains("c.safetensors") == true)
+      // A file that is overwritten takes what was mapped from it along.
+      try bytes.write(to: URL(fileURLWithPath: folder + "/whole"))
+      let (tensors, metadata) = try Safetensors.load(folder + "/whole")
+      let name = try #require(tensors.keys.filter { $0.hasPrefix("weights.") }.sorted().first)
+      func save(_ name: String, _ tensor: Tensor?, _ progress: String? = nil) throws {
+        var (tensors, metadata) = (tensors, metadata)
+        tensors[name] = tensor
+        if let progress { metadata["progress"] = progress }
+        try Safetensors.save(tensors, metadata: metadata, to: place.path)
+      }
+      let progress = try #require(metadata["progress"])
+      let damages: [() throws -> Void] = [
+        { try bytes.dropLast(5).write(to: URL(fileURLWithPath: place.path)) },
+        { try Data().write(to: URL(fileURLWithPath: place.path)) },
+        { try save("order", nil) }, { try save("order", Tensor([Int32(1 << 30)])) },
+        { try save("order", Tensor([Int32(-1)])) }, { try save("order", Tensor([Float.nan])) },
+        { try save(name, nil) }, { try save(name, Tensor.ones([1, 2, 3])) },
+        { try save("weights.more", Tensor.ones([1])) },
+        { try save("more", nil, "{}") },
+        {
+          try save(
+            "more", nil, progress.replacing(/"step":[0-9]+/, with: "\"step\":999999999", maxReplacements: 1))
+        },
+        {
+          try save("more", nil, progress.replacing(/"taken":[0-9]+/, with: "\"taken\":9223372036854775807"))
+        },
+      ]
+      for (index, damage) in damages.enumerated() {
+        try damage()
+        let error = #expect(throws: InvalidInput.self, "\(index)") { try Self.train(checkpoint: place) }
+        let text = error?.description ?? ""
+        #expect(text.hasPrefix("the checkpoint \(place.path) cannot be used: "), "\(index): \(text)")
+        #expect(text.hasSuffix("; delete it, and the training begins anew and comes to the same"), "\(index)")
+      }
     }
   }
 

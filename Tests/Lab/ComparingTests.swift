@@ -195,7 +195,8 @@ import Testing
       #expect(comparison.task.metric.name == "accuracy" && comparison.task.metric.chance == 0.1)
       #expect(comparison.arms[0].runs.map(\.testScore) == [0.1423, 0.1843])
       #expect(comparison.arms.flatMap(\.runs).allSatisfy { !$0.curve.isEmpty && $0.examplesPerSecond > 0 })
-      #expect(comparison.table.text.contains("16.3") && Report(comparison).text.contains("Average pooling"))
+      #expect(
+        comparison.table.text.contains("16 ± 27 %") && Report(comparison).text.contains("Average pooling"))
       let stopped = try Comparison(run: 6, in: store)
       #expect(stopped.wasInterrupted && stopped.arms[0].runs.map(\.status) == [.complete, .interrupted])
       let refusal = #expect(throws: InvalidInput.self) {

@@ -3,12 +3,24 @@ import Foundation
 import Testing
 
 @Suite struct InterruptionTests {
-  @Test(arguments: [SIGINT, SIGTERM]) func theFirstSignalAsks(number: Int32) async {
+  @Test(arguments: [SIGINT, SIGTERM, SIGHUP]) func theFirstSignalAsks(number: Int32) async {
     await #expect(processExitsWith: .success) { [number] in
+      // Who runs the tests may have made them ignore it.
+      signal(number, SIG_DFL)
       Interruption.listen()
       #expect(!Interruption.requested && Interruption.exitCode == nil)
       send(number, until: { Interruption.requested })
       #expect(Interruption.exitCode == 128 + number)
+    }
+  }
+
+  /// As under nohup.
+  @Test func aHangUpThatIsIgnoredStaysSo() async {
+    await #expect(processExitsWith: .success) {
+      signal(SIGHUP, SIG_IGN)
+      Interruption.listen()
+      send(SIGHUP, until: { false })
+      #expect(!Interruption.requested)
     }
   }
 

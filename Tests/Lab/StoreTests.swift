@@ -169,6 +169,47 @@ import Testing
     }
   }
 
+  /// A store behind a symbolic link is the one that it leads to: its checkpoints lie beside the file.
+  @Test func keepsCheckpointsBesideTheFileItself() throws {
+    try inTemporaryFolder { folder in
+      for name in ["real", "links"] {
+        try FileManager.default.createDirectory(
+          atPath: "\(folder)/\(name)", withIntermediateDirectories: false)
+      }
+      symlink("../real/runs.sqlite", folder + "/links/here")
+      let store = try RunStore(path: folder + "/links/here")
+      let run = try store.begin(record())
+      try Data([1]).write(to: URL(fileURLWithPath: store.checkpointPath(of: run.id)))
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: folder + "/real/runs.sqlite.checkpoints")
+          == ["\(run.id).safetensors"])
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder + "/links") == ["here"])
+      try run.finish()
+      try RunStore(path: folder + "/real/runs.sqlite").delete([run.id])
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: folder + "/real/runs.sqlite.checkpoints").isEmpty)
+    }
+  }
+
+  /// Somebody who reads waits for nobody who writes, nor does somebody who begins.
+  @Test func readingWaitsForNobody() throws {
+    try inTemporaryFolder { folder in
+      let path = folder + "/runs.sqlite"
+      let writer = try RunStore(path: path)
+      try writer.begin(record()).finish()
+      try writer.execute("UPDATE runs SET subject = 'another'") {
+        let clock = ContinuousClock()
+        let time = try clock.measure {
+          let subjects = try RunStore.existing(path: path)?.runs().map(\.subject)
+          let count = try RunStore(path: path).runs().count
+          #expect(subjects == ["task"] && count == 1)
+        }
+        // The patience with others who write is 30 seconds.
+        #expect(time < .seconds(15))
+      }
+    }
+  }
+
   @Test func livesInTheUsersDataFolder() {
     #expect(RunStore.defaultPath(["HOME": "/h"]) == "/h/.local/share/callosum/runs.sqlite")
     #expect(RunStore.defaultPath(["HOME": "/h", "XDG_DATA_HOME": "/x"]) == "/x/callosum/runs.sqlite")

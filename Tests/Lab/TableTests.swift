@@ -99,6 +99,33 @@ import Testing
     #expect(lines[5].split(separator: " ").suffix(2) == ["–", "–"])
   }
 
+  /// Digits of a mean go as far as the error lets them; an error that is one of rounding is 0.
+  @Test(arguments: [
+    (0.4523, 1.69e-16, "0.4523 ± 0"), (0.4523, 0, "0.4523 ± 0"), (0.951234, 0.01234, "0.951 ± 0.012"),
+    (0.951234, 0.0996, "0.95 ± 0.10"), (0.951234, 0.09949, "0.951 ± 0.099"), (12.3456, 34.6, "12 ± 35"),
+    (1234.56, 78.9, "1,235 ± 79"), (1234.56, 0.789, "1234.56 ± 0.79"), (0, 0.25, "0.00 ± 0.25"),
+    (-0.5, 0.25, "-0.50 ± 0.25"), (1.2345e-5, 3e-6, "(1.23 ± 0.30)e-5"),
+    (3.14159e9, 2.5e7, "(3.142 ± 0.025)e9"),
+    (0.452312345, 1e-9, "0.452312 ± 1.0e-9"), (Double.nan, 0.1, "not a number ± 0.1"),
+    (0.5, Double.infinity, "0.5 ± not a number"),
+  ]) func digitsFollowTheError(_ mean: Double, _ error: Double, _ text: String) {
+    #expect(Format.estimate(mean: mean, halfWidth: error) == text)
+  }
+
+  @Test func numbersWithoutEnd() {
+    #expect(Format.significant(1e-12) == "1.00e-12" && Format.significant(-2.5e300) == "-2.50e300")
+    #expect(Format.significant(0.0000001234) == "0.000000123")
+    #expect(Format.compact(1e30) == "1.00e18 T")
+  }
+
+  /// Cells are one line of text and nothing else.
+  @Test func cellsAreText() {
+    var table = Table([("a\u{1b}[2J", .left), ("n", .right)])
+    table.add(["x\ny\u{202e}", "1"])
+    #expect(table.lines.count == 3 && table.lines[0].hasPrefix("a\\u{1b}[2J  "))
+    #expect(table.lines[2].hasPrefix("x\\ny\\u{202e}"))
+  }
+
   @Test func numbers() {
     #expect(Format.count(1_234_567) == "1,234,567")
     #expect(Format.count(-1000) == "−1,000")

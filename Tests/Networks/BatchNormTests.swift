@@ -51,6 +51,12 @@ import Testing
     expectNear(norm.runningVariance, x.variance(axes: [0, 1]) * (20 / 19.0))
   }
 
+  /// Equal numbers far from 0 are 0 after normalisation by their own statistics.
+  @Test func equalNumbersDoNotVary() {
+    let norm = BatchNorm(2), x = Tensor.full([19, 2], 20000.3)
+    #expect(withBatchNorm(.batch()) { norm(x) }.floats.allSatisfy { $0 == 0 })
+  }
+
   @Test mutating func scopesNestAndLayersHaveTheirOwn() {
     let norm = norm(3), x = random.normal([6, 3])
     let byAverages = norm(x).floats, byBatch = withBatchNorm(.batch()) { norm(x) }.floats

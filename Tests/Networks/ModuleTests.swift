@@ -288,3 +288,147 @@ private final class Derived: Base { @Parameter var own = Tensor.ones([1]) }
         """)
   }
 }
+
+// MARK: Where modules may be kept
+
+private struct Pair {
+  var left, right: LayerNorm
+  @Parameter var own = Tensor.ones([2])
+  let numbers = [Float](repeating: 0, count: 3)
+}
+private enum Kind {
+  case nothing
+  case single(LayerNorm)
+  case both(first: LayerNorm, second: LayerNorm)
+  indirect case deep(Kind)
+}
+private enum Side: Hashable { case right, left }
+
+/// Modules of width 2 in every kind of value that may keep them.
+private final class Keeper: Layer {
+  let pair = Pair(left: norm(), right: norm())
+  let pairs = [Pair(left: norm(), right: norm())]
+  let perhaps: Pair? = Pair(left: norm(), right: norm())
+  let none: Pair? = nil
+  let plain = Kind.nothing
+  let single = Kind.single(norm())
+  let both = Kind.both(first: norm(), second: norm())
+  let deep = Kind.deep(.single(norm()))
+  let numbered = [10: norm(), 2: norm()]
+  let sided = [Side.right: norm(), .left: norm()]
+  let tables = ["a": [Side.left: [norm()]]]
+  let slice = [norm(), norm()][1...]
+  let tuple = (norm(), named: (norm(), norm()))
+  lazy var late: LayerNorm = Keeper.norm()
+  /// Where modules have no name, but these have one elsewhere.
+  final class Note { var known: [LayerNorm] = [], next: Note? }
+  let note = Note()
+  var places: [NamedParameter] = []
+  weak var parent: Keeper?
+
+  static func norm() -> LayerNorm { LayerNorm(2, bias: false) }
+
+  init() {
+    _ = late
+    parent = self
+    (note.known, note.next) = ([pair.left], note)
+    places = pair.left.parameters()
+  }
+
+  static let modules = [
+    "pair.left", "pair.right", "pairs.0.left", "pairs.0.right", "perhaps.left", "perhaps.right",
+    "single.single",
+    "both.both.first", "both.both.second", "deep.deep.single", "numbered.2", "numbered.10", "sided.left",
+    "sided.right", "tables.a.left.0", "slice.0", "tuple.0", "tuple.named.0", "tuple.named.1", "late",
+  ]
+
+  /// What the modules give one after the other, scaled by what the structs keep themselves.
+  func forward(_ x: Tensor) -> Tensor {
+    let all = namedModules().compactMap { $0.module as? LayerNorm }
+    let own = [pair.own, pairs[0].own, perhaps?.own].compactMap { $0 }
+    return own.reduce(all.reduce(x) { $0 + $1(x) }, *)
+  }
+}
+
+@Suite struct ModuleContainerTests {
+  @Test func modulesAreFoundWhereverTheyAreKept() throws {
+    let keeper = Keeper()
+    #expect(keeper.children().map(\.name) == Keeper.modules)
+    #expect(keeper.leafModules().map(\.name) == Keeper.modules)
+    let names = Set(Keeper.modules.map { $0 + ".weight" } + ["pair.own", "pairs.0.own", "perhaps.own"])
+    #expect(Set(keeper.parameters().map(\.name)) == names && keeper.parameters().count == names.count)
+    for name in Keeper.modules { #expect("\(keeper)".contains("  \(name): LayerNorm"), "\(name)") }
+
+    // Trained: every parameter moves.
+    let x = Tensor([1, 3, -2, 0.5] as [Float]).reshaped(2, 2)
+    let before = keeper.weights()
+    let optimiser = SGD(keeper.parameters(), learningRate: 0.1)
+    optimiser.update(valueAndGradient(by: keeper.parameters()) { square(keeper(x)).sum() }.gradients)
+    for (name, value) in keeper.weights() { #expect(value.floats != before[name]?.floats, "\(name)") }
+
+    // Saved, loaded.
+    try inTemporaryFolder { folder in
+      let other = Keeper()
+      try keeper.save(to: folder + "/weights")
+      try other.load(from: folder + "/weights")
+      #expect(other.weights().mapValues(\.floats) == keeper.weights().mapValues(\.floats))
+    }
+
+    // Frozen, set free again.
+    keeper.freeze()
+    #expect(keeper.trainableParameters().isEmpty)
+    keeper.unfreeze(keys: ["deep.deep.single.weight"])
+    #expect(keeper.trainableParameters().map(\.name) == ["deep.deep.single.weight"])
+
+    // Hooks and weight sets find them by the same names.
+    let (_, activations) = keeper.reading(Keeper.modules + Keeper.modules.map { $0 + ".input" }) { keeper(x) }
+    for (name, found) in activations { #expect(found.count == 1, "\(name)") }
+    let y = keeper.withWeights(keeper.weights().mapValues { .zeros(like: $0) }) { keeper(x) }
+    #expect(y.floats == [0, 0, 0, 0])
+  }
+
+  @Test func whatCannotHaveANameIsRefused() async {
+    let set = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      final class Inner: Module, Hashable {
+        @Parameter var weight = Tensor.ones([1])
+        static func == (a: Inner, b: Inner) -> Bool { a === b }
+        func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+      }
+      final class Outer: Module { let inner: Set = [Inner()] }
+      _ = Outer().parameters()
+    }
+    let object = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      final class Holder { let layers = [LayerNorm(2)] }
+      final class Outer: Module { let holder = Holder() }
+      _ = Outer().weights()
+    }
+    let keys = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      struct Key: Hashable, CustomStringConvertible {
+        let number: Int
+        var description: String { "key" }
+      }
+      final class Outer: Module { let table = [Key(number: 1): LayerNorm(2), Key(number: 2): LayerNorm(2)] }
+      _ = Outer().namedModules()
+    }
+    let late = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      final class Outer: Module { lazy var late = LayerNorm(2) }
+      _ = SGD(Outer().parameters(), learningRate: 1)
+    }
+    let twice = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      final class Clash: Module { let table: [String: Any] = ["a.0": LayerNorm(2), "a": [LayerNorm(2)]] }
+      _ = Clash().parameters()
+    }
+    for (result, text) in [
+      (set, "Module: inner is a set, which has no order that lasts, and holds a module; make an array"),
+      (
+        object, "Module: holder is a Holder, a class but no Module, and holds one in layers; make it a Module"
+      ),
+      (keys, "Module: table has two keys that print as key, and holds a module; make keys that print apart"),
+      (late, "Module: Outer.late is lazy and not made yet"),
+      (twice, "Module: Clash has two parameters of the name table.a.0.weight"),
+    ] {
+      let found = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+      #expect(found.contains(text), "\(found.prefix(300))")
+    }
+  }
+}

@@ -44,7 +44,7 @@ import Testing
 
   // MARK: The tables
 
-  @Test func tensors() {
+  @Test func tensors() throws {
     let v = [1, 2, 3, 4, 5, 6] as [Float]
     _ = Tensor([1, 2] as [Float])
     let x = Tensor(v, [2, 3])
@@ -53,6 +53,11 @@ import Testing
     _ = [Tensor.arange(n), Tensor.linspace(0, 1, count: 5)]
     _ = (x.shape, x.ndim, x.size, x.dim(0))
     _ = (x.asType(.float64), x.contiguous())
+    let f = { (x: Tensor) in x * 2 }
+    #expect(try withErrors { f(x) }.floats == (x * 2).floats)
+    _ = [TensorMemory.activeMemory, TensorMemory.peakMemory, TensorMemory.cacheMemory]
+    _ = TensorMemory.cacheLimit
+    TensorMemory.clearCache()
     #expect(x.asArray(Float.self) == x.floats && x.doubles.count == 6)
     let one = x[0, 0]
     do {
@@ -101,7 +106,7 @@ import Testing
 
   @Test func numbers() {
     let x = Tensor([0.5, 2, 1] as [Float]), y = x + 1
-    _ = [x - y, x * y, x / y, x % y, pow(x, 2), x .== y, x .< y]
+    _ = [x - y, x * y, x / y, x % y, floorDivide(x, 2), pow(x, 2), x .== y, x .< y]
     let (a, b) = (x .> 1, y .> 1)
     _ = [a .&& b, .!a, exp(x), log1p(x), rsqrt(x), erf(x), clip(x, min: 0), relu(x), gelu(x), silu(x)]
     _ = leakyRelu(x, negativeSlope: 0.1)
@@ -112,6 +117,7 @@ import Testing
       ]
     }
     _ = [x.variance(axis: 0, correction: 0), x.argMax(axis: 0), x.any(), x.all()]
+    _ = [x.std(axis: 0, correction: 0), norm(x)]
     _ = [x.cumsum(axis: 0), x.cumprod(axis: 0), x.cummax(axis: 0), x.logCumsumExp(axis: 0)]
     _ = (x.sorted(), x.argSort(), x.topK(3), x.unique(), x.quantile(0.5))
     _ = [softmax(x), logSoftmax(x), logSumExp(x)]
@@ -120,6 +126,7 @@ import Testing
   @Test func algebra() {
     let a = Tensor([2, 1, 1, 3] as [Float], [2, 2]), b = Tensor.ones([2, 2])
     _ = [matmul(a, b), einsum("ij,jk->ik", a, b), cholesky(a), solve(a, b), inverse(a), eigvalsh(a)]
+    _ = [choleskyEx(a).info, solveEx(a, b).info, inverseEx(a).info]
     _ = (svd(a), qr(a), eigh(a))
     let n = 2
     do {
@@ -194,6 +201,8 @@ import Testing
       try model.save(to: "m.safetensors")
       try model.load(from: "m.safetensors")
       _ = try NumPy.load(path)
+      _ = try (NumPy.load(path, mapping: true), NumPyArchive(path: path).array("x"))
+      _ = try SafetensorsFile(path: path).tensor("x")
     }
     _ = stored
   }

@@ -54,6 +54,22 @@ import Testing
     }
   }
 
+  /// A file with a hole, as large as that of another network: it is refused by its names before it is read.
+  @Test func aWrongFileIsNotRead() throws {
+    try inTemporaryFolder { folder in
+      let path = folder + "/a", count = 1 << 33
+      let header = #"{"other":{"dtype":"F16","shape":[\#(count / 2)],"data_offsets":[0,\#(count)]}}"#
+      let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
+      try (length + Data(header.utf8)).write(to: URL(fileURLWithPath: path))
+      #expect(truncate(path, 8 + header.utf8.count + count) == 0)
+      for type in [nil, DType.float64] {
+        #expect(
+          message { try network(1).load(from: path, as: type) }.contains("/a: weights lack layers.0.bias"))
+      }
+      #expect(TensorMemory.peakMemory < count)
+    }
+  }
+
   @Test func wrongShapeAndType() throws {
     try expectRefusal("F/a: layers.0.weight must be float32 [2, 3], is float32 [3, 2]") {
       $0["layers.0.weight"] = .zeros([3, 2])
@@ -165,8 +181,8 @@ import Testing
     try inTemporaryFolder { folder in
       let bytes = file("{\(entry("a", [1], [0, 8], "I64"))}", data: 8).dropLast(8) + [0, 0, 0, 0, 1, 0, 0, 0]
       try Data(bytes).write(to: URL(fileURLWithPath: folder + "/a"))
-      expectRefusal(
-        folder, "F/a tensor a holds 4294967296, which does not fit int32", #_sourceLocation)
+      let text = message { _ = try Safetensors.load(folder + "/a") }.replacing(folder, with: "F")
+      #expect(text == "F/a tensor a holds 4294967296, which does not fit int32")
     }
   }
 

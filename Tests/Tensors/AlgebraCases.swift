@@ -33,7 +33,7 @@ extension Operation {
     },
     algebra("singularValues") { x, _ in singularValues(x["x"]) },
     algebra("eigh") { x, _ in
-      let (w, v) = eigh((x["x"] + transposed(x["x"])) * 0.5)
+      let (w, v) = eigh(x["x"] * 0.5 + transposed(x["x"]) * 0.5)
       let row = w.expandedDimensions(axis: -2)
       return side(row, matmul(v * sin(row), transposed(v)))
     },

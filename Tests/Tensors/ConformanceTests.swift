@@ -61,6 +61,10 @@ extension TensorTests {
       report(try operation.finiteDifferenceProblems())
     }
 
+    @Test(arguments: Operation.everything) func otherElementTypes(_ operation: Operation) throws {
+      report(try operation.typeProblems())
+    }
+
     @Test(arguments: Operation.all) func secondDerivatives(_ operation: Operation) throws {
       report(try operation.secondDerivativeProblems())
     }

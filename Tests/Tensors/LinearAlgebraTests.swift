@@ -110,5 +110,55 @@ extension TensorTests {
       expectNear(gradient(at: a) { square(svd($0).s).sum() }, a * 2)
       expectNear(gradient(at: a) { square(eigh($0).values).sum() }, a * 2)
     }
+
+    // MARK: Matrices without a result
+
+    /// Status as PyTorch's linalg.*_ex have it; what it leaves as it comes is NaN here.
+    @Test(arguments: types) func statusOfEachMatrix(_ type: DType) {
+      func matrices(_ values: [Double]) -> Tensor { Tensor(values, [values.count / 4, 2, 2]).asType(type) }
+      let (l, order) = choleskyEx(matrices([4, 2, 2, 3, 1, 2, 2, 1, .nan, 0, 0, 1, 2, 0, 0, -1]))
+      #expect(order.dtype == .int32 && order.asArray(Int32.self) == [0, 2, 1, 2])
+      expectNear(l[0], matrices([2, 0, 1, 2.squareRoot()])[0])
+      for at in 1..<4 { #expect(l[at].doubles.filter { !$0.isNaN } == [0]) }
+
+      let a = stacked([.ones([3, 3], dtype: type), .eye(3, dtype: type) * 2])
+      let (inverse, pivot) = inverseEx(a)
+      #expect(pivot.asArray(Int32.self) == [2, 0])
+      #expect(inverse[0].doubles.allSatisfy { $0.isNaN })
+      #expect(inverse[1].doubles == [0.5, 0, 0, 0, 0.5, 0, 0, 0, 0.5])
+      let (x, zero) = solveEx(a, .ones([3], dtype: type))
+      #expect(zero.asArray(Int32.self) == [2, 0])
+      #expect(x[0].doubles.allSatisfy { $0.isNaN } && x[1].doubles == [0.5, 0.5, 0.5])
+
+      // One matrix has a status without axes; a derivative goes through those that have a result.
+      #expect(choleskyEx(.eye(2, dtype: type)).info.shape == [])
+      let slope = gradient(at: a) { solveEx($0, .ones([3], dtype: type)).x[1].sum() }
+      #expect(slope[1].doubles == [Double](repeating: -0.25, count: 9))
+    }
+
+    /// One matrix with NaN or infinity: its results are NaN, those of the others what they are alone.
+    @Test(arguments: types, [Double.nan, .infinity]) func numbersThatAreNotFinite(
+      _ type: DType, _ number: Double
+    ) {
+      let operations: [(String, (Tensor) -> [Tensor])] = [
+        ("qr", { [qr($0).q, qr($0).r] }), ("svd", { [svd($0).u, svd($0).s, svd($0).vt] }),
+        ("singularValues", { [singularValues($0)] }), ("eigh", { [eigh($0).values, eigh($0).vectors] }),
+        ("eigvalsh", { [eigvalsh($0)] }), ("inverse", { [inverse($0)] }),
+        ("matrixExponential", { [matrixExponential($0)] }), ("pseudoInverse", { [pseudoInverse($0)] }),
+      ]
+      let good = random([4, 4], type), identity = Tensor.eye(4, dtype: type)
+      var values = good.doubles
+      values[5] = number
+      let bad = Tensor(values, [4, 4]).asType(type)
+      for (name, operation) in operations {
+        let together = operation(stacked([good, bad, identity]))
+        for (one, all) in zip(operation(good), together) { expectNear(all[0], one, scale: 20) }
+        for all in together {
+          // The inverse of what grows without bound may tend to 0.
+          if number.isNaN || name != "inverse" { #expect(all[1].doubles.contains { $0.isNaN }, "\(name)") }
+          #expect(all[2].doubles.allSatisfy { $0.isFinite }, "\(name)")
+        }
+      }
+    }
   }
 }

@@ -310,7 +310,7 @@ private func bytes(_ path: String) throws -> [UInt8] {
     try inTemporaryFolder { folder in
       try NumPy.saveArchive(["a": .zeros([1])], to: folder + "/a")
       let text = try bytes(folder + "/a").map { $0 == UInt8(ascii: "y") ? UInt8(ascii: "z") : $0 }
-      try refuse("holds a.npz, which is not an array (.npy)", text)
+      try refuse("holds a.npz, which is not an array; NumPyArchive reads the members that are", text)
     }
   }
 }

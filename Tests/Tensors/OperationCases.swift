@@ -4,6 +4,9 @@ import CallosumTestSupport
 // The operations that have a golden file, one line each; the conformance suite runs over this list.
 
 extension Operation {
+  /// Every operation, also those without a golden file: types and NaN go over all of them.
+  static let everything: [Operation] = all + withoutGoldenFile
+
   static let all: [Operation] =
     functions + arithmetic + reductions + products + movement + indexing + normalisation
     + ordering + windows + sampling + recurrences + linearAttentions + linearAlgebra + fourier + fields
@@ -29,7 +32,7 @@ extension Operation {
 
   // MARK: Elementwise
 
-  private static let functions: [Operation] = [
+  static let functions: [Operation] = [
     unary("negate") { -$0 }, unary("abs", abs), unary("sign", sign), unary("square", square),
     unary("reciprocal", reciprocal), unary("sqrt", sqrt), unary("rsqrt", rsqrt), unary("exp", exp),
     unary("expm1", expm1), unary("log", log), unary("log1p", log1p), unary("sin", sin),
@@ -52,7 +55,7 @@ extension Operation {
     },
   ]
 
-  private static let arithmetic: [Operation] = [
+  static let arithmetic: [Operation] = [
     binary("add", +), binary("subtract", -), binary("multiply", *), binary("divide", /),
     binary("remainder", %), binary("power", pow), binary("atan2", atan2),
     binary("maximum", kinks: ["ties"], maximum),
@@ -122,7 +125,7 @@ extension Operation {
         padding: a.pair("padding"), dilation: a.pair("dilation"), groups: a.int("groups"))
     },
     Operation(
-      "scaledDotProductAttention", constants: ["mask"],
+      "scaledDotProductAttention", constants: ["mask"], readsByType: ["mask"],
       cancelling: [
         "large scores": Tolerance(relative: 2e-6, ofLargest: 1e-5),
         // One key has weight 1, whatever its score: the gradients of scores are 0.
@@ -134,7 +137,7 @@ extension Operation {
         queries: x["q"], keys: x["k"], values: x["v"], scale: a[number: "scale"],
         mask: x[optional: "mask"], causal: a.bool("causal"))
     },
-    Operation("attentionBias") { x, a in
+    Operation("attentionBias", readsByType: ["mask"]) { x, a in
       scaledDotProductAttention(
         queries: x["q"], keys: x["k"], values: x["v"], mask: x[optional: "mask"], bias: x["bias"],
         causal: a.bool("causal"))

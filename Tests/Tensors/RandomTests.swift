@@ -114,10 +114,33 @@ extension TensorTests {
       #expect(abs(shifted.reduce(0, +) / 10_000 - 3) < 0.02)
       let truncated = random.truncatedNormal([10_000], standardDeviation: 3).doubles
       #expect(truncated.allSatisfy { $0.magnitude <= 6 } && truncated.contains { $0 > 5 })
+      // However near the bound, it ends; variances 1 - 2 b φ(b) / (2 Φ(b) - 1).
+      for (bound, variance) in [(0.5, 0.080589), (1e-3, 3.33333e-7), (1e-30, 0), (.infinity, 1)] {
+        let near = random.truncatedNormal([20_000], bound: bound).doubles
+        #expect(near.allSatisfy { $0.magnitude <= bound * (1 + 1e-6) })
+        let found = near.reduce(0) { $0 + $1 * $1 } / 20_000
+        #expect(abs(found - variance) <= 0.06 * variance + 1e-50)
+      }
+      for bound in [0, -1, .nan] {
+        #expect(throws: InvalidInput.self) {
+          try withErrors {
+            var random = RandomGenerator(seed: 4)
+            return random.truncatedNormal([3], bound: bound)
+          }
+        }
+      }
       let coins = random.bernoulli([10_000], probability: 0.3).doubles
       #expect(abs(coins.reduce(0, +) / 10_000 - 0.3) < 0.02)
       let dice = random.integers([6000], low: -1, high: 5).asArray(Int32.self)
       for side in Int32(-1)..<5 { #expect((880...1120).contains(dice.filter { $0 == side }.count)) }
+      for (low, high) in [(3, 3), (0, 1 << 31 + 1), (Int.min, 0)] {
+        #expect(throws: InvalidInput.self) {
+          try withErrors {
+            var random = RandomGenerator(seed: 4)
+            return random.integers([3], low: low, high: high)
+          }
+        }
+      }
       let order = random.permutation(100).asArray(Int32.self)
       #expect(order != Array(0..<100) && order.sorted() == Array(0..<100))
     }

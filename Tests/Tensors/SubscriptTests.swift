@@ -143,7 +143,7 @@ extension TensorTests {
       ("4 indices and 0 ellipses do not fit the 3 axes of [2, 3, 4]", 2),
       ("cannot assign int32 to float32; use asType", 3),
       ("a step must be above 0, is -1; use flipped(axes:) to go backwards", 4),
-      ("a mask must be the only index and have the shape [2, 3, 4], has [2]", 5),
+      ("a bool mask must be the only index and have the shape [2, 3, 4], has [2]", 5),
       ("tensors of indices must be for neighbouring axes; index twice or use take", 6),
     ])
     func refusals(_ says: String, _ which: Int) async {

@@ -88,7 +88,7 @@ enum TransformMistake: String, CaseIterable, Codable, Sendable {
       "fftConvolution: input [2, 3] and kernel [3, 2] do not fit [..., channels, length] and "
         + "[channels, kernel length]"
     case .sequenceTypes:
-      "fftConvolution: types float32 and float64 do not fit; both must be float32 or both float64"
+      "fftConvolution: needs tensors of one floating-point type, got float32"
     case .longKernel: "fftConvolution: a circular kernel of 4 places is longer than the input of 3"
     case .parts:
       "complex: parts float32 [2, 3] and float32 [4, 2] do not fit; both must be float32 or both "

@@ -30,10 +30,120 @@ extension TensorTests {
       expectClose(slope, exp(x), relative: 2e-7)
     }
 
-    @Test func integersDivideDownwards() {
+    @Test func wholeNumbersDivide() {
       let a = Tensor([7, -7, 7, -7] as [Int32]), b = Tensor([2, 2, -2, -2] as [Int32])
-      #expect((a / b).asArray() == [3, -4, -4, 3] as [Int32])
+      #expect((a / b).dtype == .float32)
+      #expect((a / b).doubles == [3.5, -3.5, -3.5, 3.5])
+      #expect(floorDivide(a, b).asArray() == [3, -4, -4, 3] as [Int32])
       #expect((a % b).asArray() == [1, 1, -1, -1] as [Int32])
+      #expect(
+        (a / Tensor.zeros([4], dtype: .int32)).doubles == [.infinity, -.infinity, .infinity, -.infinity])
+    }
+
+    /// Values and types by PyTorch 2.13, but for int64, which is int32 here.
+    @Test func numbersPromote() {
+      let i = Tensor([1, 2, 3] as [Int32]), b = Tensor([true, true, false]), most = Tensor([Int32.max])
+      func check(_ x: Tensor, _ type: DType, _ values: [Double], _ line: Int = #line) {
+        let isRight = x.dtype == type && zip(x.doubles, values).allSatisfy { abs($0 - $1) <= 1e-6 * abs($1) }
+        #expect(isRight && x.size == values.count, "line \(line): \(x)")
+      }
+      check(b.sum() / 3.0, .float32, [2.0 / 3])
+      check(i * 0.5, .float32, [0.5, 1, 1.5])
+      check(i * 2.0, .float32, [2, 4, 6])
+      check(i * 2, .int32, [2, 4, 6])
+      check(2 - i, .int32, [1, 0, -1])
+      check(0.5 - i, .float32, [-0.5, -1.5, -2.5])
+      check(i / 2, .float32, [0.5, 1, 1.5])
+      check(1 / i, .float32, [1, 0.5, 1.0 / 3])
+      check(floorDivide(i, 2), .int32, [0, 1, 1])
+      check(floorDivide(i, 2.0), .float32, [0, 1, 1])
+      check(i .< 2.5, .bool, [1, 1, 0])
+      check(i .== 2.5, .bool, [0, 0, 0])
+      check(i .>= 2, .bool, [0, 1, 1])
+      check(pow(i, 0.5), .float32, [1, 1.4142135, 1.7320508])
+      check(pow(i, 2), .int32, [1, 4, 9])
+      check(pow(i, 2.0), .float32, [1, 4, 9])
+      check(i % 2, .int32, [1, 0, 1])
+      check(i % 1.5, .float32, [1, 0.5, 0])
+      check(maximum(i, 1.5), .float32, [1.5, 2, 3])
+      check(minimum(i, 2), .int32, [1, 2, 2])
+      check(clip(i, min: 1.5), .float32, [1.5, 2, 3])
+      check(clip(i, min: 2, max: 2), .int32, [2, 2, 2])
+      check(clip(i, max: 2), .int32, [1, 2, 2])
+      check(which(b, i, 2.5), .float32, [1, 2, 2.5])
+      check(which(b, i, 2), .int32, [1, 2, 2])
+      check(which(b, 0, i), .int32, [0, 0, 3])
+      check(b + 1, .int32, [2, 2, 1])
+      check(b * 2.5, .float32, [2.5, 2.5, 0])
+      check(b / 2, .float32, [0.5, 0.5, 0])
+      check(b .== 1, .bool, [1, 1, 0])
+      check(b .< 0.5, .bool, [0, 0, 1])
+      check(b + b, .bool, [1, 1, 0])
+      check(b.product(), .int32, [0])
+      check(b.max(), .bool, [1])
+      check(b.min(), .bool, [0])
+      check(most .== 3e9, .bool, [0])
+      check(most .== 3_000_000_000, .bool, [0])
+      check(most .< 3_000_000_000, .bool, [1])
+      check(most + 1, .int32, [-2_147_483_648])
+      #expect((most + .nan).dtype == .float32 && isNaN(most + .nan).asArray() == [true])
+      check(i.asType(.float64) * 0.1, .float64, [0.1, 0.2, 0.3])
+      check(i.asType(.float64) * 2, .float64, [2, 4, 6])
+      var sum = i
+      sum += 0.5
+      check(sum, .float32, [1.5, 2.5, 3.5])
+      sum = i
+      sum += 1
+      check(sum, .int32, [2, 3, 4])
+    }
+
+    @Test(arguments: Refused.allCases) func whatHasNoAnswerIsRefused(_ mistake: Refused) throws {
+      let said = #expect(throws: CallosumTensors.InvalidInput.self) { try withErrors { mistake.make() } }
+      #expect(try #require(said).description.contains(mistake.rawValue))
+    }
+
+    /// A call, and what it says.
+    enum Refused: String, CaseIterable, Sendable {
+      case sum = "add: 3000000000 is beyond int32, which int32 [1] would be computed in; use asType(.float64)"
+      case fill = "full: 2.5 is not an int32"
+      case fillNaN = "full: nan is not an int32"
+      case fillLarge = "full: 3000000000.0 is not an int32"
+      case power = "power: an int32 number has no int32 power below 0; convert with asType(.float32)"
+      case truths = "subtract: needs numbers, got bool; convert with asType(.int32) or asType(.float32)"
+      case mixed = "add: types bool and float32 do not fit; convert one with asType"
+      case layer =
+        "linear: needs tensors of one floating-point type, got int32 [1, 4], float32 [3, 4]; convert with asType(.float32)"
+      case largeTruths =
+        "linear: needs tensors of one floating-point type, got bool [3000, 400], bool [400, 400]; convert with asType(.float32)"
+      case attention =
+        "scaledDotProductAttention: needs tensors of one floating-point type, got int32 [1, 1, 3, 4], int32 [1, 1, 3, 4], int32 [1, 1, 3, 4]; convert with asType(.float32)"
+      case variable = "valueAndGradient: needs float32 or float64, got int32; convert with asType(.float32)"
+      case pullback = "pullback: gradient 0 is float64, but the value is float32"
+      case memory = "Tensor: int32 elements of [1] were to be read as float32"
+
+      func make() {
+        let i = Tensor([Int32(1)]), x = Tensor([1, 2] as [Float])
+        switch self {
+        case .sum: _ = i + 3_000_000_000
+        case .fill: _ = Tensor.full([2], 2.5, dtype: .int32)
+        case .fillNaN: _ = Tensor.full([2], .nan, dtype: .int32)
+        case .fillLarge: _ = Tensor.full([2], 3e9, dtype: .int32)
+        case .power: _ = pow(i, -1)
+        case .truths: _ = Tensor([true]) - Tensor([true])
+        case .mixed: _ = Tensor([true, false]) + x
+        case .layer: _ = linear(.ones([1, 4], dtype: .int32), weight: .ones([3, 4]))
+        case .largeTruths:
+          _ = linear(.ones([3000, 400], dtype: .bool), weight: .ones([400, 400], dtype: .bool))
+        case .attention:
+          let q = Tensor.ones([1, 1, 3, 4], dtype: .int32)
+          _ = scaledDotProductAttention(queries: q, keys: q, values: q)
+        case .variable: _ = gradient(at: i) { ($0 * 0.5).sum() }
+        case .pullback: _ = valueAndPullback(at: [x]) { $0 }.pullback([x.asType(.float64)])
+        case .memory:
+          var memory = i
+          memory.withOwnMemory { $0[0] = 1 }
+        }
+      }
     }
 
     @Test func integerArithmetic() {

@@ -45,7 +45,7 @@ public struct KMeans: Sendable {
 
   /// The nearest centroid of other points [points, width].
   public func assign(_ points: Tensor) -> [Int] {
-    Self.nearest(squaredDistances(points.asType(.float64), centroids))
+    Self.nearest(squaredDistances(points.chosenFrom("KMeans", "points"), centroids))
   }
 
   static func best(of restarts: Int, _ attempt: () -> KMeans) -> KMeans {

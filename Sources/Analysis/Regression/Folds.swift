@@ -30,7 +30,7 @@ extension Tensor {
 }
 
 /// The share of each column's variance that a prediction explains: R² = 1 - Σ (y - ŷ)² / Σ (y - ȳ)² for
-/// tables [points, targets]; 0 for a column without variance.
+/// tables [points, targets]; 0 for a column without variance, NaN where a number is.
 public func rSquared(of targets: Tensor, by predictions: Tensor) -> [Double] {
   let name: StaticString = "rSquared"
   precondition(
@@ -39,6 +39,6 @@ public func rSquared(of targets: Tensor, by predictions: Tensor) -> [Double] {
   let y = targets.requireConstant(name, "targets").asType(.float64)
   let rest = square(y - predictions.requireConstant(name, "predictions").asType(.float64)).sum(axis: 0)
     .doubles
-  let whole = square(y - y.mean(axis: 0, keepDims: true)).sum(axis: 0).doubles
-  return zip(rest, whole).map { $1 > 0 ? 1 - $0 / $1 : 0 }
+  let whole = square(y - y.moments(axes: [0]).mean).sum(axis: 0).doubles
+  return zip(rest, whole).map { $1 == 0 ? 0 : 1 - $0 / $1 }
 }

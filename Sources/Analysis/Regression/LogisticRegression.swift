@@ -69,7 +69,9 @@ public struct LogisticRegression: LinearModel, Sendable {
   public func logProbabilities(_ x: Tensor) -> Tensor { logSoftmax(predict(x)) }
 
   /// The most likely class of each point.
-  public func classify(_ x: Tensor) -> [Int] { predict(x).argMax(axis: 1).doubles.map { Int($0) } }
+  public func classify(_ x: Tensor) -> [Int] {
+    predict(x).chosenFrom("classify", "predictions").argMax(axis: 1).doubles.map { Int($0) }
+  }
 }
 
 private struct Problem {

@@ -14,7 +14,7 @@ public func autocorrelation(_ signals: Tensor, lags: Int) throws -> Tensor {
   try require(
     lags >= 0 && length > lags, "autocorrelation up to lag \(lags) needs more samples, got \(length)")
   if x.size == 0 { return .zeros(x.shape.dropLast() + [lags + 1], dtype: .float64) }
-  let centred = x - x.mean(axis: -1, keepDims: true)
+  let centred = x - x.moments(axes: [-1]).mean
   // Zeros keep the end from meeting the start.
   let widths: [(before: Int, after: Int)] = x.shape.dropLast().map { _ in (0, 0) } + [(0, lags)]
   let spectrum = square(rfft(centred.padded(widths))).sum(axis: -1)

@@ -41,7 +41,7 @@ public struct ExponentialMoments: Sendable {
       sample.count == means.count, "ExponentialMoments",
       "a sample of \(sample.count) channels does not fit \(means.count)")
     return sample.indices.map {
-      variances[$0] > 0 ? (sample[$0] - means[$0]) / variances[$0].squareRoot() : 0
+      variances[$0] == 0 ? sample[$0] * 0 : (sample[$0] - means[$0]) / variances[$0].squareRoot()
     }
   }
 }

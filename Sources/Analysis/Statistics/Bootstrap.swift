@@ -15,8 +15,8 @@ public struct Bootstrap: Sendable {
   /// - Parameters:
   ///   - items: how many there are.
   ///   - statistic: of the items with these places, some more than once.
-  /// - Throws: `InvalidInput` for fewer than 2 items or resamples, or a confidence that is not between 0 and 1;
-  ///   and what the statistic throws.
+  /// - Throws: `InvalidInput` for fewer than 2 items or resamples, a confidence that is not between 0 and 1, or
+  ///   a statistic that is NaN for some resample; and what the statistic throws.
   public init(
     items: Int, resamples: Int = 2000, confidence: Double = 0.95, accelerated: Bool = false,
     using generator: inout RandomGenerator, statistic: ([Int]) throws -> Double
@@ -30,6 +30,9 @@ public struct Bootstrap: Sendable {
     for _ in 0..<resamples {
       draws.append(try statistic((0..<items).map { _ in Int.random(in: 0..<items, using: &generator) }))
     }
+    try require(
+      !value.isNaN && !draws.contains(where: \.isNaN),
+      "a bootstrap needs a statistic that is a number for every resample")
     var ends = ((1 - confidence) / 2, (1 + confidence) / 2)
     let below = draws.reduce(0) { $0 + ($1 < value ? 1 : $1 == value ? 0.5 : 0) } / Double(resamples)
     if accelerated && below > 0 && below < 1 {

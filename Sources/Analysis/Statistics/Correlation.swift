@@ -1,7 +1,10 @@
 import CallosumTensors
 import Foundation
 
-/// Pearson's correlation, the cosine of the deviations from the means; 0 where either has no variance.
+// A correlation with what has no variance is 0 / 0, so NaN (as in NumPy and SciPy), and so is one with values
+// that are NaN.
+
+/// Pearson's correlation, the cosine of the deviations from the means.
 public func pearson(_ a: [Double], _ b: [Double]) -> Double {
   precondition(a.count == b.count, "pearson", "\(a.count) and \(b.count) values are not pairs")
   let (meanA, meanB) = (Statistics.mean(a), Statistics.mean(b))
@@ -11,20 +14,21 @@ public func pearson(_ a: [Double], _ b: [Double]) -> Double {
     squaresA += (a - meanA) * (a - meanA)
     squaresB += (b - meanB) * (b - meanB)
   }
-  return squaresA > 0 && squaresB > 0 ? joint / (squaresA * squaresB).squareRoot() : 0
+  return joint / (squaresA * squaresB).squareRoot()
 }
 
-/// Spearman's correlation: Pearson's of the average ranks; 0 where either has no variance.
+/// Spearman's correlation: Pearson's of the average ranks.
 public func spearman(_ a: [Double], _ b: [Double]) -> Double {
   precondition(a.count == b.count, "spearman", "\(a.count) and \(b.count) values are not pairs")
   return pearson(averageRanks(a), averageRanks(b))
 }
 
 /// Kendall's τ_b: of two pairs of values, how much more often both rise together than against each other,
-/// ties of either counting in its own half of the root: (C - D) / √((pairs - ties in a)(pairs - ties in b));
-/// 0 where either has no variance. n² operations.
+/// ties of either counting in its own half of the root: (C - D) / √((pairs - ties in a)(pairs - ties in b)).
+/// n² operations.
 public func kendall(_ a: [Double], _ b: [Double]) -> Double {
   precondition(a.count == b.count, "kendall", "\(a.count) and \(b.count) values are not pairs")
+  if a.contains(where: \.isNaN) || b.contains(where: \.isNaN) { return .nan }
   var (sum, untiedA, untiedB) = (0, 0, 0)
   for i in a.indices {
     for j in 0..<i {
@@ -34,8 +38,7 @@ public func kendall(_ a: [Double], _ b: [Double]) -> Double {
       if x != 0 && y != 0 { sum += (x > 0) == (y > 0) ? 1 : -1 }
     }
   }
-  return untiedA > 0 && untiedB > 0
-    ? Double(sum) / (Double(untiedA).squareRoot() * Double(untiedB).squareRoot()) : 0
+  return Double(sum) / (Double(untiedA).squareRoot() * Double(untiedB).squareRoot())
 }
 
 /// A correlation with the interval that holds the true one with a given confidence: Fisher's z = artanh r is
@@ -46,11 +49,15 @@ public struct Correlation: Sendable, Equatable {
   public let value: Double
   public let interval: ClosedRange<Double>
 
-  /// - Throws: `InvalidInput` for fewer than 5 pairs, or a confidence that is not between 0 and 1.
+  /// - Throws: `InvalidInput` for fewer than 5 pairs, values that are not finite or do not vary, or a confidence
+  ///   that is not between 0 and 1.
   public init(_ kind: Kind, _ a: [Double], _ b: [Double], confidence: Double = 0.95) throws {
     precondition(a.count == b.count, "Correlation", "\(a.count) and \(b.count) values are not pairs")
     try require(a.count > 4, "the interval of a correlation needs at least 5 pairs, got \(a.count)")
     try require(confidence > 0 && confidence < 1, "confidence must lie between 0 and 1, is \(confidence)")
+    try require(
+      [a, b].allSatisfy { $0.allSatisfy(\.isFinite) && Set($0).count > 1 },
+      "the interval of a correlation needs finite values that vary")
     let count = Double(a.count), variance: Double
     switch kind {
     case .pearson: (value, variance) = (CallosumAnalysis.pearson(a, b), 1 / (count - 3))

@@ -5,6 +5,7 @@ import CallosumTensors
 /// them; otherwise so many are drawn, of which the one found is one more.
 public struct PermutationTest: Sendable, Equatable {
   public let statistic: Double
+  /// NaN where the statistic is, as a correlation with what does not vary.
   public let probability: Double
   /// Whether all ways were tried.
   public let isExact: Bool
@@ -79,8 +80,9 @@ public struct PermutationTest: Sendable, Equatable {
     (statistic, isExact) = (found, ways <= limit)
     let tried = isExact ? ways : limit
     var far = isExact ? 0 : 1
-    for way in 0..<tried where abs(value(isExact ? way : nil)) >= bound { far += 1 }
-    probability = Double(far) / Double(isExact ? ways : limit + 1)
+    // A way without a statistic counts as far; where the one found is NaN, so is the probability.
+    for way in 0..<tried where !(abs(value(isExact ? way : nil)) < bound) { far += 1 }
+    probability = found.isNaN ? .nan : Double(far) / Double(isExact ? ways : limit + 1)
   }
 
   /// How many combinations there are, or Int.max if more than `limit`.

@@ -1,11 +1,13 @@
 import CallosumTensors
 
-/// The rank of each value, 1 for the smallest; equal values share the average of their ranks.
+/// The rank of each value, 1 for the smallest; equal values share the average of their ranks. All are NaN where a
+/// value is, for then it is unknown how many lie below.
 public func averageRanks(_ values: [Double]) -> [Double] { orderAndRanks(values).ranks }
 
 /// Where the values stand from the smallest to the largest, and their average ranks.
 package func orderAndRanks(_ values: [Double]) -> (order: [Int], ranks: [Double]) {
   let order = Tensor(values).argSort().doubles.map { Int($0) }
+  if values.contains(where: \.isNaN) { return (order, values.map { _ in .nan }) }
   var ranks = [Double](repeating: 0, count: values.count)
   var start = 0
   while start < order.count {
@@ -18,21 +20,22 @@ package func orderAndRanks(_ values: [Double]) -> (order: [Int], ranks: [Double]
   return (order, ranks)
 }
 
-/// Stretched so that the smallest is 0 and the largest 1; zeros where all are equal.
+/// Stretched so that the smallest is 0 and the largest 1; zeros where all are equal, NaN where one is.
 public func minMaxScaled(_ values: [Double]) -> [Double] {
+  if values.contains(where: \.isNaN) { return values.map { _ in .nan } }
   guard let low = values.min(), let high = values.max(), high > low else { return values.map { _ in 0 } }
   return values.map { ($0 - low) / (high - low) }
 }
 
 /// The value below which a share of the values lies, interpolated as NumPy does it to the last bit:
-/// thresholds are compared with the values that they come from.
+/// thresholds are compared with the values that they come from. NaN for no values, or where one is NaN.
 public func quantile(_ share: Double, of values: [Double]) -> Double {
-  quantile(share, ofSorted: values.sorted())
+  values.contains(where: \.isNaN) ? .nan : quantile(share, ofSorted: values.sorted())
 }
 
-/// The same of values in order.
+/// The same of values in order, NaN last.
 package func quantile(_ share: Double, ofSorted sorted: [Double]) -> Double {
-  guard let last = sorted.last else { return .nan }
+  guard let last = sorted.last, !last.isNaN else { return .nan }
   let place = share * Double(sorted.count - 1)
   let below = Int(place)
   guard below + 1 < sorted.count else { return last }

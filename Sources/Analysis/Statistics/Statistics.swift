@@ -5,9 +5,10 @@ import Foundation
 /// Foundation, the C library and swift-numerics have no incomplete beta function, and one quantile
 /// does not pay for a dependency, so Student's quantile is computed here.
 public enum Statistics {
-  /// NaN for no values.
+  /// NaN for no values. What rounding left over is added, so that the mean of equal values is their value.
   public static func mean(_ values: [Double]) -> Double {
-    values.reduce(0, +) / Double(values.count)
+    let count = Double(values.count), first = values.reduce(0, +) / count
+    return first.isFinite ? first + values.reduce(0) { $0 + ($1 - first) } / count : first
   }
 
   /// Sample standard deviation, n - 1 in the denominator; nil for fewer than two values.
@@ -18,15 +19,8 @@ public enum Statistics {
     return (squares / Double(values.count - 1)).squareRoot()
   }
 
-  /// NaN for no values.
-  public static func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    guard let last = sorted.last else { return .nan }
-    let middle = sorted.count / 2
-    return sorted.count.isMultiple(of: 2)
-      ? (sorted[middle - 1] + sorted[middle]) / 2
-      : middle < sorted.count ? sorted[middle] : last
-  }
+  /// NaN for no values, or where one is NaN.
+  public static func median(_ values: [Double]) -> Double { quantile(0.5, of: values) }
 
   /// The t below which Student's distribution with `degreesOfFreedom` has the given probability.
   ///
@@ -48,7 +42,7 @@ public enum Statistics {
   public static func studentProbability(beyond t: Double, degreesOfFreedom: Double) -> Double {
     precondition(degreesOfFreedom > 0, "degrees of freedom \(degreesOfFreedom)")
     let square = t * t, sum = degreesOfFreedom + square
-    guard sum.isFinite else { return 0 }
+    guard sum.isFinite else { return t.isNaN ? .nan : 0 }
     return incompleteBeta(degreesOfFreedom / 2, 0.5, degreesOfFreedom / sum, complement: square / sum)
   }
 

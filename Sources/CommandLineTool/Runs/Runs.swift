@@ -46,7 +46,7 @@ struct RunsList: ParsableCommand {
     guard let store, !runs.isEmpty else {
       let path = store?.path ?? place.store ?? RunStore.defaultPath()
       let isAll = [kind, subject, status].allSatisfy { $0 == nil }
-      return print(
+      return Terminal.say(
         isAll
           ? "No runs in \(path) yet; 'callosum compare', 'reproduce' and 'train' make some."
           : "No such runs in \(path).")

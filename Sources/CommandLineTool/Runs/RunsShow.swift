@@ -19,6 +19,7 @@ struct RunsShow: ParsableCommand {
   @OptionGroup var output: JSONOption
 
   func run() throws {
+    try checkFiles(writing: report.map { [("--report", $0)] } ?? [], keeping: place)
     let store = try place.holdingRuns()
     let record = try store.run(id)
     if let report { try Report(try Comparison(run: id, in: store)).write(to: report) }
@@ -32,16 +33,20 @@ struct RunsShow: ParsableCommand {
       for (metric, value) in document.results.sorted(by: { $0.key < $1.key }) {
         results.add([metric, Format.significant(value)])
       }
-      print()
+      Terminal.say()
       results.show()
     }
     if document.attachments.contains(where: { $0.name == "comparison" }) {
-      print()
+      Terminal.say()
       try Comparison(run: id, in: store).table.show()
     } else if !document.parts.isEmpty {
-      print("\n" + (try RunTable([id], in: store)).text(columns: Terminal.width))
+      Terminal.say()
+      Terminal.say(lines: try RunTable([id], in: store).text(columns: Terminal.width))
     }
-    if let report { print("\nReport: \(report)") }
+    if let report {
+      Terminal.say()
+      Terminal.say("Report: \(report)")
+    }
   }
 
   private func rows(_ document: RunDocument) -> [(String, String)] {
@@ -72,7 +77,7 @@ struct RunsCompare: ParsableCommand {
   func run() throws {
     let table = try RunTable(runs, in: try place.holdingRuns())
     if output.json { return try output.print(table.json) }
-    print(table.text(columns: Terminal.width))
+    Terminal.say(lines: table.text(columns: Terminal.width))
   }
 }
 
@@ -86,7 +91,7 @@ struct RunsDelete: ParsableCommand {
 
   func run() throws {
     try place.holdingRuns().delete(runs)
-    print("Deleted \(Format.list(runs.map { "\($0)" })).")
+    Terminal.say("Deleted \(Format.list(runs.map { "\($0)" })).")
   }
 }
 
@@ -105,6 +110,7 @@ struct RunsExport: ParsableCommand {
   @OptionGroup var json: JSONOption
 
   func run() throws {
+    try checkFiles(writing: output.map { [("--output", $0)] } ?? [], keeping: place)
     let store = try place.holdingRuns()
     let chosen =
       try runs.isEmpty
@@ -112,9 +118,9 @@ struct RunsExport: ParsableCommand {
     let documents = try chosen.map { try RunDocument($0, in: store) }
     let text =
       json.json
-      ? try JSONValue.array(documents.map { try $0.json() }).text() + "\n"
-      : RunDocument.csvHeading + documents.map(\.csv).joined()
-    if let output { return try AtomicFile.write(text, to: output) }
-    print(text, terminator: "")
+      ? try JSONValue.array(documents.map { try $0.json() }).text()
+      : (RunDocument.csvHeading + documents.map(\.csv).joined()).trimmingCharacters(in: .newlines)
+    if let output { return try AtomicFile.write(text + "\n", to: output) }
+    if json.json { Terminal.say(json: text) } else { Terminal.say(lines: text) }
   }
 }

@@ -41,10 +41,15 @@ package struct BatchOrder: Equatable {
   /// What is left of this pass (int32).
   var remaining: Tensor { Tensor(order.map { Int32($0) }) }
 
-  /// Goes on from a stored place.
-  mutating func restore(_ place: Place, remaining: Tensor) {
+  /// Goes on from a stored place where `examples` had been handed out; false if that is no place of this order.
+  mutating func restore(_ place: Place, after examples: Int, remaining: Tensor) -> Bool {
+    let left = remaining.doubles, count = count ?? 0
+    guard place.taken == examples, left.count <= count,
+      left.allSatisfy({ $0 >= 0 && $0 < Double(count) && $0 == $0.rounded() })
+    else { return false }
     generator = place.generator
     taken = place.taken
-    order = remaining.doubles.map { Int($0) }
+    order = left.map { Int($0) }
+    return true
   }
 }

@@ -36,14 +36,24 @@ struct Checkpoint {
       tensors, metadata: ["identity": identity, "progress": try ResultCoding.text(progress)], to: path)
   }
 
+  /// What to do about a checkpoint that is damaged.
+  static func refusal(_ path: String, _ reason: String) -> InvalidInput {
+    InvalidInput(
+      "the checkpoint \(path) cannot be used: \(reason); delete it, and the training begins anew and comes to the same"
+    )
+  }
+
   /// The checkpoint at `path`; nil if there is none.
-  /// - Throws: an error of one line if it cannot be used.
+  /// - Throws: `InvalidInput` that says what to do if it cannot be used.
   static func read(from path: String) throws -> Checkpoint? {
     guard FileManager.default.fileExists(atPath: path) else { return nil }
-    let (tensors, metadata) = try Safetensors.load(path)
+    let tensors: [String: Tensor], metadata: [String: String]
+    do { (tensors, metadata) = try Safetensors.load(path) } catch let error as TensorFileError {
+      throw refusal(path, "it \(error.problem)")
+    }
     guard let identity = metadata["identity"], let order = tensors["order"],
       let progress = try? ResultCoding.value(metadata["progress"] ?? "", as: Progress.self)
-    else { throw InvalidInput("\(path) is no checkpoint of a training") }
+    else { throw refusal(path, "it is none of a training") }
     func those(_ prefix: String) -> [String: Tensor] {
       let found = tensors.filter { $0.key.hasPrefix(prefix) }
       return Dictionary(

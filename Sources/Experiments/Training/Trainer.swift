@@ -69,10 +69,17 @@ public struct Trainer {
       try require(
         stored.identity == identity,
         "\(checkpoints.path) is a checkpoint of another training; move it away or name another place")
-      try learner.module.load(weights: stored.weights)
-      try learner.restore(stored.learner)
+      do {
+        try require(
+          (0...settings.steps).contains(stored.progress.step)
+            && order.restore(
+              stored.progress.order, after: stored.progress.step * settings.batchSize,
+              remaining: stored.order),
+          "its order of examples is not one of this training")
+        try learner.module.load(weights: stored.weights)
+        try learner.restore(stored.learner)
+      } catch { throw Checkpoint.refusal(checkpoints.path, "\(error)") }
       at = stored.progress
-      order.restore(at.order, remaining: stored.order)
       try onEvent(.examples(at.step * settings.batchSize))
       try onEvent(.points(at.points))
     }

@@ -21,6 +21,8 @@ public final class FNO: Mechanism, Layer {
     /// Wave numbers that are kept: 0 to modes - 1, along the rows of either sign; fewer where the slot's grid
     /// has fewer.
     public var modes = 12
+    /// The same along the columns, where it shall be another number than along the rows; 0 for `modes`.
+    public var columnModes = 0
     /// Rows and columns of zeros that are added behind the grid, for functions that are not periodic.
     public var padding = 0
     /// Width of the network that makes the outputs.
@@ -34,6 +36,8 @@ public final class FNO: Mechanism, Layer {
       {
         try require((1...10_000).contains(value), "\(name) must be from 1 to 10000, is \(value)")
       }
+      try require(
+        (0...10_000).contains(columnModes), "columnModes must be from 0 to 10000, is \(columnModes)")
       try require((0...10_000).contains(padding), "padding must be from 0 to 10000, is \(padding)")
     }
   }
@@ -58,6 +62,7 @@ public final class FNO: Mechanism, Layer {
     var padded = Settings(), plain = Settings()
     (padded.channels, padded.layers, padded.modes, padded.padding, padded.hidden) = (3, 2, 2, 2, 4)
     (plain.channels, plain.layers, plain.modes, plain.hidden, plain.coordinates) = (2, 1, 3, 3, false)
+    plain.columnModes = 2
     return [
       Trial(padded, in: Slot(width: 2, outputWidth: 3, rows: 5, columns: 4)),
       Trial(plain, in: Slot(width: 1, outputWidth: 1, rows: 7, columns: 5)),
@@ -97,7 +102,8 @@ public final class FNO: Mechanism, Layer {
     let grid = try slot.requireGrid(Self.card.id)
     let channels = settings.channels
     let rows = min(settings.modes, (grid.rows + settings.padding) / 2)
-    let columns = min(settings.modes, (grid.columns + settings.padding) / 2 + 1)
+    let columnModes = settings.columnModes > 0 ? settings.columnModes : settings.modes
+    let columns = min(columnModes, (grid.columns + settings.padding) / 2 + 1)
     try require(rows > 0, "fno: a grid of one row has no waves along it; it needs 2 rows or padding")
     lift = Linear(slot.width + (settings.coordinates ? 2 : 0), channels, using: &generator)
     layers = (0..<settings.layers).map { layer in

@@ -11,9 +11,9 @@ import CallosumTensors
 /// grid whose sides halve as often as there are levels will do, not only that of the slot.
 ///
 /// Parameters: `layers.N.multigrid...`, `layers.N.pointwise`, `output`; they start as PyTorch starts
-/// convolutions, as published. The published networks differ in the number of sweeps of a level, which
-/// ``MultigridConv`` takes one by one, and for the Navier-Stokes equation in a layer norm of fixed size,
-/// which ties it to a grid and is left out.
+/// convolutions, as published. The published networks list the sweeps of each level (`sweepsDown`,
+/// `sweepsUp`); for the Navier-Stokes equation they have a layer norm of fixed size, which ties it to a grid and
+/// is left out.
 public final class MgNO: Mechanism, Layer {
   public struct Settings: Configuration {
     /// Channels between the layers.
@@ -28,6 +28,11 @@ public final class MgNO: Mechanism, Layer {
     public var post = 0
     /// Sweeps of the coarsest level, where it is not the only one.
     public var coarsest = 2
+    /// Sweeps of each level on the way down, the finest first, as the authors list them: [1, 1, 1, 2, 2] for
+    /// Darcy flow. With it `levels`, `pre` and `coarsest` are left out; empty for what those say.
+    public var sweepsDown: [Int] = []
+    /// Sweeps of each level on the way up, the finest first, all but the coarsest; empty for `post` on each.
+    public var sweepsUp: [Int] = []
     /// What lies beyond the border.
     public var padding = PaddingMode.zeros
     /// Whether the residual goes down a level, as in a solver, and not what the level was given.
@@ -42,12 +47,24 @@ public final class MgNO: Mechanism, Layer {
         try require((least...10_000).contains(value), "\(name) must be from \(least) to 10000, is \(value)")
       }
       try require((0...20).contains(levels), "levels must be from 0 to 20, is \(levels)")
+      try require(
+        sweepsDown.count <= 20 && sweepsDown.allSatisfy { (0...10_000).contains($0) }
+          && sweepsDown.first != 0,
+        "sweepsDown must list up to 20 numbers from 0 to 10000, the first at least 1, is \(sweepsDown)")
+      try require(
+        sweepsUp.allSatisfy { (0...10_000).contains($0) },
+        "sweepsUp must list numbers from 0 to 10000, is \(sweepsUp)")
+      try require(
+        sweepsDown.isEmpty || levels == 0 || levels == sweepsDown.count,
+        "sweepsDown lists \(sweepsDown.count) levels, but levels is \(levels); leave it at 0")
     }
 
     /// The sweeps of each level.
     func sweeps(levels: Int) -> [MultigridConv.Sweeps] {
       (0..<levels).map { level in
-        level == levels - 1 && level > 0 ? .init(coarsest) : .init(pre, post)
+        let isCoarsest = level == levels - 1
+        let down = sweepsDown.isEmpty ? isCoarsest && level > 0 ? coarsest : pre : sweepsDown[level]
+        return .init(down, isCoarsest ? 0 : sweepsUp.isEmpty ? post : sweepsUp[level])
       }
     }
   }
@@ -72,7 +89,10 @@ public final class MgNO: Mechanism, Layer {
     (deep.coarsest, deep.useResidual) = (1, true)
     (ring.channels, ring.layers, ring.levels, ring.pre, ring.coarsest) = (4, 1, 2, 2, 1)
     ring.padding = .circular
+    var listed = Settings()
+    (listed.channels, listed.layers, listed.sweepsDown, listed.sweepsUp) = (2, 2, [1, 0, 2], [1, 0])
     return [
+      Trial(listed, in: Slot(width: 1, outputWidth: 2, rows: 8, columns: 4)),
       Trial(deep, in: Slot(width: 2, outputWidth: 3, rows: 4, columns: 12)),
       Trial(ring, in: Slot(width: 1, outputWidth: 1, rows: 6, columns: 2)),
     ]
@@ -102,7 +122,12 @@ public final class MgNO: Mechanism, Layer {
     let grid = try slot.requireGrid(Self.card.id)
     let possible = MultigridConv.mostLevels(rows: grid.rows, columns: grid.columns)
     // A V-cycle has two levels; a grid that allows one only is told what would fit.
-    let levels = settings.levels > 0 ? settings.levels : min(max(possible, 2), 5)
+    let levels =
+      !settings.sweepsDown.isEmpty
+      ? settings.sweepsDown.count : settings.levels > 0 ? settings.levels : min(max(possible, 2), 5)
+    try require(
+      settings.sweepsUp.isEmpty || settings.sweepsUp.count == levels - 1,
+      "mgno: sweepsUp must list \(levels - 1) numbers for \(levels) levels, lists \(settings.sweepsUp.count)")
     let problem = MultigridConv.problem(
       rows: grid.rows, columns: grid.columns, levels: levels, padding: settings.padding)
     if let problem { throw InvalidInput("mgno: \(problem)") }

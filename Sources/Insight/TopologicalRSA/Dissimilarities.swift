@@ -4,7 +4,8 @@ import CallosumTensors
 public enum Dissimilarity: String, Codable, Sendable, CaseIterable {
   /// The Euclidean distance.
   case euclidean
-  /// 1 minus Pearson's correlation over the units; 1 where a code has no variance.
+  /// 1 minus Pearson's correlation over the units; NaN where a code has no variance, as
+  /// everywhere.
   case correlation
 }
 
@@ -17,21 +18,15 @@ public func dissimilarities(_ codes: Tensor, by kind: Dissimilarity) -> Tensor {
   let items = codes.dim(-2), pairs = itemPairs(items)
   if kind == .correlation {
     var codes = codes
-    codes = codes - codes.mean(axis: -1, keepDims: true)
-    let squares = square(codes).sum(axis: -1, keepDims: true)
-    let one = Tensor(1, codes.dtype)
-    codes = codes / sqrt(which(squares .> 0, squares, one))
+    codes = codes - codes.moments(axes: [-1]).mean
+    codes = codes / norm(codes, axis: -1, keepDims: true)
     // All products of two codes are one matrix product.
     let products = matmul(codes, codes.swappedAxes(-2, -1))
     let places = Tensor(pairs.map { Int32($0.0 * items + $0.1) })
     return 1 - products.reshaped(codes.shape.dropLast(2) + [items * items]).take(places, axis: -1)
   }
   let first = Tensor(pairs.map { Int32($0.0) }), second = Tensor(pairs.map { Int32($0.1) })
-  let (a, b) = (codes.take(first, axis: -2), codes.take(second, axis: -2))
-  let squares = square(a - b).sum(axis: -1)
-  // The root has no slope at 0, where two codes are the same.
-  let differs = squares .> 0
-  return which(differs, sqrt(which(differs, squares, Tensor(1, codes.dtype))), Tensor(0, codes.dtype))
+  return norm(codes.take(first, axis: -2) - codes.take(second, axis: -2), axis: -1)
 }
 
 /// The pairs i < j of a number of items, row by row.

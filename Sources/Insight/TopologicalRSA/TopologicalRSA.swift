@@ -124,6 +124,8 @@ public struct TopologicalRSA: Probe {
 
   /// The shortest paths over the graph of near pairs, ranked if the settings say so.
   public func geodesic(_ distances: [Double]) -> [Double] {
+    // Any path might lead over a pair whose distance is not known.
+    if distances.contains(where: \.isNaN) { return distances.map { _ in .nan } }
     let paths = shortestPaths(edges(distances))
     let lengths = itemPairs(paths.count).map { paths[$0.0][$0.1] }
     return settings.ranksGeodesics ? averageRanks(lengths) : lengths

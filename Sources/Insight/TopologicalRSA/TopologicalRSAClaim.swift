@@ -185,7 +185,7 @@ private func topologicalPicture(_ observer: ClaimRun.Observer) throws -> Picture
   }
   return Picture(
     "What is near what in a network",
-    caption: "Pairs of 60 images, six of each of ten classes in order; dark is far. RGTM drops differences "
+    caption: "Pairs of 60 images, six of each of ten classes in order; bright is far. RGTM drops differences "
       + "among the nearest and among the farthest; RGDM goes from one to the next along near ones. Noise of "
       + "one standard deviation blurs all of them.",
     panels: panels)

@@ -32,6 +32,19 @@ void callosum_set_grain_divisor(size_t divisor);
 /// recording there.
 void *callosum_thread_slot(void);
 void callosum_set_thread_slot(void *value, void (*release)(void *value));
+/// Lends a thread without a pointer that of another one, which waits; NULL takes it back.
+void callosum_lend_thread_slot(void *value);
+
+// MARK: Error scopes (ErrorScope.c)
+
+/// Runs a Swift closure of type () -> Void, given as its two words, on a thread of its own, with the slot
+/// and the number of threads of the caller, which waits. Returns 0 when it came to its end, 1 when it was
+/// left, -1 when there was no thread.
+int callosum_run_error_scope(void *body, void *captured);
+/// Leaves the body that this thread runs, from anywhere inside. Its frames are given up as they are: what
+/// they own stays allocated, and a lock that they hold stays locked. Never returns, but the compiler must
+/// not know: before a call that does not return it need not finish what is being changed in place.
+void callosum_leave_error_scope(void);
 
 // MARK: Instruction sets (Dispatch.c)
 
@@ -48,8 +61,16 @@ void callosum_set_instruction_set(int level);
 /// when freed, because fresh pages cost more than most kernels. NULL when memory is exhausted.
 void *callosum_allocate(size_t bytes);
 void callosum_free(void *block, size_t bytes);
-/// Bytes of the blocks of 64 KiB and more that are allocated and not freed.
+/// Bytes of the blocks of 64 KiB and more that are allocated and not freed, the most that there were (since
+/// the reset), and those of the blocks that are kept.
 size_t callosum_bytes_in_use(void);
+size_t callosum_most_bytes_in_use(void);
+void callosum_reset_most_bytes_in_use(void);
+size_t callosum_bytes_kept(void);
+/// How much may be kept; below 0, the default, as much as makes 5/4 of the most in use and 64 MiB together
+/// with what is in use.
+ptrdiff_t callosum_cache_limit(void);
+void callosum_set_cache_limit(ptrdiff_t bytes);
 /// Bytes of all blocks that this thread has freed so far.
 size_t callosum_bytes_freed(void);
 /// The same for scratch of kernels, which cannot go on without: stops with one line that says for
@@ -57,7 +78,7 @@ size_t callosum_bytes_freed(void);
 void *callosum_allocate_or_stop(size_t bytes, const char *purpose);
 /// Says that line and stops.
 _Noreturn void callosum_out_of_memory(const char *purpose, size_t bytes);
-/// Returns kept blocks to the system.
+/// Returns kept blocks to the system, of the small ones those of this thread.
 void callosum_release_cache(void);
 
 // MARK: Matrix products (MatrixProduct.c)

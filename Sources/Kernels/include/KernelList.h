@@ -28,6 +28,11 @@ KERNEL(reduce, (int operation, int type, size_t outer, size_t count, size_t inne
 KERNEL(arg_reduce, (bool largest, int type, size_t outer, size_t count, size_t inner, const void *x, int32_t *y),
        (largest, type, outer, count, inner, x, y))
 
+// y[i, j] = sum over k of (a[i, k] - b[k, j])² (float and double), for points a [n, width] and b, turned,
+// [width, m].
+KERNEL(squared_distances, (int type, size_t n, size_t m, size_t width, const void *a, const void *b, void *y),
+       (type, n, m, width, a, b, y))
+
 // MARK: Scan (vector/Scan.h), along the middle axis of [outer, count, inner], from the last step to
 // the first with `reverse`
 // y_t = x_0 + ... + x_t, or the product, or the log-sum-exp (float and double).
@@ -225,7 +230,8 @@ KERNEL(selective_scan_backward, (const callosum_selective_job *job, const float 
        (job, kept, gy, glast, to))
 
 // MARK: Attention (vector/Attention.h), never holding all scores
-// y is [batch, queries, heads, value_width] contiguous; lse is [batch, heads, queries].
+// y is [batch, queries, heads, value_width] contiguous; lse is [2, batch, heads, queries]: the largest
+// score and the logarithm of the sum of exponentials of distances from it, both in units of log 2.
 KERNEL(attention, (const callosum_attention_job *job, float *y, float *lse), (job, y, lse))
 // gy and y as above; gq, gk, gv have the strides of q, k and v in `job` and are overwritten.
 KERNEL(attention_backward, (const callosum_attention_job *job, const float *y, const float *lse, const float *gy, float *gq, float *gk, float *gv),

@@ -6,16 +6,16 @@
 // Heights and widths of blocks. What the diagonal of a causal job cuts is taken in strips, as wide
 // as the widest vector, so that little is computed beyond it.
 enum { forward_queries = 32, backward_queries = 64, backward_keys = 64, strip = 16 };
-static const float log2_e = 1.44269504f, ln_2 = 0.693147181f;
+static const float log2_e = 1.44269504f;
 
-// 2^x for x < 127, 0 for x < -126, 1.1 ulp.
+// 2^x for x < 127, 0 for x < -126, NaN for NaN, 1.1 ulp.
 INLINE vf exp2_or_zero(vf x) {
   vf shifted = x + rounding;
   vf r = x - (shifted - rounding);
   vf p = POLYNOMIAL(r, 1, 0.693147182f, 0.240226477f, 0.0555033237f, 0.00961843692f, 0.0013398875f,
                     0.00015353362f);
-  vi y = (vi)p + ((vi)shifted << 23);
-  return (vf)(y & ~(x < -126));
+  vf y = (vf)((vi)p + ((vi)shifted << 23));
+  return select_(x >= -126, y, max_or_second(splat(0), x));
 }
 
 // Lane i of the result is the sum (or the maximum) of x[i]'s lanes. Interleaving brings the lanes
@@ -27,7 +27,7 @@ INLINE vf fold(vf *x, bool largest) {
     for (int i = 0; i < half; i++) {
       vf low = __builtin_shufflevector(x[i], x[i + half], INTERLEAVE_LOW);
       vf high = __builtin_shufflevector(x[i], x[i + half], INTERLEAVE_HIGH);
-      x[i] = largest ? max_(low, high) : low + high;
+      x[i] = largest ? max_or_second(low, high) : low + high;
     }
   return x[0];
 }
@@ -45,6 +45,13 @@ INLINE void prefetch_rows(const float *x, size_t x_row, size_t rows, size_t colu
     for (size_t c = 0; c < columns; c += 16) __builtin_prefetch(x + c);
 }
 
+// Scores with a mask. What it hides is hidden, whatever the score. Its smallest finite numbers, which often
+// stand for -infinity, stay finite in units of log 2: a query all of whose keys have them weighs its keys
+// evenly, as where nothing is fused.
+INLINE vf masked(vf scores, vf m) {
+  return select_(m == -INFINITY, m, scores + max_(m * log2_e, splat(-__FLT_MAX__)));
+}
+
 // Adds the mask to `scores` ([rows, stride]; queries from `first`, keys first_key..<first_key +
 // count), and sets to -infinity what a query does not see, up to whole vectors.
 static void hide(const callosum_attention_job *job, const float *mask, size_t first, size_t rows,
@@ -56,8 +63,8 @@ static void hide(const callosum_attention_job *job, const float *mask, size_t fi
       size_t step = job->mask_key, j = 0;
       if (step == 1)
         for (; j + LANES <= count; j += LANES)
-          store(row + j, fma_(load(m + j), splat(log2_e), load(row + j)));
-      for (; j < count; j++) row[j] += m[j * step] * log2_e;
+          store(row + j, masked(load(row + j), load(m + j)));
+      for (; j < count; j++) row[j] = masked(splat(row[j]), splat(m[j * step]))[0];
     }
     size_t seen = visible_keys(job, first + i);
     seen = seen > first_key ? seen - first_key : 0;
@@ -86,6 +93,30 @@ INLINE const float *mask_of(const callosum_attention_job *job, size_t head) {
   return job->mask + head / job->heads * job->mask_batch + head % job->heads * job->mask_head;
 }
 
+// A block of queries and keys, of which a query sees what neither the diagonal nor a mask of -infinity
+// hides.
+struct attention_block {
+  const callosum_attention_job *job;
+  const float *mask;
+  size_t query, key;
+};
+static bool query_sees_key(const void *context, size_t query, size_t key) {
+  const struct attention_block *b = context;
+  query += b->query, key += b->key;
+  if (key >= visible_keys(b->job, query)) return false;
+  return !b->mask || b->mask[query * b->job->mask_query + key * b->job->mask_key] != -INFINITY;
+}
+static bool key_is_seen_by(const void *context, size_t key, size_t query) {
+  return query_sees_key(context, query, key);
+}
+
+// Weights are 0 where a query does not see a key. Where such weights meet something that is not finite,
+// which makes NaN of 0, only what is seen may be multiplied.
+INLINE void mix_seen(const product_job *mix, bool finite, bool by_key, struct attention_block block) {
+  if (finite) product(mix, panel_columns);
+  else product_of_seen(mix, by_key ? key_is_seen_by : query_sees_key, &block);
+}
+
 typedef struct {
   const callosum_attention_job *job;
   float *y, *lse;  // only read when going backward
@@ -95,10 +126,11 @@ typedef struct {
 
 // MARK: Forward
 
-// Turns rows of scores into unnormalised probabilities and writes 1 / sum and log sum exp. Sums and
-// maxima are folded for LANES rows at once.
+// Turns rows of scores into unnormalised probabilities and writes 1 / sum and, in units of log 2, the
+// largest score and the logarithm of the sum: apart, because together one would swallow the other where
+// scores are large. Sums and maxima are folded for LANES rows at once.
 static void exponentials(float *scores, size_t stride, size_t rows, size_t count, float *inverse,
-                         float *lse) {
+                         float *tops, float *logs) {
   for (size_t first = 0; first < rows; first += LANES, scores += LANES * stride) {
     const size_t some = at_most(rows - first, LANES);
     vf part[LANES];
@@ -106,7 +138,7 @@ static void exponentials(float *scores, size_t stride, size_t rows, size_t count
     for (size_t i = 0; i < some; i++) {
       const float *row = scores + i * stride;
       part[i] = load(row);
-      for (size_t j = LANES; j < count; j += LANES) part[i] = max_(part[i], load(row + j));
+      for (size_t j = LANES; j < count; j += LANES) part[i] = max_or_second(part[i], load(row + j));
     }
     vf top = fold(part, true);
     top = select_(top == -INFINITY, splat(0), top);
@@ -122,7 +154,8 @@ static void exponentials(float *scores, size_t stride, size_t rows, size_t count
       }
     }
     vf total = fold(part, false);
-    store_some(lse + first, fma_(top, splat(ln_2), log_(total)), some);
+    store_some(tops + first, top, some);
+    store_some(logs + first, log_(total) * log2_e, some);
     store(inverse + first, select_(total == 0, splat(0), 1 / total));
   }
 }
@@ -130,6 +163,10 @@ static void exponentials(float *scores, size_t stride, size_t rows, size_t count
 INLINE void scale_row(float *row, size_t count, float factor) {
   for (size_t j = 0; j < count; j += LANES)
     store_some(row + j, load_some(row + j, count - j) * factor, count - j);
+}
+
+INLINE size_t rows_of_all(const callosum_attention_job *job) {
+  return job->batch * job->heads * job->queries;
 }
 
 INLINE size_t forward_blocks(const callosum_attention_job *job) {
@@ -149,6 +186,7 @@ static void attention_range(void *context, size_t begin, size_t end) {
   float *keys = scratch(size), *values = keys + keys_size, *scores = values + values_size;
   float inverse[forward_queries + LANES];
   size_t packed = (size_t)-1;
+  bool finite = true;
   for (size_t item = begin; item < end; item++) {
     // Blocks of equal height, at most forward_queries.
     const size_t head = item / blocks, first = job->queries * (item % blocks) / blocks;
@@ -159,10 +197,11 @@ static void attention_range(void *context, size_t begin, size_t end) {
                   job->scale * log2_e, keys);
       pack_rows(job->v + at.v, (ptrdiff_t)job->v_token, job->keys, job->value_width, 1, values,
                 v_row);
+      if (job->causal || job->mask) finite = all_finite(values, v_row, job->keys, v_row);
       packed = head;
     }
     float *y = all->y + at.y + first * y_row;
-    float *lse = all->lse + head * job->queries + first;
+    float *tops = all->lse + head * job->queries + first, *logs = tops + rows_of_all(job);
     // Asked for ahead of use: what this block writes, and its share of the next head.
     prefetch_rows(y, y_row, rows, job->value_width);
     if (head + 1 < job->batch * job->heads) {
@@ -177,7 +216,7 @@ static void attention_range(void *context, size_t begin, size_t end) {
     if (count == 0) {
       for (size_t i = 0; i < rows; i++) {
         memset(y + i * y_row, 0, job->value_width * sizeof(float));
-        lse[i] = -INFINITY;
+        tops[i] = 0, logs[i] = -INFINITY;
       }
       continue;
     }
@@ -188,12 +227,12 @@ static void attention_range(void *context, size_t begin, size_t end) {
         .b = keys, .b_row = panel_columns, .c = scores, .c_row = stride, .padded = true};
     product(&score, job->width * panel_columns);
     hide(job, mask_of(job, head), first, rows, 0, count, scores, stride);
-    exponentials(scores, stride, rows, count, inverse, lse);
+    exponentials(scores, stride, rows, count, inverse, tops, logs);
     const product_job mix = {
         .m = rows, .n = job->value_width, .k = count,
         .a = scores, .a_row = (ptrdiff_t)stride, .a_column = 1,
         .b = values, .b_row = v_row, .c = y, .c_row = y_row};
-    product(&mix, panel_columns);
+    mix_seen(&mix, finite, false, (struct attention_block){job, mask_of(job, head), first, 0});
     for (size_t i = 0; i < rows; i++) scale_row(y + i * y_row, job->value_width, inverse[i]);
   }
   callosum_free(keys, size * sizeof(float));
@@ -207,12 +246,12 @@ static void attention(const callosum_attention_job *job, float *y, float *lse) {
 }
 
 // MARK: Backward
-// With p = exp(s - lse) and delta = sum(gy y): gv = pᵀ gy, gp = gy vᵀ, gs = p (gp - delta),
+// With p = exp(s - top - log sum) and delta = sum(gy y): gv = pᵀ gy, gp = gy vᵀ, gs = p (gp - delta),
 // gq = scale gs k, gk = scale gsᵀ q.
 
-// delta, and lse in units of log 2; a query that sees nothing gets +infinity, hence p = 0.
+// delta, and the logarithm of the sum; a query that sees nothing gets +infinity, hence p = 0.
 static void row_constants(const float *y, const float *gy, size_t row, size_t rows, size_t count,
-                          const float *lse, float *delta, float *lse2) {
+                          const float *logs, float *delta, float *to) {
   for (size_t first = 0; first < rows; first += LANES) {
     vf part[LANES];
     for (size_t i = 0; i < LANES; i++) part[i] = splat(0);
@@ -220,20 +259,22 @@ static void row_constants(const float *y, const float *gy, size_t row, size_t ro
       for (size_t j = 0; j < count; j += LANES)
         part[i] = fma_(load_some(y + j, count - j), load_some(gy + j, count - j), part[i]);
     store(delta + first, fold(part, false));
-    vf x = load_some(lse + first, rows - first);
-    store(lse2 + first, select_(x == -INFINITY, splat(INFINITY), x * log2_e));
+    vf x = load_some(logs + first, rows - first);
+    store(to + first, select_(x == -INFINITY, splat(INFINITY), x));
   }
 }
 
-// Scores become p, and gp becomes gs.
+// Scores become p, and gp becomes gs; 0 where nothing is seen, whatever gp is there.
 static void score_gradients(float *scores, float *gradients, size_t rows, size_t count,
-                            const float *delta, const float *lse2) {
+                            const float *delta, const float *tops, const float *logs) {
   for (size_t i = 0; i < rows; i++, scores += backward_keys, gradients += backward_keys) {
-    vf shift = splat(lse2[i]), mean = splat(delta[i]);
+    vf top = splat(tops[i]), log_sum = splat(logs[i]), mean = splat(delta[i]);
     for (size_t j = 0; j < count; j += LANES) {
-      vf p = exp2_or_zero(load(scores + j) - shift);
+      vf score = load(scores + j);
+      vi hidden = score == -INFINITY;
+      vf p = select_(hidden, splat(0), exp2_or_zero(score - top - log_sum));
       store(scores + j, p);
-      store(gradients + j, p * (load(gradients + j) - mean));
+      store(gradients + j, select_(hidden, splat(0), p * (load(gradients + j) - mean)));
     }
   }
 }
@@ -242,18 +283,20 @@ static void score_gradients(float *scores, float *gradients, size_t rows, size_t
 // themselves, gk and gv from the present keys on), blocks of scores.
 typedef struct {
   float *q, *k, *gy, *keys, *values;  // rows; panels of kᵀ and vᵀ
-  float *gq, *gk, *gv, *delta, *lse, *scores, *gradients;
+  float *gq, *gk, *gv, *delta, *tops, *logs, *scores, *gradients;
   size_t row, v_row;
+  bool finite;  // all of q, k and gy, or nothing is hidden
 } backward_scratch;
 
 /// Takes one block of `*size` floats and gives everything its place there.
 static float *lay_out(const callosum_attention_job *job, backward_scratch *s, size_t *size) {
   s->row = round_up(job->width, LANES), s->v_row = round_up(job->value_width, LANES);
   const size_t queries = round_up(job->queries, LANES), keys = round_up(job->keys, panel_columns);
-  float **const places[] = {&s->q,    &s->gy,     &s->delta,  &s->lse,      &s->k,
-                            &s->keys, &s->values, &s->scores, &s->gradients};
+  float **const places[] = {&s->q, &s->gy,   &s->delta,  &s->tops,   &s->logs,
+                            &s->k, &s->keys, &s->values, &s->scores, &s->gradients};
   const size_t sizes[] = {queries * s->row,
                           queries * s->v_row,
+                          queries,
                           queries,
                           queries,
                           keys * s->row,
@@ -299,12 +342,12 @@ static void backward_block(const callosum_attention_job *job, const float *mask,
                             .b = s->values + first_key * job->value_width, .b_row = panel_columns,
                             .c = gradients, .c_row = backward_keys, .padded = true};
     product(&gradient, job->value_width * panel_columns);
-    score_gradients(scores, gradients, some, count, s->delta + query, s->lse + query);
+    score_gradients(scores, gradients, some, count, s->delta + query, s->tops + query, s->logs + query);
     product_job gq = {.m = some, .n = job->width, .k = count,
                       .a = gradients, .a_row = backward_keys, .a_column = 1,
                       .b = s->k + first_key * s->row, .b_row = s->row,
                       .c = s->gq + query * job->q_token, .c_row = job->q_token, .add = true};
-    product(&gq, panel_columns);
+    mix_seen(&gq, s->finite, false, (struct attention_block){job, mask, query, first_key});
   }
   for (size_t key = 0; key < keys; key += width) {
     const size_t some = at_most(keys - key, width), row = blind[key / strip];
@@ -314,13 +357,14 @@ static void backward_block(const callosum_attention_job *job, const float *mask,
                       .a_column = backward_keys,
                       .b = s->gy + (first + row) * s->v_row, .b_row = s->v_row,
                       .c = s->gv + key * job->v_token, .c_row = job->v_token, .add = true};
-    product(&gv, panel_columns);
+    const struct attention_block seen = {job, mask, first + row, first_key + key};
+    mix_seen(&gv, s->finite, true, seen);
     product_job gk = {.m = some, .n = job->width, .k = rows - row,
                       .a = s->gradients + row * backward_keys + key, .a_row = 1,
                       .a_column = backward_keys,
                       .b = s->q + (first + row) * s->row, .b_row = s->row,
                       .c = s->gk + key * job->k_token, .c_row = job->k_token, .add = true};
-    product(&gk, panel_columns);
+    mix_seen(&gk, s->finite, true, seen);
   }
 }
 
@@ -341,7 +385,11 @@ static void attention_backward_range(void *context, size_t begin, size_t end) {
     pack_panels(job->k + at.k, 1, k_token, job->width, job->keys, log2_e, s.keys);
     pack_panels(job->v + at.v, 1, v_token, job->value_width, job->keys, 1, s.values);
     row_constants(all->y + at.y, all->gy + at.y, y_row, job->queries, job->value_width,
-                  all->lse + head * job->queries, s.delta, s.lse);
+                  all->lse + rows_of_all(job) + head * job->queries, s.delta, s.logs);
+    memcpy(s.tops, all->lse + head * job->queries, job->queries * sizeof(float));
+    s.finite = (!job->causal && !job->mask) ||
+               (all_finite(s.q, s.row, job->queries, s.row) && all_finite(s.k, s.row, job->keys, s.row) &&
+                all_finite(s.gy, s.v_row, job->queries, s.v_row));
     s.gq = all->gq + at.q;
     zero_rows(s.gq, job->q_token, job->queries, job->width);
     const float *mask = mask_of(job, head);

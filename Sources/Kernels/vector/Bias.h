@@ -27,11 +27,13 @@ static void column_sum_parts(void *context, size_t begin, size_t end) {
   const struct bias_job *job = context;
   size_t columns = job->columns;
   for (size_t part = begin; part < end; part++) {
-    float *sums = job->sums + part * padded(columns);
+    float *sums = block_sums(job->sums, job->parts, padded(columns), part);
     size_t stop = part_begin(job->rows, job->parts, part + 1);
-    for (size_t row = part_begin(job->rows, job->parts, part); row < stop; row++)
+    for (size_t row = part_begin(job->rows, job->parts, part); row < stop; row++) {
       for (size_t i = 0; i < columns; i += LANES)
         add_into(sums + i, load_some(job->x + row * columns + i, columns - i));
+      end_row(job->sums, job->parts, padded(columns), part, row, stop);
+    }
   }
 }
 
@@ -69,15 +71,17 @@ INLINE void bias_backward_parts(const struct bias_job *job, size_t begin, size_t
                                 vf (*slope)(vf x, vf gy)) {
   size_t columns = job->columns;
   for (size_t part = begin; part < end; part++) {
-    float *sums = job->sums + part * padded(columns);
+    float *sums = block_sums(job->sums, job->parts, padded(columns), part);
     size_t stop = part_begin(job->rows, job->parts, part + 1);
-    for (size_t row = part_begin(job->rows, job->parts, part); row < stop; row++)
+    for (size_t row = part_begin(job->rows, job->parts, part); row < stop; row++) {
       for (size_t i = 0, at = row * columns; i < columns; i += LANES) {
         size_t left = columns - i;
         vf g = slope(load_some(job->x + at + i, left), load_some(job->gy + at + i, left));
         store_some(job->gx + at + i, g, left);
         add_into(sums + i, g);
       }
+      end_row(job->sums, job->parts, padded(columns), part, row, stop);
+    }
   }
 }
 

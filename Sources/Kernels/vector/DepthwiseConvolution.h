@@ -290,8 +290,10 @@ static void depthwise_weight_parts(void *context, size_t begin, size_t end) {
   struct depthwise_terms terms = begin_terms(job);
   for (size_t part = begin; part < end; part++) {
     size_t stop = part_begin(rows, job->parts, part + 1);
-    for (size_t row = part_begin(rows, job->parts, part); row < stop; row++)
-      depthwise_weight_rows(job, row, job->sums + part * length, &terms);
+    for (size_t row = part_begin(rows, job->parts, part); row < stop; row++) {
+      depthwise_weight_rows(job, row, block_sums(job->sums, job->parts, length, part), &terms);
+      end_row(job->sums, job->parts, length, part, row, stop);
+    }
   }
   end_terms(job, terms);
 }

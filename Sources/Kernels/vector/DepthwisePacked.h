@@ -218,7 +218,8 @@ static void packed_weight_parts(void *context, size_t begin, size_t end) {
     size_t stop = part_begin(job->items, job->parts, part + 1);
     for (size_t i = part_begin(job->items, job->parts, part); i < stop; i++) {
       struct packed_item item = packed_item(job, i);
-      float *sums = job->sums + part * taps * apart + item.channel;
+      float *all = job->sums + part * taps * apart + item.channel;
+      float *sums = block_sums(job->sums, job->parts, taps * apart, part) + item.channel;
       size_t packed = 0;
       for (size_t row = 0, rows; row < item.rows; row += rows) {
         rows = item.rows - row < packed_rows ? item.rows - row : packed_rows;
@@ -236,6 +237,10 @@ static void packed_weight_parts(void *context, size_t begin, size_t end) {
                         packed_taps(N, x, line, offsets + from, gy_rows, rows, job->out_width,
                                     sums + from * apart, apart))
         }
+      }
+      for (size_t t = 0; t < taps; t++) {
+        add_into(all + t * apart, load(sums + t * apart));
+        store(sums + t * apart, splat(0));
       }
     }
   }

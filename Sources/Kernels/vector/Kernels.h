@@ -11,6 +11,7 @@
 #include "Unary.h"
 #include "Binary.h"
 #include "Reduction.h"
+#include "Distances.h"
 #include "Scan.h"
 #include "LeakyIntegrateAndFire.h"
 #include "Movement.h"

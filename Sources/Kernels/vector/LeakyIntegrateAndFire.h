@@ -34,7 +34,8 @@ INLINE vf surrogate_derivative(vf x, const callosum_spiking *s) {
       vf e = exp_(-abs_(x * slope)), whole = 1 / (1 + e);
       return slope * e * whole * whole;
     }
-    case callosum_rectangle: return select_(abs_(x) * slope < 0.5f, splat(slope), splat(0));
+    case callosum_rectangle:
+      return select_(abs_(x) * slope < 0.5f, splat(slope), select_(x == x, splat(0), x));
     case callosum_gaussian: {
       vf bent = x * slope;
       return 0.398942280f * slope * exp_(-0.5f * bent * bent);
@@ -69,7 +70,8 @@ static void integrate_and_fire_range(void *context, size_t begin, size_t end) {
         vf u = fma_(load_some(leak + l, left), load_some(v + l, left), load_some(current + l, left));
         vi fires = u >= s->threshold;
         store_some(potentials + l, u, left);
-        store_some(spikes + l, select_(fires, splat(1), splat(0)), left);
+        // A potential that is not a number neither fires nor rests.
+        store_some(spikes + l, select_(fires, splat(1), select_(u == u, splat(0), u)), left);
         store_some(v + l, after_reset(u, fires, s), left);
       }
     }

@@ -15,6 +15,9 @@
 //
 // D is made by running products, never by a quotient, so no decay is too strong. All matrices are
 // filled up with zeros to 16 steps and whole vectors.
+//
+// Pairs of a step with later ones are 0, whatever the later ones hold; where that meets numbers that are not
+// finite the products leave later steps out, so no step ever feels what comes after it.
 
 enum { chunk_steps = 16, chunk_pairs = chunk_steps * chunk_steps };
 
@@ -84,6 +87,15 @@ static void store_steps(const float *x, size_t row, size_t count, size_t width, 
     for (size_t c = 0; c < width; c += LANES)
       store_some(y + c, load(x + c) * factor, width - c);
 }
+// z = x y for pairs, 0 where the later step is not seen.
+INLINE void multiply_pairs(size_t rows, const float *x, const float *y, float *z) {
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < chunk_steps; j += LANES) {
+      const size_t at = i * chunk_steps + j;
+      vi seen = i < chunk_steps ? lanes_from(j) <= (int)i : lanes_from(j) < (int)(i - chunk_steps);
+      store(z + at, select_(seen, load(x + at) * load(y + at), splat(0)));
+    }
+}
 // The memory of a whole chunk, asked for while the one before it is computed. The processor does
 // not foresee where the next begins, and long sequences do not stay in the caches.
 INLINE void ask_for_steps(const float *x, size_t step, size_t width) {
@@ -96,6 +108,24 @@ static void times(size_t m, size_t n, size_t k, const float *a, size_t a_row, si
   product_job job = {m, n, k, a, (ptrdiff_t)a_row, (ptrdiff_t)a_column, b, b_row, c, c_row, add,
                      .padded = true};
   product(&job, panel_columns);
+}
+// Which steps count for a row of pairs: of 16 readers by query those up to their own step, of 16 more by key
+// those before. Transposed, which readers count for a step.
+static bool step_is_seen(const void *context, size_t row, size_t step) {
+  (void)context;
+  return row < chunk_steps ? step <= row : step < row - chunk_steps;
+}
+static bool step_is_seen_by(const void *context, size_t step, size_t row) {
+  return step_is_seen(context, row, step);
+}
+// c (+)= pairs b, or with `turned` pairsᵀ b, for the pairs of `rows` readers.
+static void times_pairs(bool turned, size_t rows, size_t n, const float *pairs, const float *b,
+                        size_t b_row, float *c, size_t c_row) {
+  const size_t m = turned ? chunk_steps : rows, k = turned ? rows : chunk_steps;
+  product_job job = {m, n, k, pairs, turned ? 1 : chunk_steps, turned ? chunk_steps : 1, b, b_row,
+                     c, c_row, .add = true, .padded = true};
+  if (all_finite(b, b_row, k, n)) product(&job, panel_columns);
+  else product_of_seen(&job, turned ? step_is_seen_by : step_is_seen, NULL);
 }
 INLINE void multiply_rows(size_t count, const float *x, const float *y, float *z) {
   for (size_t i = 0; i < count; i += LANES) store(z + i, load(x + i) * load(y + i));
@@ -195,7 +225,7 @@ static void load_queries(const struct chunk *c, size_t head, size_t first, size_
   if (c->gated) decays_between(c);
   times(c->rows, chunk_steps, c->keys, c->qk, c->row, 1, c->turned, chunk_steps, false, c->pairs,
         chunk_steps);
-  multiply_rows(c->rows * chunk_steps, c->pairs, c->between, c->pairs);
+  multiply_pairs(c->rows, c->pairs, c->between, c->pairs);
 }
 
 // (I + pairs beta) x' = x, or with `back` the same by the transpose, step after step; y = beta x'.
@@ -241,7 +271,7 @@ static void attend_chunk(const struct chunk *c) {
     solve_steps(false, c->pairs + chunk_pairs, c->beta, wide, c->v, c->u);
     u = c->u;
   }
-  times(chunk_steps, wide, chunk_steps, c->pairs, chunk_steps, 1, u, wide, true, c->out, wide);
+  times_pairs(false, chunk_steps, wide, c->pairs, u, wide, c->out, wide);
   if (c->gated)
     for (size_t channel = 0; channel < c->keys; channel++) {
       const vf remains = splat(c->since[(chunk_steps - 1) * c->row + channel]);

@@ -79,13 +79,11 @@ static void next_state(const struct chunk *c, const float *state, float *next) {
 static void pairs_backward(const struct chunk_gradients *g) {
   const struct chunk *c = &g->c;
   // What each pair adds to the gradients of the gates between both steps takes the place of pairs.
-  if (c->gated) multiply_rows(c->rows * chunk_steps, g->gpairs, c->pairs, c->pairs);
-  multiply_rows(c->rows * chunk_steps, g->gpairs, c->between, g->gpairs);
+  if (c->gated) multiply_pairs(c->rows, g->gpairs, c->pairs, c->pairs);
+  multiply_pairs(c->rows, g->gpairs, c->between, g->gpairs);
   const float *k = c->qk + chunk_steps * c->row;
-  times(c->rows, c->row, chunk_steps, g->gpairs, chunk_steps, 1, k, c->row, true, g->readers,
-        c->row);
-  times(chunk_steps, c->row, c->rows, g->gpairs, 1, chunk_steps, c->qk, c->row, true, g->gk,
-        c->row);
+  times_pairs(false, c->rows, c->row, g->gpairs, k, c->row, g->readers, c->row);
+  times_pairs(true, c->rows, c->row, g->gpairs, c->qk, c->row, g->gk, c->row);
 }
 
 // The same where each channel has its own, by Horner's scheme from pair to pair. What changes with
@@ -198,8 +196,7 @@ static void chunk_backward(const struct chunk_gradients *g, const float *state) 
   pack_transposed(g->gstate, (ptrdiff_t)wide, c->keys, c->values, 1, g->gturned, row);
 
   times(chunk_steps, wide, c->keys, c->left, row, 1, g->gstate, wide, false, g->gu, wide);
-  times(chunk_steps, wide, chunk_steps, c->pairs, 1, chunk_steps, g->arriving, wide, true, g->gu,
-        wide);
+  times_pairs(true, chunk_steps, wide, c->pairs, g->arriving, wide, g->gu, wide);
   if (c->delta) {
     solve_steps(true, c->pairs + chunk_pairs, c->beta, wide, g->gu, resisting);
     for (size_t i = 0; i < chunk_steps * wide; i += LANES)

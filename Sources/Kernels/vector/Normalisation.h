@@ -22,20 +22,28 @@ INLINE void layer_norm_row(const struct normalisation_job *job, size_t row) {
   }
   for (; i < columns; i += LANES) sum += load_some(x + i, columns - i);
   float mean = sum_lanes(sum + more) / (float)columns;
-  // Second pass for the variance: sum(x²) - mean² would lose digits where the mean is large.
-  vf squares = {0};
+  // Second pass for the variance: sum(x²) - mean² would lose digits where the mean is large. The mean of
+  // what is left corrects the mean and the variance for the rounding of the first sum, without which a
+  // constant row far from 0 would have a variance.
+  vf squares = {0}, rest = {0}, more_rest = {0};
   more = (vf){0};
   for (i = 0; i + 2 * LANES <= columns; i += 2 * LANES) {
     vf a = load(x + i) - mean, b = load(x + i + LANES) - mean;
     squares = fma_(a, a, squares);
     more = fma_(b, b, more);
+    rest += a;
+    more_rest += b;
   }
   for (; i < columns; i += LANES) {
     vf a = load_some(x + i, columns - i) - mean;
     if (columns - i < LANES) a = select_(first_lanes(columns - i), a, splat(0));
     squares = fma_(a, a, squares);
+    rest += a;
   }
-  float rstd = 1 / sqrtf(sum_lanes(squares + more) / (float)columns + job->epsilon);
+  float error = sum_lanes(rest + more_rest) / (float)columns;
+  float variance = sum_lanes(squares + more) / (float)columns - error * error;
+  mean += error;
+  float rstd = 1 / sqrtf((variance < 0 ? 0 : variance) + job->epsilon);
   for (i = 0; i < columns; i += LANES) {
     size_t left = columns - i;
     vf v = (load_some(x + i, left) - mean) * rstd;
@@ -117,19 +125,19 @@ INLINE void norm_backward_row(const struct normalisation_job *job, bool means, s
 }
 
 // The rows of one part.
-INLINE void norm_backward_part(const struct normalisation_job *job, bool means, size_t part,
-                               float *gweight, float *gbias) {
-  size_t row = part_begin(job->rows, job->parts, part);
+INLINE void norm_backward_part(const struct normalisation_job *job, bool means, size_t part) {
+  size_t row = part_begin(job->rows, job->parts, part), length = (means ? 2 : 1) * padded(job->columns);
   size_t end = part_begin(job->rows, job->parts, part + 1);
-  for (; row < end; row++) norm_backward_row(job, means, row, gweight, gbias);
+  float *sums = block_sums(job->sums, job->parts, length, part);
+  for (; row < end; row++) {
+    norm_backward_row(job, means, row, sums, means ? sums + padded(job->columns) : NULL);
+    end_row(job->sums, job->parts, length, part, row, end);
+  }
 }
 
 static void layer_norm_backward_parts(void *context, size_t begin, size_t end) {
   const struct normalisation_job *job = context;
-  for (size_t part = begin; part < end; part++) {
-    float *sums = job->sums + part * 2 * padded(job->columns);
-    norm_backward_part(job, true, part, sums, sums + padded(job->columns));
-  }
+  for (size_t part = begin; part < end; part++) norm_backward_part(job, true, part);
 }
 
 static void layer_norm_backward(const float *x, const float *weight, const float *mean,
@@ -148,8 +156,7 @@ static void layer_norm_backward(const float *x, const float *weight, const float
 
 static void rms_norm_backward_parts(void *context, size_t begin, size_t end) {
   const struct normalisation_job *job = context;
-  for (size_t part = begin; part < end; part++)
-    norm_backward_part(job, false, part, job->sums + part * padded(job->columns), NULL);
+  for (size_t part = begin; part < end; part++) norm_backward_part(job, false, part);
 }
 
 static void rms_norm_backward(const float *x, const float *weight, const float *rstd,

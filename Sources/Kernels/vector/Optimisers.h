@@ -93,10 +93,8 @@ static void rmsprop(float *x, const float *g, float *v, float *m, float *b, size
   callosum_parallel(n, 16384, rmsprop_range, &job);
 }
 
-// 1, -1 or, of zeros and NaN, 0.
-INLINE vf direction_(vf x) {
-  return select_(x > 0, splat(1), select_(x < 0, splat(-1), splat(0)));
-}
+// 1, -1, 0 or NaN.
+INLINE vf direction_(vf x) { return select_(x > 0, splat(1), select_(x < 0, splat(-1), x)); }
 
 struct lion_job {
   float *x, *m;

@@ -169,12 +169,18 @@ static size_t first_extreme(const float *x, size_t n, bool largest, bool *missin
   return i;
 }
 
+// Where the first entry that is no number stands; there is one.
+static size_t first_missing(const float *x) {
+  size_t i = 0;
+  while (x[i] == x[i]) i++;
+  return i;
+}
+
 // Where the first largest or smallest of a row stands; what is no number comes before everything.
 static int32_t arg_row(const float *x, size_t n, bool largest) {
   bool missing;
   size_t found = first_extreme(x, n, largest, &missing);
-  if (missing)
-    for (found = 0; x[found] == x[found];) found++;
+  if (missing) found = first_missing(x);
   return (int32_t)(found < n ? found : 0);
 }
 

@@ -94,8 +94,35 @@ TILES_6(2)
 static tile_function *const tiles[tile_vectors][tile_rows] = {{NAMES_10(1)}, {NAMES_6(2)}};
 #endif
 
+// Terms that are added up one after the other before their sum joins that of the others, so that long sums
+// do not drift.
+enum { product_terms = 1024 };
+
+// The part of the product that the terms from `first` on make.
+INLINE product_job some_terms(const product_job *job, size_t first) {
+  product_job some = *job;
+  some.k = at_most(job->k - first, product_terms);
+  some.a += (ptrdiff_t)first * job->a_column;
+  some.b += first * job->b_row;
+  some.add = job->add || first > 0;
+  return some;
+}
+
+static void product_of_terms(const product_job *job, size_t b_panel);
+
 // B's panels of panel_columns columns lie `b_panel` elements apart.
 static void product(const product_job *job, size_t b_panel) {
+  if (job->k <= product_terms) {
+    product_of_terms(job, b_panel);
+    return;
+  }
+  for (size_t first = 0; first < job->k; first += product_terms) {
+    product_job some = some_terms(job, first);
+    product_of_terms(&some, b_panel);
+  }
+}
+
+static void product_of_terms(const product_job *job, size_t b_panel) {
   const size_t vectors = (job->n + LANES - 1) / LANES;
   for (size_t first = 0; first < vectors; first += tile_vectors) {
     size_t width = at_most(vectors - first, tile_vectors);
@@ -108,6 +135,43 @@ static void product(const product_job *job, size_t b_panel) {
       size_t begin = job->m * t / count, end = job->m * (t + 1) / count;
       tiles[width - 1][end - begin - 1](job, job->a + (ptrdiff_t)begin * job->a_row, b,
                                         job->c + begin * job->c_row + first * LANES, last);
+    }
+  }
+}
+
+// Whether all numbers are finite; rows of whole vectors.
+INLINE bool all_finite(const float *x, size_t row, size_t rows, size_t columns) {
+  vf zeros = splat(0), more = splat(0);  // NaN after what is not finite
+  for (size_t r = 0; r < rows; r++, x += row) {
+    size_t c = 0;
+    for (; c + 2 * LANES <= columns; c += 2 * LANES) {
+      zeros = fma_(load(x + c), splat(0), zeros);
+      more = fma_(load(x + c + LANES), splat(0), more);
+    }
+    for (; c < columns; c += LANES) zeros = fma_(load(x + c), splat(0), zeros);
+  }
+  return !any_((zeros + more) != 0);
+}
+
+// The same product where only some terms count: those of row i of C with row p of B that
+// `sees(context, i, p)`. The others are left out rather than multiplied by 0, which would make NaN of what
+// is not finite in B; to the bit what product() makes where A is 0 there and B is finite. Slow: only for B
+// that is not.
+static void product_of_seen(const product_job *job, bool (*sees)(const void *, size_t, size_t),
+                            const void *context) {
+  for (size_t first = 0; first < job->k; first += product_terms) {
+    const product_job some = some_terms(job, first);
+    for (size_t i = 0; i < some.m; i++) {
+      const float *a = some.a + (ptrdiff_t)i * some.a_row;
+      float *c = some.c + i * some.c_row;
+      for (size_t j = 0; j < some.n; j += LANES) {
+        vf sum = splat(0);
+        for (size_t p = 0; p < some.k; p++)
+          if (sees(context, i, first + p))
+            sum = fma_(splat(a[(ptrdiff_t)p * some.a_column]), load(some.b + p * some.b_row + j), sum);
+        if (some.add) sum = load_some(c + j, some.n - j) + sum;
+        store_some(c + j, sum, some.n - j);
+      }
     }
   }
 }

@@ -17,14 +17,15 @@ INLINE vf load_logits(const float *x, size_t left) {
   return select_(first_lanes(left), load_part(x, left), splat(-INFINITY));
 }
 
+// Passes over most NaN: who shifts by it meets them again in the exponentials.
 INLINE float row_max(const float *x, size_t columns) {
   vf a = splat(-INFINITY), b = a;
   size_t i = 0;
   for (; i + 2 * LANES <= columns; i += 2 * LANES) {
-    a = max_(a, load(x + i));
-    b = max_(b, load(x + i + LANES));
+    a = max_or_second(a, load(x + i));
+    b = max_or_second(b, load(x + i + LANES));
   }
-  for (; i < columns; i += LANES) a = max_(a, load_logits(x + i, columns - i));
+  for (; i < columns; i += LANES) a = max_or_second(a, load_logits(x + i, columns - i));
   return max_lanes(max_(a, b));
 }
 
@@ -32,7 +33,7 @@ INLINE float row_max(const float *x, size_t columns) {
 // denormal number, and masks make minus infinity a common entry.
 INLINE vf exp_negative(vf x) {
   vf y = exp_normal(max_(splat(-87), x));
-  return select_(x < splat(-87), splat(0), y);
+  return select_(x >= splat(-87), y, max_or_second(splat(0), x));  // 0 or NaN
 }
 
 INLINE float log_one(float x) { return log_(splat(x))[0]; }

@@ -1,4 +1,4 @@
-// Sorting rows by radix. Numbers become unsigned keys of the same order (NaN after everything, -0
+// Sorting rows by radix. Numbers become unsigned keys of the same order (NaN above everything, -0
 // beside 0), which are sorted eleven bits at a time: linear in the length, and equal keys keep
 // their order.
 
@@ -8,14 +8,13 @@ INLINE uint64_t key_of(int type, const void *x, size_t i, bool descending) {
     double value = ((const double *)x)[i] + 0.0;
     memcpy(&key, &value, 8);
     key = value != value ? UINT64_MAX : key >> 63 ? ~key : key | (uint64_t)1 << 63;
-    return descending && value == value ? ~key : key;
+    return descending ? ~key : key;
   }
   uint32_t word;
   if (type == callosum_float) {
     float value = ((const float *)x)[i] + 0.0f;
     memcpy(&word, &value, 4);
-    if (value != value) return UINT32_MAX;
-    word = word >> 31 ? ~word : word | 0x80000000u;
+    word = value != value ? UINT32_MAX : word >> 31 ? ~word : word | 0x80000000u;
   } else if (type == callosum_int) {
     word = (uint32_t)((const int32_t *)x)[i] ^ 0x80000000u;
   } else {
@@ -102,7 +101,8 @@ INLINE size_t passed_over(const float *x, size_t begin, size_t end, float bound,
   for (; i + 4 * LANES <= end; i += 4 * LANES) {
     vf a = load(x + i), b = load(x + i + LANES), c = load(x + i + 2 * LANES);
     vf d = load(x + i + 3 * LANES);
-    vi beats = descending ? (a > bound) | (b > bound) | (c > bound) | (d > bound)
+    // NaN is above all.
+    vi beats = descending ? ~((a <= bound) & (b <= bound) & (c <= bound) & (d <= bound))
                           : (a < bound) | (b < bound) | (c < bound) | (d < bound);
     if (__builtin_reduce_or(beats)) break;
   }
@@ -151,6 +151,7 @@ static void top_one(void *context, size_t begin, size_t end) {
     const float *x = (const float *)job->x + row * job->columns;
     bool missing;
     size_t found = first_extreme(x, job->columns, job->descending, &missing);
+    if (missing && job->descending) found = first_missing(x);
     job->index[row] = found < job->columns ? (int32_t)found : 0;
   }
 }

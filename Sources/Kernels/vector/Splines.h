@@ -8,7 +8,7 @@ struct spline_job {
   float *out;
 };
 
-enum { most_spline_degree = 7 };
+enum { most_spline_degree = 7, no_spline_cell = -1000 };
 
 // The place of x in intervals from `low`, held near the splines' reach. NaN stays.
 INLINE vf spline_place(const callosum_splines *s, vf x) {
@@ -31,11 +31,11 @@ INLINE void spline_weights(const size_t degree, vf u, vf *w) {
   }
 }
 
-// The cell of each lane and the numbers `w` of its degree + 1 functions, lane by lane.
+// The cell of each lane, or that there is none for NaN, and the place within it.
 INLINE void spline_cells(vf t, vf *u, int32_t *cells) {
   vf floor = __builtin_elementwise_floor(t);
   *u = t - floor;
-  vi cell = __builtin_convertvector(select_(t == t, floor, splat(0)), vi);
+  vi cell = __builtin_convertvector(select_(t == t, floor, splat(no_spline_cell)), vi);
   memcpy(cells, &cell, sizeof cell);
 }
 
@@ -57,6 +57,8 @@ INLINE void spline_values(const struct spline_job *job, const size_t degree, siz
       int32_t first = cells[lane];
       if (first >= 0 && first < (int32_t)s->intervals) {
         for (size_t j = 0; j <= degree; j++) y[first + (int32_t)j] = weights[j][lane];
+      } else if (first == no_spline_cell) {
+        for (int32_t j = 0; j < count; j++) y[j] = NAN;
       } else {
         for (int32_t j = 0; j <= (int32_t)degree; j++)
           if (first + j >= 0 && first + j < count) y[first + j] = weights[j][lane];
@@ -76,7 +78,8 @@ INLINE void spline_gradients(const struct spline_job *job, const size_t degree, 
     vf u, v[most_spline_degree + 1], sum = splat(0);
     float g[most_spline_degree + 1][LANES];
     int32_t cells[LANES];
-    spline_cells(spline_place(s, load_some(job->x + at, lanes)), &u, cells);
+    vf t = spline_place(s, load_some(job->x + at, lanes));
+    spline_cells(t, &u, cells);
     const float *gy = job->gy + at * (size_t)count;
     memset(g, 0, (degree + 1) * sizeof g[0]);
     for (size_t lane = 0; lane < lanes; lane++, gy += count)
@@ -86,7 +89,7 @@ INLINE void spline_gradients(const struct spline_job *job, const size_t degree, 
       spline_weights(degree - 1, u, v);
       for (size_t j = 0; j < degree; j++) sum = fma_(v[j], load(g[j + 1]) - load(g[j]), sum);
     }
-    store_some(job->out + at, sum * s->scale, lanes);
+    store_some(job->out + at, select_(t == t, sum * s->scale, t), lanes);
   }
 }
 

@@ -167,9 +167,10 @@ static void unary(int operation, int type, size_t n, const void *x, void *y) {
 
 // MARK: Conversion
 
-/// Truncates; what int32 cannot hold becomes its nearest value, NaN becomes 0.
+/// Truncates; what int32 cannot hold becomes its nearest value, NaN the smallest (as in
+/// PyTorch): a number that no index can be taken for.
 INLINE int32_t int_from(double x) {
-  return x >= 2147483647.0 ? INT32_MAX : x <= -2147483648.0 ? INT32_MIN : x == x ? (int32_t)x : 0;
+  return x >= 2147483647.0 ? INT32_MAX : x > -2147483648.0 ? (int32_t)x : INT32_MIN;
 }
 
 static void bits(int operation, size_t n, const int32_t *a, const int32_t *b, int32_t *y) {

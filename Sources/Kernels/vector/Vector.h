@@ -63,8 +63,12 @@ INLINE vf fma_(vf a, vf b, vf c) {
 #endif
 }
 INLINE vf select_(vi mask, vf a, vf b) { return (vf)(((vi)a & mask) | ((vi)b & ~mask)); }
-INLINE vf min_(vf a, vf b) { return select_(a < b, a, b); }
-INLINE vf max_(vf a, vf b) { return select_(a > b, a, b); }
+// NaN where either is, as everywhere in this library. Where `a` or `b` is a constant the second comparison
+// costs nothing.
+INLINE vf min_(vf a, vf b) { return select_((a < b) | (a != a), a, b); }
+INLINE vf max_(vf a, vf b) { return select_((a > b) | (a != a), a, b); }
+// The larger, and `b` where one is NaN: one instruction, for those who look after NaN themselves.
+INLINE vf max_or_second(vf a, vf b) { return select_(a > b, a, b); }
 
 INLINE float sum_lanes(vf x) {
   float s[LANES];
@@ -77,6 +81,7 @@ INLINE float max_lanes(vf x) {
   float m[LANES];
   memcpy(m, &x, sizeof m);
   for (int width = LANES / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; i++) m[i] = m[i] > m[i + width] ? m[i] : m[i + width];
+    for (int i = 0; i < width; i++)
+      m[i] = m[i] > m[i + width] || m[i] != m[i] ? m[i] : m[i + width];
   return m[0];
 }

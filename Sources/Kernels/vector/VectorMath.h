@@ -42,7 +42,8 @@ INLINE vf exponential_polynomial(vf r) {  // (exp(r) - 1 - r) / r²
 }
 INLINE vf power_of_two(vi n) { return (vf)((n + 127) << 23); }
 
-// exp for x in [-87, 88], where no result over- or underflows. Fewer steps than exp_.
+// exp for x in [-87, 88], where no result over- or underflows. Fewer steps than exp_; adding to the exponent
+// makes some NaN a number, so callers look after NaN.
 INLINE vf exp_normal(vf x) {
   vf n;
   vi integer;

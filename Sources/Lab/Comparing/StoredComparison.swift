@@ -65,7 +65,7 @@ extension Comparison.Run {
     let results = try store.results(of: record.id)
     // A process that was killed left no results; then what is known is where its curve ends.
     let seconds = results["training seconds"] ?? points.last?.seconds ?? 0
-    let examples = Double((points.last?.step ?? 0) * comparison.budget.batchSize)
+    let examples = Double(points.last?.step ?? 0) * Double(comparison.budget.batchSize)
     self.init(
       seed: record.seed ?? 0, status: record.status, curve: points,
       testScore: record.status == .complete ? results[metric] : nil, trainingSeconds: seconds,

@@ -8,7 +8,9 @@ struct ClaimCard {
 
   /// Title and authors, with a link where there is one.
   private var paper: HTML {
-    let title: HTML = report.link.map { "<a href=\"\($0)\">\(report.paper)</a>" } ?? "\(report.paper)"
+    // A store is no safe place: an address may be one that runs something.
+    let link = report.link.flatMap { $0.hasPrefix("https://") || $0.hasPrefix("http://") ? $0 : nil }
+    let title: HTML = link.map { "<a href=\"\($0)\">\(report.paper)</a>" } ?? "\(report.paper)"
     return report.authors.map { "\($0.joined(separator: ", ")): \(title)" } ?? title
   }
 

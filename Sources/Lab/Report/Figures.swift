@@ -26,8 +26,14 @@ struct Figures {
     let marks = curves.flatMap { $0.marks(\.score, against: \.step) }
     return figure(
       "Learning curves", "\(name) on examples held out from training." + bandNote,
-      x: stepAxis, y: scoreAxis(curves.flatMap { $0.late(\.score) }, "validation"),
+      x: stepAxis, y: scoreAxis(scores, "validation"),
       marks: marks)
+  }
+
+  /// What scores are drawn against steps and against time: the two have one axis, so that they can be compared.
+  private var scores: [Double] {
+    let ends = result.summaries.compactMap { scaled($0.score?.interval) }
+    return curves.flatMap { $0.late(\.score) } + ends.flatMap { [$0.lowerBound, $0.upperBound] }
   }
 
   private var lossBySteps: HTML? {
@@ -46,14 +52,12 @@ struct Figures {
     }
     let times = curves.flatMap { $0.points.map(\.seconds) }
     let longest = times.filter(\.isFinite).max() ?? 0
-    let intervals = result.summaries.compactMap { scaled($0.score?.interval) }
-    let spread = intervals.flatMap { [$0.lowerBound, $0.upperBound] }
     return figure(
       "\(name) against training time",
       "The same curves by the clock. Marks: \(result.task.metric.name) on the test examples in the end"
         + (hasIntervals ? ", with its 95 % interval." : "."),
       x: longest > 0 ? Axis("seconds of training", over: 0...longest, floor: 0) : nil,
-      y: scoreAxis(curves.flatMap { $0.late(\.score) } + spread, nil),
+      y: scoreAxis(scores, nil),
       marks: curves.flatMap { $0.marks(\.score, against: \.seconds, withBand: false) } + ends)
   }
 
@@ -65,7 +69,7 @@ struct Figures {
       guard let score = arm.score else { continue }
       let size = Double(arm.parameters)
       let seeds = arm.dots.map { $0 * scale }
-      marks += seeds.map { .dot((size, $0), arm: index) }
+      marks += seeds.map { .dot((size, $0), arm: index, isBeside: true) }
       let interval = scaled(score.interval)
       marks.append(.point((size, score.mean * scale), xError: nil, yError: interval, arm: index))
       values +=
@@ -74,8 +78,8 @@ struct Figures {
     let sizes = arms.filter { $0.score != nil }.map { Double($0.parameters) }
     let x = Self.bounds(sizes).map {
       Axis(
-        "parameters", over: $0, padding: 0.12, floor: 0, allowsLogarithm: true,
-        label: Axis.compactLabel)
+        "parameters", over: $0, padding: 0.12, floor: 0, allowsLogarithm: true, isWhole: true,
+        labels: Axis.compactLabels)
     }
     return figure(
       "\(name) against size",
@@ -87,7 +91,7 @@ struct Figures {
 
   private var stepAxis: Axis? {
     let last = curves.flatMap { $0.points.map(\.step) }.max() ?? 0
-    return last > 0 ? Axis("training steps", over: 0...last, padding: 0) : nil
+    return last > 0 ? Axis("training steps", over: 0...last, padding: 0, isWhole: true) : nil
   }
 
   private var scale: Double { result.task.metric.scale }

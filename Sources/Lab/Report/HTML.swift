@@ -1,3 +1,4 @@
+import CallosumContracts
 import Foundation
 
 /// A piece of HTML. Text enters it by interpolation only, and is escaped there; what is already HTML
@@ -24,18 +25,13 @@ struct HTML: ExpressibleByStringInterpolation {
       text += pieces.map(\.text).joined(separator: "\n")
     }
 
-    mutating func appendInterpolation(_ words: String) { text += HTML.escape(words) }
+    mutating func appendInterpolation(_ words: String) { text += words.xmlEscaped }
 
     mutating func appendInterpolation(_ number: Int) { text += String(number) }
 
     /// A coordinate: a tenth of a unit is finer than the eye sees.
     mutating func appendInterpolation(_ coordinate: Double) {
       text += String(format: "%.1f", coordinate.isFinite ? coordinate : 0)
-    }
-
-    /// A share such as an opacity.
-    mutating func appendInterpolation(hundredths share: Double) {
-      text += String(format: "%.2f", share.isFinite ? share : 0)
     }
   }
 
@@ -60,24 +56,5 @@ struct HTML: ExpressibleByStringInterpolation {
     </html>
 
     """
-  }
-
-  /// Safe in text and between quotes. Control characters have no place in HTML at all.
-  private static func escape(_ words: String) -> String {
-    var escaped = ""
-    for scalar in words.unicodeScalars {
-      switch scalar {
-      case "&": escaped += "&amp;"
-      case "<": escaped += "&lt;"
-      case ">": escaped += "&gt;"
-      case "\"": escaped += "&quot;"
-      case "'": escaped += "&#39;"
-      case "\n", "\t": escaped.unicodeScalars.append(scalar)
-      case _ where scalar.properties.generalCategory == .control: escaped += "\u{FFFD}"
-      case "\u{FFFE}", "\u{FFFF}": escaped += "\u{FFFD}"
-      default: escaped.unicodeScalars.append(scalar)
-      }
-    }
-    return escaped
   }
 }

@@ -48,86 +48,80 @@ package struct PictureDrawing {
   }
 
   private func drawing(_ panel: Picture.Panel) -> HTML {
+    let summary = "\(panel.title): \(panel.content.y) against \(panel.content.x)."
     switch panel.content {
-    case .lines(let x, let y, let series):
-      return plot(panel.title, x, y, series) { .line($0, arm: $1) }
-    case .paths(let x, let y, let series):
-      return plot(panel.title, x, y, series, isTrueToScale: true) { .line($0, arm: $1) }
-    case .points(let x, let y, let series):
-      let bounds = (axis(x, series.flatMap(\.points).map(\.x)), axis(y, series.flatMap(\.points).map(\.y)))
-      let marks = series.enumerated().flatMap { arm, one in
-        one.points.map { Plot.Mark.dot(($0.x, $0.y), arm: arm) }
-      }
-      return Plot(x: bounds.0, y: bounds.1, summary: "\(panel.title): \(y) against \(x).", marks: marks).svg
+    case .lines(_, _, let series):
+      return plot(panel, summary, series.enumerated().map { .line($1.positions, arm: $0) }).svg
+    case .paths(_, _, let series):
+      return trueToScale(plot(panel, summary, series.enumerated().map { .line($1.positions, arm: $0) })).svg
+    case .points(_, _, let series):
+      return plot(
+        panel, summary, series.enumerated().flatMap { arm, one in one.positions.map { .dot($0, arm: arm) } }
+      )
+      .svg
     case .grid(let x, let y, let values, let range):
-      return HeatMap(x: x, y: y, values: values, range: range, summary: panel.title).svg
+      return HeatMap(
+        x: x, y: y, values: values, range: range ?? self.range(like: panel), summary: panel.title
+      ).svg
     }
   }
 
-  private func plot(
-    _ title: String, _ x: String, _ y: String, _ series: [Picture.Series], isTrueToScale: Bool = false,
-    _ mark: ([Plot.Position], Int) -> Plot.Mark
-  ) -> HTML {
-    let points = series.flatMap(\.points)
-    var (across, along) = (axis(x, points.map(\.x)), axis(y, points.map(\.y)))
-    if isTrueToScale {
-      // The drawing is wider than high by this factor.
-      let shape = 348.0 / 224.0
-      let width = across.range.upperBound - across.range.lowerBound
-      let height = along.range.upperBound - along.range.lowerBound
-      func stretched(_ range: ClosedRange<Double>, to length: Double) -> ClosedRange<Double> {
-        let middle = (range.lowerBound + range.upperBound) / 2
-        return middle - length / 2...middle + length / 2
-      }
-      across = Axis(x, over: stretched(across.range, to: max(width, height * shape)), padding: 0)
-      along = Axis(y, over: stretched(along.range, to: max(height, width / shape)), padding: 0)
-    }
+  /// Panels of one kind whose axes have the same titles are there to be compared, and have the same axes.
+  private func alike(_ panel: Picture.Panel) -> [Picture.Content] {
+    picture.panels.map(\.content).filter { panel.content.hasAxes(of: $0) }
+  }
+
+  private func plot(_ panel: Picture.Panel, _ summary: String, _ marks: [Plot.Mark]) -> Plot {
+    let points = alike(panel).flatMap(series).flatMap(\.points)
     return Plot(
-      x: across, y: along, summary: "\(title): \(y) against \(x).",
-      marks: series.enumerated().map { arm, one in mark(one.points.map { ($0.x, $0.y) }, arm) }
-    ).svg
+      x: Axis(panel.content.x, of: points.map(\.x)), y: Axis(panel.content.y, of: points.map(\.y)),
+      summary: summary, marks: marks)
   }
 
-  private func axis(_ title: String, _ values: [Double]) -> Axis {
-    let finite = values.filter(\.isFinite)
-    return Axis(title, over: (finite.min() ?? 0)...(finite.max() ?? 1))
+  /// Both axes as long as the same length in the drawing means the same.
+  private func trueToScale(_ plot: Plot) -> Plot {
+    func length(_ axis: Axis) -> Double { axis.range.upperBound - axis.range.lowerBound }
+    func stretched(_ axis: Axis, to length: Double) -> Axis {
+      let middle = (axis.range.lowerBound + axis.range.upperBound) / 2
+      return Axis(axis.title, over: middle - length / 2...middle + length / 2, padding: 0)
+    }
+    let (width, height) = (length(plot.x), length(plot.y))
+    return Plot(
+      x: stretched(plot.x, to: max(width, height * plot.shape)),
+      y: stretched(plot.y, to: max(height, width / plot.shape)), summary: plot.summary, marks: plot.marks)
+  }
+
+  /// The values of matrices that are there to be compared and that nobody gave a range.
+  private func range(like panel: Picture.Panel) -> ClosedRange<Double> {
+    let values = alike(panel).flatMap { content -> [Double] in
+      if case .grid(_, _, let rows, nil) = content { rows.flatMap { $0 } } else { [] }
+    }.filter(\.isFinite)
+    return (values.min() ?? 0)...(values.max() ?? 1)
   }
 }
 
-/// A matrix as squares whose darkness is their value.
-struct HeatMap {
-  let x, y: String
-  let values: [[Double]]
-  let range: ClosedRange<Double>?
-  let summary: String
-
-  var svg: HTML {
-    let all = values.joined().filter(\.isFinite)
-    let low = range?.lowerBound ?? all.min() ?? 0, high = range?.upperBound ?? all.max() ?? 1
-    let (rows, columns) = (values.count, values.map(\.count).max() ?? 0)
-    let (width, top) = (Plot.width - 24, 24.0)
-    let side = columns > 0 ? min(width / Double(columns), 260 / Double(max(rows, 1))) : 0
-    let bottom = top + side * Double(rows)
-    let cells = values.enumerated().flatMap { row, line in
-      line.enumerated().map { column, value -> HTML in
-        let share = high > low ? min(max((value - low) / (high - low), 0), 1) : 0
-        let (left, up) = (12 + side * Double(column), top + side * Double(row))
-        return """
-          <rect class="cell arm0" x="\(left)" y="\(up)" width="\(side)" height="\(side)" \
-          fill-opacity="\(hundredths: value.isFinite ? share : 0)"/>
-          """
-      }
+extension Picture.Content {
+  fileprivate var x: String {
+    switch self {
+    case .lines(let x, _, _), .points(let x, _, _), .paths(let x, _, _), .grid(let x, _, _, _): x
     }
-    let scale = "\(Axis.plainLabel(low)) (light) to \(Axis.plainLabel(high)) (dark)"
-    return """
-      <svg class="plot" viewBox="0 0 \(Plot.width) \(bottom + 40)" role="img" aria-label="\(summary)">
-      <title>\(summary)</title>
-      <text class="axis-title" x="12" y="14">\(y)</text>
-      <rect class="frame" x="12" y="\(top)" width="\(side * Double(columns))" height="\(side * Double(rows))"/>
-      \(cells)
-      <text class="axis-title" x="12" y="\(bottom + 18)">\(x)</text>
-      <text x="12" y="\(bottom + 34)">\(scale)</text>
-      </svg>
-      """
   }
+
+  fileprivate var y: String {
+    switch self {
+    case .lines(_, let y, _), .points(_, let y, _), .paths(_, let y, _), .grid(_, let y, _, _): y
+    }
+  }
+
+  fileprivate func hasAxes(of other: Picture.Content) -> Bool {
+    guard (x, y) == (other.x, other.y) else { return false }
+    switch (self, other) {
+    case (.lines, .lines), (.points, .points), (.paths, .paths), (.grid, .grid): return true
+    default: return false
+    }
+  }
+}
+
+extension Picture.Series {
+  fileprivate var positions: [Plot.Position] { points.map { ($0.x, $0.y) } }
 }

@@ -9,8 +9,8 @@ struct Plot {
   enum Mark {
     case band([(x: Double, low: Double, high: Double)], arm: Int)
     case line([Position], arm: Int)
-    /// One run of many, small and pale, a little to the right so that no error bar covers it.
-    case dot(Position, arm: Int)
+    /// One of many, small and pale; beside its place, a little to the right, where an error bar would cover it.
+    case dot(Position, arm: Int, isBeside: Bool = false)
     /// A result, with error bars where there are any.
     case point(
       Position, xError: ClosedRange<Double>?, yError: ClosedRange<Double>?, arm: Int)
@@ -24,27 +24,46 @@ struct Plot {
 
   static let width = 420.0
   private static let height = 300.0
-  private static let left = 50.0
-  private static let right = width - 22
   private static let top = 30.0
   private static let bottom = height - 46
+
+  /// Units of a digit as large as a phone shows them, see the style sheet.
+  private static let digit = 8.4
+
+  /// As much of an axis's title as fits above or below it.
+  static func shortened(_ title: String) -> String {
+    DisplayWidth.of(title) <= 48 ? title : DisplayWidth.clip(title, to: 47) + "…"
+  }
+
+  /// Where the drawing begins: behind the longest label.
+  private var left: Double {
+    max(50, 9 + Self.digit * Double(y.ticks.map { DisplayWidth.of($0.label) }.max() ?? 0))
+  }
+
+  /// Where it ends, with half a label to the right of it.
+  private var right: Double {
+    Self.width - max(22, 2 + Self.digit / 2 * Double(x.ticks.last.map { DisplayWidth.of($0.label) } ?? 0))
+  }
+
+  /// Width by height of what lies between the axes.
+  var shape: Double { (right - left) / (Self.bottom - Self.top) }
 
   var svg: HTML {
     """
     <svg class="plot" viewBox="0 0 \(Self.width) \(Self.height)" role="img" aria-label="\(summary)">
     <title>\(summary)</title>
-    <text class="axis-title" x="2" y="14">\(y.title)</text>
+    <text class="axis-title" x="2" y="14">\(Self.shortened(y.title))</text>
     \(y.ticks.map(horizontalTick))
     \(x.ticks.map(verticalTick))
-    <line class="axis" x1="\(Self.left)" y1="\(Self.bottom)" x2="\(Self.right)" y2="\(Self.bottom)"/>
-    <text class="axis-title" x="\(Self.right)" y="\(Self.height - 6)" text-anchor="end">\(x.title)</text>
+    <line class="axis" x1="\(left)" y1="\(Self.bottom)" x2="\(right)" y2="\(Self.bottom)"/>
+    <text class="axis-title" x="\(right)" y="\(Self.height - 6)" text-anchor="end">\(Self.shortened(x.title))</text>
     \(ordered.map(draw))
     </svg>
     """
   }
 
   private func horizontal(_ value: Double) -> Double {
-    Self.left + min(max(x.position(of: value), -0.2), 1.2) * (Self.right - Self.left)
+    left + min(max(x.position(of: value), -0.2), 1.2) * (right - left)
   }
 
   private func vertical(_ value: Double) -> Double {
@@ -54,8 +73,8 @@ struct Plot {
   private func horizontalTick(_ tick: (value: Double, label: String)) -> HTML {
     let height = vertical(tick.value)
     return """
-      <line class="grid" x1="\(Self.left)" y1="\(height)" x2="\(Self.right)" y2="\(height)"/>\
-      <text x="\(Self.left - 7)" y="\(height + 4.5)" text-anchor="end">\(tick.label)</text>
+      <line class="grid" x1="\(left)" y1="\(height)" x2="\(right)" y2="\(height)"/>\
+      <text x="\(left - 7)" y="\(height + 4.5)" text-anchor="end">\(tick.label)</text>
       """
   }
 
@@ -87,18 +106,27 @@ struct Plot {
         clipped(band.map { ($0.x, $0.high) }) + clipped(band.map { ($0.x, $0.low) }).reversed()
       return "<polygon class=\"band arm\(Style.slot(arm))\" points=\"\(path(points))\"/>"
     case .line(let line, let arm):
-      let points = path(clipped(line))
-      return "<polyline class=\"line arm\(Style.slot(arm))\" points=\"\(points)\"/>"
-    case .dot(let position, let arm):
-      let (cx, cy) = (horizontal(position.x) + 10, vertical(position.y))
+      // What is no number is a gap, and a value between two gaps a dot: a line through one point cannot be seen.
+      return line.split { !$0.x.isFinite || !$0.y.isFinite }.map { piece -> HTML in
+        let points = clipped(Array(piece))
+        guard let first = points.first else { return "" }
+        let isPoint = points.allSatisfy { $0 == first }
+        return isPoint
+          ? "<circle class=\"end arm\(Style.slot(arm))\" cx=\"\(horizontal(first.x))\" cy=\"\(vertical(first.y))\" r=\"3.5\"/>"
+          : "<polyline class=\"line arm\(Style.slot(arm))\" points=\"\(path(points))\"/>"
+      }.reduce("", +)
+    case .dot(let position, let arm, let isBeside):
+      guard position.x.isFinite, position.y.isFinite else { return "" }
+      let (cx, cy) = (horizontal(position.x) + (isBeside ? 10 : 0), vertical(position.y))
       return "<circle class=\"dot arm\(Style.slot(arm))\" cx=\"\(cx)\" cy=\"\(cy)\" r=\"2.6\"/>"
     case .point(let position, let xError, let yError, let arm):
       let (px, py) = (horizontal(position.x), vertical(position.y))
       let across = xError.map { error -> HTML in
-        Self.bar(horizontal(error.lowerBound), py, horizontal(error.upperBound), py, arm)
+        Self.bar(
+          horizontal(x.clamped(error.lowerBound)), py, horizontal(x.clamped(error.upperBound)), py, arm)
       }
       let along = yError.map { error -> HTML in
-        Self.bar(px, vertical(error.lowerBound), px, vertical(error.upperBound), arm)
+        Self.bar(px, vertical(y.clamped(error.lowerBound)), px, vertical(y.clamped(error.upperBound)), arm)
       }
       return "\([across, along].compactMap { $0 })\(Marker.draw(arm, atX: px, y: py))"
     }

@@ -124,9 +124,9 @@ public struct Report {
 
   private var limits: [String] {
     let seeds = result.budget.seeds.count
-    let examples = result.budget.steps * result.budget.batchSize
+    let examples = Double(result.budget.steps) * Double(result.budget.batchSize)
     let passes = result.task.trainingExamples.map { all in
-      ", about \(Format.significant(Double(examples) / Double(max(all, 1)))) passes over the training set"
+      ", about \(Format.significant(examples / Double(max(all, 1)))) passes over the training set"
     }
     return [
       "This is one task and one budget: every run saw \(Format.count(examples)) training examples"

@@ -19,11 +19,11 @@ struct RunCurves {
 
   private func figure(_ metric: String, _ lines: [(arm: Int, line: [Plot.Position])]) -> HTML? {
     let all = lines.flatMap(\.line), values = all.map(\.y).filter(\.isFinite)
-    guard let low = values.min(), let high = values.max(), let last = all.map(\.x).max(), all.count > 1 else {
+    guard let low = values.min(), let high = values.max(), let last = all.map(\.x).max() else {
       return nil
     }
     let plot = Plot(
-      x: Axis("step", over: 0...max(last, 1), floor: 0), y: Axis(metric, over: low...high),
+      x: Axis("step", over: 0...max(last, 1), floor: 0, isWhole: true), y: Axis(metric, over: low...high),
       summary: "\(metric) of each run while it went on.", marks: lines.map { .line($0.line, arm: $0.arm) })
     return "<figure><figcaption>\(metric)<span>A line for each run.</span></figcaption>\(plot.svg)</figure>"
   }

@@ -30,6 +30,8 @@ enum Style {
     h1 { margin: 0 0 16px; font-size: 30px; line-height: 1.22; font-weight: 650;
       letter-spacing: -0.012em; text-wrap: balance; }
     h2 { margin: 48px 0 14px; font-size: 20px; line-height: 1.3; font-weight: 650; }
+    body, td, th { overflow-wrap: break-word; }
+    .legend li, figcaption { overflow-wrap: anywhere; }
     p { margin: 0 0 12px; max-width: 68ch; text-wrap: pretty; }
     .soft { color: var(--soft); }
     .opening { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr);
@@ -59,7 +61,9 @@ enum Style {
     .band { fill: currentColor; opacity: 0.17; }
     .error { stroke: currentColor; stroke-width: 2; }
     .dot { fill: currentColor; opacity: 0.5; }
-    .cell { fill: currentColor; }
+    .end { fill: currentColor; }
+    .cells { image-rendering: pixelated; }
+    .no-number { fill: #808080; }
     .frame { fill: none; stroke: var(--rule); stroke-width: 1; }
     .card { border-top: 1px solid var(--rule); margin-top: 40px; padding-top: 20px; }
     h3 { margin: 0 0 10px; font-size: 18px; line-height: 1.35; font-weight: 650; max-width: 60ch; }

@@ -1,5 +1,6 @@
 import CallosumContracts
 import CallosumExperiments
+import CallosumTensors
 import Foundation
 
 /// A run with all that the store knows about it, to be printed or taken elsewhere.
@@ -71,9 +72,10 @@ package struct RunDocument {
     return lines.map { "\(before),\($0)\n" }.joined()
   }
 
-  /// Quoted where RFC 4180 wants it.
+  /// Quoted where RFC 4180 wants it; on one line, and nothing in it that a terminal would obey.
   private static func cell(_ text: String) -> String {
-    text.contains { ",\"\n\r".contains($0) }
+    let text = text.printable()
+    return text.contains { ",\"".contains($0) }
       ? "\"\(text.replacingOccurrences(of: "\"", with: "\"\""))\"" : text
   }
 }

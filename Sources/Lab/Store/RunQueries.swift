@@ -27,7 +27,7 @@ extension RunStore {
     let rule = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
     let found = try read { db in
       try Row.fetchAll(db, sql: "SELECT * FROM runs \(rule) ORDER BY id", arguments: arguments)
-        .compactMap { row in try ifReadable("run \(row["id"] as Int64)") { try Self.record(row) } }
+        .compactMap { row in try ifReadable("run \(row.name("id"))") { try Self.record(row) } }
     }
     return found.filter { filter.status == nil || $0.status == filter.status }
   }
@@ -39,7 +39,7 @@ extension RunStore {
       found = try read { db in
         try Row.fetchOne(db, sql: "SELECT * FROM runs WHERE id = ?", arguments: [id]).map(Self.record)
       }
-    } catch is DecodingError {
+    } catch let error where Self.isDamage(error) {
       throw InvalidInput("run \(id) of \(path) cannot be read; its record is damaged")
     }
     guard let found else { throw InvalidInput("there is no run \(id) in \(path); see 'callosum runs list'") }
@@ -55,8 +55,13 @@ extension RunStore {
           SELECT metric, step, seconds, value FROM points
           WHERE run = ? AND (? IS NULL OR metric = ?) ORDER BY metric, step
           """, arguments: [run, metric, metric]
-      ).map {
-        RunPoint(step: $0["step"], seconds: $0["seconds"], metric: $0["metric"], value: $0["value"] ?? .nan)
+      ).compactMap { row in
+        try ifReadable("a point of run \(run)") {
+          RunPoint(
+            step: try row.value("step"), seconds: try row.optional("seconds"),
+            metric: try row.value("metric"),
+            value: try row.optional("value") ?? .nan)
+        }
       }
     }
   }
@@ -66,15 +71,23 @@ extension RunStore {
     try read { db in
       let rows = try Row.fetchAll(
         db, sql: "SELECT metric, value FROM results WHERE run = ?", arguments: [run])
-      return Dictionary(
-        rows.map { ($0["metric"] as String, $0["value"] as Double? ?? .nan) }, uniquingKeysWith: { $1 })
+      let results = try rows.compactMap { row in
+        try ifReadable("a result of run \(run)") {
+          (try row.value("metric", as: String.self), try row.optional("value", as: Double.self) ?? .nan)
+        }
+      }
+      return Dictionary(results) { $1 }
     }
   }
 
   public func sizes(of run: Int64) throws -> RunSizes? {
     try read { db in
-      try Row.fetchOne(db, sql: "SELECT * FROM sizes WHERE run = ?", arguments: [run]).map {
-        RunSizes(parameters: $0["parameters"], multiplyAccumulates: $0["multiplyAccumulates"])
+      try Row.fetchOne(db, sql: "SELECT * FROM sizes WHERE run = ?", arguments: [run]).flatMap { row in
+        try ifReadable("the size of run \(run)") {
+          RunSizes(
+            parameters: try row.value("parameters"),
+            multiplyAccumulates: try row.optional("multiplyAccumulates"))
+        }
       }
     }
   }
@@ -94,7 +107,12 @@ extension RunStore {
       try Row.fetchAll(
         db, sql: "SELECT name, mediaType, text FROM attachments WHERE \(rule) ORDER BY name",
         arguments: arguments
-      ).map { Attachment(name: $0["name"], mediaType: $0["mediaType"], text: $0["text"]) }
+      ).compactMap { row in
+        try ifReadable("the attachment \(row.name("name"))") {
+          Attachment(
+            name: try row.value("name"), mediaType: try row.value("mediaType"), text: try row.value("text"))
+        }
+      }
     }
   }
 
@@ -105,12 +123,13 @@ extension RunStore {
         db, sql: "SELECT * FROM verdicts WHERE ? IS NULL OR claim = ? ORDER BY date",
         arguments: [claim, claim]
       ).compactMap { row in
-        try ifReadable("a verdict on \(row["claim"] as String)") {
-          VerdictRecord(
-            claim: row["claim"], budget: row["budget"],
-            verdict: Verdict(stored: row["verdict"]) ?? .undecided, run: row["run"],
-            details: try ResultCoding.value(row["details"]), codeVersion: row["codeVersion"],
-            date: Date(timeIntervalSince1970: row["date"]))
+        try ifReadable("a verdict on \(row.name("claim"))") {
+          guard let date = try row.date("date") else { throw DamagedValue(column: "date") }
+          return VerdictRecord(
+            claim: try row.value("claim"), budget: try row.value("budget"),
+            verdict: Verdict(stored: try row.value("verdict")) ?? .undecided,
+            run: try row.optional("run"), details: try ResultCoding.value(row.value("details") as String),
+            codeVersion: try row.value("codeVersion"), date: date)
         }
       }
     }
@@ -125,20 +144,23 @@ extension RunStore {
   }
 
   static func record(_ row: Row) throws -> RunRecord {
+    guard let started = try row.date("started") else { throw DamagedValue(column: "started") }
     var run = RunRecord(
-      kind: RunRecord.Kind(rawValue: row["kind"]) ?? .training, subject: row["subject"], arm: row["arm"],
-      seed: (row["seed"] as Int64?).map(UInt64.init(bitPattern:)), budget: row["budget"],
-      configuration: try ResultCoding.value(row["configuration"]),
-      machine: try ResultCoding.value(row["machine"]),
-      command: row["command"])
-    run.id = row["id"]
-    run.parent = row["parent"]
-    run.codeVersion = row["codeVersion"]
-    run.started = Date(timeIntervalSince1970: row["started"])
-    run.finished = (row["finished"] as Double?).map { Date(timeIntervalSince1970: $0) }
-    run.status = RunRecord.Status(rawValue: row["status"]) ?? .failed
-    run.message = row["message"]
-    if run.status == .running, try !ResultCoding.value(row["process"], as: ProcessMark.self).mayLive {
+      kind: RunRecord.Kind(rawValue: try row.value("kind")) ?? .training, subject: try row.value("subject"),
+      arm: try row.optional("arm"),
+      seed: try row.optional("seed", as: Int64.self).map(UInt64.init(bitPattern:)),
+      budget: try row.value("budget"),
+      configuration: try ResultCoding.value(row.value("configuration") as String),
+      machine: try ResultCoding.value(row.value("machine") as String), command: try row.value("command"))
+    run.id = try row.value("id")
+    run.parent = try row.optional("parent")
+    run.codeVersion = try row.value("codeVersion")
+    run.started = started
+    run.finished = try row.date("finished")
+    run.status = RunRecord.Status(rawValue: try row.value("status")) ?? .failed
+    run.message = try row.optional("message")
+    let process: String = try row.value("process")
+    if run.status == .running, try !ResultCoding.value(process, as: ProcessMark.self).mayLive {
       run.status = .interrupted
       run.message = "its process ended without a word"
     }

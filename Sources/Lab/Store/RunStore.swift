@@ -7,7 +7,11 @@ import Synchronization
 /// killed loses at most the points of its last second.
 public final class RunStore: Sendable {
   public let path: String
+  /// Behind symbolic links, where what belongs to it lies beside it.
+  private let file: String
   let queue: DatabaseQueue
+  /// What is read in place of a file that one may not write.
+  private let copy: PrivateCopy?
   /// Records that were said to be unreadable.
   let unreadable = Mutex<Set<String>>([])
 
@@ -25,25 +29,67 @@ public final class RunStore: Sendable {
 
   /// Opens the store at `path`, or makes it.
   /// - Throws: ``StoreError``.
-  public init(path: String? = nil) throws {
+  public convenience init(path: String? = nil) throws {
     let path = path ?? RunStore.defaultPath()
-    self.path = path
-    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
     if path == RunStore.defaultPath() {
+      let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
       try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     }
-    var configuration = GRDB.Configuration()
-    configuration.journalMode = .wal
-    configuration.busyMode = .timeout(30)
-    queue = try RunStore.opened(path, configuration)
+    try self.init(path, isOurs: true)
   }
 
-  private static func opened(_ path: String, _ configuration: GRDB.Configuration) throws -> DatabaseQueue {
+  /// The store at `path` if there is one. One that may be read only is read, and refuses what would change it.
+  /// - Throws: ``StoreError``.
+  public static func existing(path: String? = nil) throws -> RunStore? {
+    let path = path ?? defaultPath()
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    let file = FilePlace(path).path, folder = URL(fileURLWithPath: file).deletingLastPathComponent().path
+    let isOurs = access(file, W_OK) == 0 && access(folder, W_OK) == 0
+    return try RunStore(path, isOurs: isOurs)
+  }
+
+  /// - Parameter isOurs: Whether one may write it and what SQLite keeps beside it.
+  private init(_ path: String, isOurs: Bool) throws {
+    self.path = path
+    file = FilePlace(path).path
+    var configuration = GRDB.Configuration()
+    configuration.busyMode = .timeout(30)
+    if isOurs {
+      // With the write-ahead log this cannot damage the file, and commits need not wait for the disk.
+      configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = NORMAL") }
+      copy = nil
+      queue = try RunStore.opened(file, configuration, called: path) { try Schema.update($0, path: path) }
+      return
+    }
+    configuration.readonly = true
+    func opened(_ file: String) throws -> DatabaseQueue {
+      try RunStore.opened(file, configuration, called: path) { queue in
+        guard try queue.read({ try Schema.isCurrent($0, path: path) }) else {
+          throw StoreError(
+            path: path, "is empty, or of an older version; somebody who may write it must open it once")
+        }
+      }
+    }
+    // Without the file of locks nobody writes the store now, and SQLite would want to make one.
+    if FileManager.default.fileExists(atPath: file + "-shm"), let queue = try? opened(file) {
+      self.queue = queue
+      copy = nil
+    } else {
+      let copy = try PrivateCopy(file, called: path)
+      self.copy = copy
+      queue = try opened(copy.path)
+    }
+  }
+
+  private static func opened(
+    _ file: String, _ configuration: GRDB.Configuration, called path: String,
+    check: (DatabaseQueue) throws -> Void
+  ) throws -> DatabaseQueue {
     let patience = ContinuousClock.now + .seconds(30)
     while true {
       do {
-        let queue = try DatabaseQueue(path: path, configuration: configuration)
-        try Schema.update(queue, path: path)
+        let queue = try DatabaseQueue(path: file, configuration: configuration)
+        try check(queue)
         return queue
       } catch let error as DatabaseError {
         // Two processes that make the same store are not always made to wait.
@@ -53,13 +99,6 @@ public final class RunStore: Sendable {
         usleep(20_000)
       }
     }
-  }
-
-  /// The store at `path` if there is one.
-  /// - Throws: ``StoreError``.
-  public static func existing(path: String? = nil) throws -> RunStore? {
-    let path = path ?? defaultPath()
-    return FileManager.default.fileExists(atPath: path) ? try RunStore(path: path) : nil
   }
 
   func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
@@ -126,17 +165,18 @@ public final class RunStore: Sendable {
   /// Deletes runs with all that belongs to them, their parts too.
   /// - Throws: `InvalidInput`, and deletes none, if one of them does not exist or is still running.
   public func delete(_ ids: [Int64]) throws {
+    var gone: [Int64] = []
     for id in ids {
       let parts = try runs(RunFilter(.partOf(id)))
       for run in [try run(id)] + parts {
         try require(run.status != .running, "run \(run.id) is still running; stop it first")
       }
-      for part in parts { removeCheckpoint(of: part.id) }
-      removeCheckpoint(of: id)
+      gone += [id] + parts.map(\.id)
     }
     try write { db in
       for id in ids { try db.execute(sql: "DELETE FROM runs WHERE id = ?", arguments: [id]) }
     }
+    for id in gone { removeCheckpoint(of: id) }
   }
 
   /// Keeps a text for a subject, such as the picture of a claim, in place of the one of that name.
@@ -169,7 +209,17 @@ public final class RunStore: Sendable {
 
 extension RunStore {
   /// They lie in a folder beside the store.
-  private var checkpoints: String { path + ".checkpoints" }
+  private var checkpoints: String { RunStore.checkpoints(of: file) }
+
+  private static func checkpoints(of file: String) -> String { file + ".checkpoints" }
+
+  /// The places that the store at `path` takes: its file, what SQLite keeps beside it, and the folder of
+  /// checkpoints.
+  package static func places(path: String? = nil) -> (files: [FilePlace], checkpoints: FilePlace) {
+    let file = FilePlace(path ?? defaultPath()).path
+    let files = ["", "-wal", "-shm", "-journal"].map { FilePlace(file + $0) }
+    return (files, FilePlace(checkpoints(of: file)))
+  }
 
   /// Where a run keeps its checkpoint; its folder exists.
   package func checkpointPath(of run: Int64) -> String {
@@ -187,6 +237,12 @@ extension RunStore {
 }
 
 extension RunStore {
-  /// Runs a statement as it is; for tests that damage a store.
-  package func execute(_ sql: String) throws { try write { try $0.execute(sql: sql) } }
+  /// Runs a statement as it is, and `body` before what it changed is let go; for tests that damage a store or
+  /// hold others up.
+  package func execute(_ sql: String, then body: () throws -> Void = {}) throws {
+    try write {
+      try $0.execute(sql: sql)
+      try body()
+    }
+  }
 }

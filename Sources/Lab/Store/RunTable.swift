@@ -1,4 +1,5 @@
 import CallosumContracts
+import CallosumTensors
 import Foundation
 
 /// Runs side by side: a row for each run, and for a run of parts one for each of its arms, with means over
@@ -91,20 +92,11 @@ package struct RunTable {
       table.add(
         ["\(row.run)", row.subject, row.arm ?? "–", "\(row.count)"]
           + [row.parameters.map(Format.count) ?? "–"]
-          + metrics.map { row.results[$0].map(RunTable.figure) ?? "–" })
+          + metrics.map { row.results[$0].map(Format.estimate) ?? "–" })
     }
-    let notes = differences.map { "\($0.setting): \($0.values.joined(separator: " | "))" }
+    let notes = differences.map { "\($0.setting): \($0.values.joined(separator: " | "))".printable() }
     let more = notes.isEmpty ? [] : ["\nThey differ in"] + notes.map { "  " + $0 }
     return ([table.text(columns: limit)] + more).joined(separator: "\n")
-  }
-
-  /// The mean and half the 95 % interval.
-  private static func figure(_ estimate: Estimate) -> String {
-    func number(_ value: Double) -> String {
-      (1000..<1e15).contains(abs(value))
-        ? Format.count(Int(value.rounded())) : String(format: "%.4g", value)
-    }
-    return number(estimate.mean) + (estimate.halfWidth.map { " ± " + number($0) } ?? "")
   }
 
   package var json: JSONValue {

@@ -48,25 +48,39 @@ enum Schema {
     """
   ]
 
-  /// Brings the tables up to date, in one transaction: two programs may try at once.
+  /// Whether the tables are as this program wants them; false for a new file and for one of an older version.
+  /// - Throws: ``StoreError`` if the file is not ours, or of a newer version.
+  static func isCurrent(_ db: Database, path: String) throws -> Bool {
+    let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+    let owner = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+    let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
+    guard owner == applicationID || (owner == 0 && found == 0 && isEmpty) else {
+      throw StoreError(
+        path: path, "is a database of another program; choose another place with --store")
+    }
+    guard found <= version else {
+      throw StoreError(
+        path: path,
+        "was made by a newer version of Callosum (it has format \(found), this one knows \(version));"
+          + " update Callosum, or choose another place with --store")
+    }
+    return found == version
+  }
+
+  /// Brings the tables up to date, in one transaction: two programs may try at once. Where there is nothing to
+  /// do, waits for nobody.
   static func update(_ queue: DatabaseQueue, path: String) throws {
+    // Not GRDB's own way to the write-ahead log, which writes at each opening and so waits for others who write.
+    func isLogged(_ db: Database) throws -> Bool {
+      try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal"
+    }
+    if try queue.read({ try isCurrent($0, path: path) && isLogged($0) }) { return }
     try queue.writeWithoutTransaction { db in
+      try db.execute(sql: "PRAGMA journal_mode = WAL")
       try db.inTransaction(.immediate) {
+        if try isCurrent(db, path: path) { return .commit }
         let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-        let owner = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
-        let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
-        guard owner == applicationID || (owner == 0 && found == 0 && isEmpty) else {
-          throw StoreError(
-            path: path, "is a database of another program; choose another place with --store")
-        }
-        guard found <= version else {
-          throw StoreError(
-            path: path,
-            "was made by a newer version of Callosum (it has format \(found), this one knows \(version));"
-              + " update Callosum, or choose another place with --store")
-        }
-        guard found < version else { return .commit }
-        for change in changes[found...] { try db.execute(sql: change) }
+        for change in changes[max(found, 0)...] { try db.execute(sql: change) }
         try db.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version)")
         return .commit
       }

@@ -42,6 +42,9 @@ extension LearningRuleMechanism {
     return Door(
       inputs: [TensorPort("input", [.free("samples"), .fixed(slot.width)]), weight] + more,
       outputs: [TensorPort("direction", weight.shape)], rowsAreIndependent: false
-    ) { tensors, _ in ["direction": rule(tensors)] }
+    ) { tensors, _ in
+      try require(tensors["input"].map { $0.dim(0) > 0 } ?? true, "\(card.id) needs at least one sample")
+      return ["direction": rule(tensors)]
+    }
   }
 }

@@ -158,9 +158,21 @@ public final class NoProp: Mechanism, Module {
 
   /// The loss of each sample, [batch].
   public func losses(_ x: Tensor, _ labels: Tensor, using generator: inout RandomGenerator) -> Tensor {
+    losses(x, labels, noise: nil, times: nil, using: &generator)
+  }
+
+  /// The same with `noise` [draws, batch, d] and `times` [batch] where they are given.
+  func losses(
+    _ x: Tensor, _ labels: Tensor, noise given: Tensor?, times givenTimes: Tensor?,
+    using generator: inout RandomGenerator
+  ) -> Tensor {
     let shape = [x.dim(0), codes?.dim(1) ?? classes]
-    func noise() -> Tensor { generator.normal(shape).asType(x.dtype) }
-    func times() -> Tensor { generator.uniform([x.dim(0)]).asType(x.dtype) }
+    var draw = 0
+    func noise() -> Tensor {
+      draw += 1
+      return given?[draw - 1] ?? generator.normal(shape).asType(x.dtype)
+    }
+    func times() -> Tensor { givenTimes ?? generator.uniform([x.dim(0)]).asType(x.dtype) }
     switch settings.variant {
     case .discrete:
       let last = noise(), before = (0..<settings.blocks).map { _ in noise() }
@@ -171,6 +183,15 @@ public final class NoProp: Mechanism, Module {
       let start = noise(), times = times()
       let around = settings.pathNoise > 0 ? noise() * settings.pathNoise : nil
       return flowLosses(x, labels, start: start, around: around, times: times)
+    }
+  }
+
+  /// How many draws of noise classifying and the loss take.
+  private var draws: (course: Int, loss: Int) {
+    switch settings.variant {
+    case .discrete: (settings.blocks + 1, settings.blocks + 1)
+    case .continuous: (settings.steps + 1, 2)
+    case .flow: (1, settings.pathNoise > 0 ? 2 : 1)
     }
   }
 
@@ -269,27 +290,47 @@ public final class NoProp: Mechanism, Module {
       .split(parts: settings.blocks).map { $0.squeezed(axis: 0) }
   }
 
-  /// `x` and `labels` in; `logits` [batch, classes] and `losses` [batch] out. Noise goes by the place in the
-  /// batch.
+  /// `x` and `labels` in; `logits` [batch, classes] and `losses` [batch] out. Standard normal numbers take the
+  /// place of what would be drawn: `noise` [draws, batch, d] for the start and each step of classifying,
+  /// `lossNoise` [draws, batch, d] for z_T (the start of the flow) and what each block sees (what lies about the
+  /// path), and `times` [batch], from 0 to 1, for the loss in continuous time. What is drawn goes by the place in
+  /// the batch.
   public static func door(
     _ settings: Settings, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> Door {
     let network = try NoProp(settings, in: slot, using: &generator)
+    let width = TensorPort.Extent.fixed(network.codes?.dim(1) ?? network.classes), draws = network.draws
+    func noise(_ name: String, _ count: Int) -> TensorPort {
+      TensorPort(name, [.fixed(count), .free("batch"), width], isOptional: true)
+    }
+    let times =
+      settings.variant == .discrete
+      ? [] : [TensorPort("times", [.free("batch")], .fractions, isOptional: true)]
     return Door(
       module: network,
       inputs: [
         TensorPort("x", [.free("batch"), .fixed(slot.tokens), .fixed(slot.width)]),
         TensorPort("labels", [.free("batch")], .indices(below: slot.outputWidth)),
-      ],
+        noise("noise", draws.course), noise("lossNoise", draws.loss),
+      ] + times,
       outputs: [
         TensorPort("logits", [.free("batch"), .fixed(slot.outputWidth)]),
         TensorPort("losses", [.free("batch")]),
       ], rowsAreIndependent: false
     ) { tensors, random in
       guard let x = tensors["x"], let labels = tensors["labels"] else { return [:] }
-      return [
-        "logits": network(x, using: &random), "losses": network.losses(x, labels, using: &random),
-      ]
+      let logits =
+        tensors["noise"].map { noise in
+          var draw = -1
+          let course = network.course(x) {
+            draw += 1
+            return noise[draw]
+          }
+          return network.logits(course.last ?? x)
+        } ?? network(x, using: &random)
+      let losses = network.losses(
+        x, labels, noise: tensors["lossNoise"], times: tensors["times"], using: &random)
+      return ["logits": logits, "losses": losses]
     }
   }
 }

@@ -1,6 +1,7 @@
 import CallosumContracts
 import CallosumNetworks
 import CallosumTensors
+import Foundation
 
 /// An associative memory in fast weights: a matrix S [values, keys] that is written as tokens arrive and
 /// read at once. For each token x:
@@ -11,7 +12,8 @@ import CallosumTensors
 ///     y = Wo S q
 ///
 /// Parameters: `key`, `query` [size, width], `value` [size, width], `strength` [1, width] with a bias,
-/// `output` [width, size]. The state is `S` [batch, size, size].
+/// `output` [width, size]. The state is `S` [batch, size, size]. Tokens are taken in chunks (`deltaRule`,
+/// `linearAttention`).
 ///
 /// Source: Schlag, Irie and Schmidhuber, "Linear Transformers Are Secretly Fast Weight Programmers"
 /// (2021), equations 21 to 25; they normalise keys and queries by their sum after a feature map, we by
@@ -90,34 +92,57 @@ public final class AssociativeMemory: Memory {
 
   /// Stores with strength 1, one after the other; keys should have norm 1.
   public func write(keys: Tensor, values: Tensor, to state: State) -> State {
-    var memory = state["S"]
-    for token in 0..<keys.dim(1) {
-      memory = stored(keys[.all, token], values[.all, token], strength: nil, memory)
-    }
-    return State(["S": memory])
+    written(keys, values, .ones([keys.dim(0), keys.dim(1), 1], dtype: keys.dtype), keys, state).state
   }
 
   public func forward(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
+    let (found, after) = written(
+      normalised(key(x)), value(x), sigmoid(strength(x)), normalised(query(x)), state)
+    return (output(found), after)
+  }
+
+  /// What `queries` find, each after its token was stored, [batch, tokens, size]: linear attention of one
+  /// head, whose state is S transposed.
+  private func written(
+    _ keys: Tensor, _ values: Tensor, _ strengths: Tensor, _ queries: Tensor, _ state: State
+  ) -> (found: Tensor, state: State) {
+    func head(_ x: Tensor) -> Tensor { x.expandedDimensions(axis: 1) }
+    // The logarithm of 0 would make NaN of differences; this decay leaves nothing either.
+    let logDecay =
+      decay == 1
+      ? nil : Tensor.full([keys.dim(0), 1, keys.dim(1)], max(log(decay), -1000), dtype: keys.dtype)
+    let (q, k, before) = (head(queries), head(keys), head(state["S"].swappedAxes(1, 2)))
+    let (found, after) =
+      writing == .delta
+      ? deltaRule(
+        queries: q, keys: k, values: head(values), beta: strengths.swappedAxes(1, 2), logDecay: logDecay,
+        scale: 1, initial: before)
+      : linearAttention(
+        queries: q, keys: k, values: head(values * strengths), logDecay: logDecay, scale: 1, initial: before)
+    return (found.squeezed(axis: 1), State(["S": after.squeezed(axis: 1).swappedAxes(1, 2)]))
+  }
+
+  /// `forward` token by token, as the formula is written: what it is held against.
+  package func reference(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
     let keys = normalised(key(x)), queries = normalised(query(x))
     let values = value(x), strengths = sigmoid(strength(x))
     var memory = state["S"]
     var found: [Tensor] = []
     for token in 0..<x.dim(1) {
-      memory = stored(
-        keys[.all, token], values[.all, token], strength: strengths[.all, token], memory)
+      memory = stored(keys[.all, token], values[.all, token], strengths[.all, token], memory)
       found.append(matmul(memory, queries[.all, token].expandedDimensions(axis: 2)).squeezed(axis: 2))
     }
     return (output(stacked(found, axis: 1)), State(["S": memory]))
   }
 
   /// The memory after `value` [batch, size] was stored under `key` [batch, size].
-  private func stored(_ key: Tensor, _ value: Tensor, strength: Tensor?, _ memory: Tensor) -> Tensor {
+  private func stored(_ key: Tensor, _ value: Tensor, _ strength: Tensor, _ memory: Tensor) -> Tensor {
     let kept = decay == 1 ? memory : memory * decay
     var change = value
     if writing == .delta {
       change = change - matmul(kept, key.expandedDimensions(axis: 2)).squeezed(axis: 2)
     }
-    if let strength { change = change * strength }
+    change = change * strength
     return kept + change.expandedDimensions(axis: 2) * key.expandedDimensions(axis: 1)
   }
 

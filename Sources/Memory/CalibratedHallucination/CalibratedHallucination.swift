@@ -83,9 +83,10 @@ public struct CalibratedHallucination: Procedure {
       input.counts.size == facts && facts < settings.factoids,
       "\(Self.card.id) needs a count for each of its \(facts) facts, and more factoids than facts")
     let type = input.probabilities.dtype
-    let counts = input.counts.doubles.map { Int($0) }, draws = counts.reduce(0, +)
+    let counts = input.counts.doubles.compactMap { Int(exactly: $0) }, draws = counts.reduce(0, +)
     try require(
-      draws > 0 && counts.allSatisfy { $0 >= 0 }, "\(Self.card.id) needs counts, at least one above 0")
+      draws > 0 && counts.count == facts && counts.allSatisfy { $0 >= 0 },
+      "\(Self.card.id) needs counts, at least one above 0")
     let goodTuring = Double(counts.count { $0 == 1 }) / Double(draws)
     let novelty = settings.novelty < 0 ? goodTuring : settings.novelty
     let unseen = Double(settings.factoids - counts.count { $0 > 0 })

@@ -7,13 +7,14 @@ import CallosumTensors
 ///
 ///     Z_h = softmax(beta R' W_Q,h (Y' W_K,h)ᵀ) Y'' W_V,h,   output = [Z_1 ... Z_H] W_O,
 ///
-/// where R', Y' and Y'' are R, Y and Y again, layer-normalised with weights of their own. More than one
+/// where R', Y' and Y'' are R, Y and Y again, layer-normalised with weights of their own; values may come from
+/// other patterns than keys, one for one (the authors' pattern projection). More than one
 /// update repeats q <- softmax(beta q kᵀ) k in the space of the heads before values are read. A head stops
 /// when its softmax weights change by less than `tolerance` (Euclidean norm over queries and patterns), each
 /// row of a batch for itself; the authors' code stops a head for the whole batch at once.
 ///
 /// Parameters: `query`, `key`, `value` [heads headWidth, width], `output` [outputWidth, heads headWidth],
-/// biases, and `stateNorm`, `storedNorm`, `valueNorm` [width].
+/// biases, and `stateNorm`, `storedNorm`, `valueNorm` [width]; with `learnedBeta`, `beta` [heads].
 public final class HopfieldAssociation: Module {
   public struct Settings: Configuration {
     /// Heads, each an association in a space of its own.
@@ -23,6 +24,8 @@ public final class HopfieldAssociation: Module {
     /// Inverse temperature: small finds the mean of many patterns, large a single one; 0 means
     /// 1 / sqrt(headWidth).
     public var beta = 0.0
+    /// Whether each head learns its own beta, which then starts from `beta`.
+    public var learnedBeta = false
     /// Updates of the state patterns, at most.
     public var updates = 1
     /// Change of the softmax weights below which a head stops; 0 makes all updates.
@@ -48,12 +51,14 @@ public final class HopfieldAssociation: Module {
 
   public let stateNorm, storedNorm, valueNorm: LayerNorm?
   public let query, key, value, output: Linear
+  /// One for each head, where they are learned.
+  @Parameter public var beta: Tensor?
   /// What shifts all keys adds the same to all scores of a query, which one softmax does not see.
   let withoutGradient: [String: String]
   private let settings: Settings
   private let dropout: Dropout
   private let headWidth: Int
-  private let beta: Double
+  private let fixedBeta: Double
 
   /// Starts as the authors' code does: weights normal with standard deviation 0.02, biases 0.
   public init(
@@ -70,7 +75,8 @@ public final class HopfieldAssociation: Module {
       settings.updates == 1
       ? ["association.key.bias": constant, "association.storedNorm.bias": constant] : [:]
     headWidth = settings.headWidth > 0 ? settings.headWidth : width / settings.heads
-    beta = settings.beta > 0 ? settings.beta : 1 / Double(headWidth).squareRoot()
+    fixedBeta = settings.beta > 0 ? settings.beta : 1 / Double(headWidth).squareRoot()
+    beta = settings.learnedBeta ? .full([settings.heads], fixedBeta) : nil
     let inner = settings.heads * headWidth
     func map(_ inputs: Int, _ outputs: Int) -> Linear {
       let linear = Linear(
@@ -87,19 +93,42 @@ public final class HopfieldAssociation: Module {
     (stateNorm, storedNorm, valueNorm) = (norm(), norm(), norm())
   }
 
-  /// What `states` [batch, queries, width] retrieve from `stored` [batch, patterns, width]; `mask` [batch,
-  /// patterns] (bool) tells which patterns there are. [batch, queries, outputWidth].
-  public func callAsFunction(_ states: Tensor, _ stored: Tensor, mask: Tensor? = nil) -> Tensor {
+  /// What `states` [batch, queries, width] retrieve from `stored` [batch, patterns, width]: [batch, queries,
+  /// outputWidth].
+  ///
+  /// - Parameters:
+  ///   - values: what is read where a pattern fits, [batch, patterns, width]; the stored patterns if nil.
+  ///   - mask: which patterns there are (bool, [batch, patterns]); what the others hold, NaN too, reaches nobody.
+  ///   - associationMask: which patterns a state may find (bool, [batch, queries, patterns]).
+  public func callAsFunction(
+    _ states: Tensor, _ stored: Tensor, values: Tensor? = nil, mask: Tensor? = nil,
+    associationMask: Tensor? = nil
+  ) -> Tensor {
     running {
       precondition(
         states.ndim == 3 && stored.ndim == 3 && states.dim(0) == stored.dim(0), "HopfieldAssociation",
         "needs states and stored patterns [batch, count, width], got \(states.shape) and \(stored.shape)")
-      let seen = mask?.expandedDimensions(axis: 1).expandedDimensions(axis: 1)
+      let patterns = Array(stored.shape.dropLast())
+      func check(_ what: String, _ shape: [Int]?, _ expected: [Int]) {
+        precondition(
+          shape == nil || shape == expected, "HopfieldAssociation",
+          "\(what) must be \(expected), is \(shape ?? [])")
+      }
+      check("values", values?.shape, stored.shape)
+      check("the mask", mask?.shape, patterns)
+      check("the association mask", associationMask?.shape, [states.dim(0), states.dim(1), patterns[1]])
+      func there(_ x: Tensor) -> Tensor {
+        mask.map { which($0.expandedDimensions(axis: 2), x, x.constant(0)) } ?? x
+      }
+      let isStored = mask?.expandedDimensions(axis: 1).expandedDimensions(axis: 1)
+      let mayFind = associationMask?.expandedDimensions(axis: 1)
+      let seen = isStored.flatMap { there in mayFind.map { there .&& $0 } } ?? isStored ?? mayFind
+      let stored = there(stored), values = values.map(there) ?? stored
       let k = heads(key(storedNorm?(stored) ?? stored))
-      let v = heads(value(valueNorm?(stored) ?? stored))
+      let v = heads(value(valueNorm?(values) ?? values))
       let q = settled(heads(query(stateNorm?(states) ?? states)), k, seen)
       let retrieved = attention(q, k, v, seen)
-      return output(retrieved.transposed(0, 2, 1, 3).reshaped(states.dim(0), states.dim(1), -1))
+      return output(retrieved.transposed(0, 2, 1, 3).flattened(start: 2))
     }
   }
 
@@ -128,14 +157,18 @@ public final class HopfieldAssociation: Module {
     return q
   }
 
+  /// Queries times the learned beta of their head, and what is left to multiply scores by.
+  private func sharpened(_ q: Tensor) -> Tensor { beta.map { q * $0.reshaped(1, -1, 1, 1) } ?? q }
+  private var scale: Double { settings.learnedBeta ? 1 : fixedBeta }
+
   private func associations(_ q: Tensor, _ k: Tensor, _ seen: Tensor?) -> Tensor {
-    attentionWeights(queries: q, keys: k, scale: beta, mask: seen)
+    attentionWeights(queries: sharpened(q), keys: k, scale: scale, mask: seen)
   }
 
   private func attention(_ q: Tensor, _ k: Tensor, _ v: Tensor, _ seen: Tensor?) -> Tensor {
     if settings.dropout > 0, TrainingPass.current != nil {
       return matmul(dropout(associations(q, k, seen)), v)
     }
-    return scaledDotProductAttention(queries: q, keys: k, values: v, scale: beta, mask: seen)
+    return scaledDotProductAttention(queries: sharpened(q), keys: k, values: v, scale: scale, mask: seen)
   }
 }

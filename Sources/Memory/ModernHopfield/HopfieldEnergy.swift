@@ -2,7 +2,8 @@ import CallosumTensors
 import Foundation
 
 /// The theory of continuous modern Hopfield networks (Ramsauer et al. 2020, section 2) for stored patterns
-/// X = (x_1 ... x_N) of dimension d and the inverse temperature beta, in float64.
+/// X = (x_1 ... x_N) of dimension d and the inverse temperature beta, in float64, whatever the type of what is
+/// given.
 ///
 /// Energy (equation 2): E(xi) = -lse(beta, Xᵀ xi) + xi·xi / 2 + log(N) / beta + M² / 2 with
 /// lse(beta, z) = log(sum exp(beta z)) / beta and M = max |x_i|. The update (equation 3)
@@ -24,16 +25,19 @@ public struct HopfieldEnergy {
     self.patterns = patterns.asType(.float64)
     self.beta = beta
     count = patterns.dim(0)
-    largestNorm = sqrt(square(self.patterns).sum(axis: 1)).max().item()
+    largestNorm = norm(self.patterns, axis: 1).max().item()
   }
 
   /// beta Xᵀ xi for `states` [count, dimension]: [count, patterns].
-  private func scores(_ states: Tensor) -> Tensor { matmul(states, patterns.swappedAxes(0, 1)) * beta }
+  private func scores(_ states: Tensor) -> Tensor {
+    matmul(states.asType(.float64), patterns.swappedAxes(0, 1)) * beta
+  }
 
   /// The energy of each of `states` [count, dimension]: [count].
   public func energy(_ states: Tensor) -> Tensor {
     let constant = log(Double(count)) / beta + largestNorm * largestNorm / 2
-    return square(states).sum(axis: 1) / 2 - logSumExp(scores(states), axis: 1) / beta + constant
+    let squares = square(states.asType(.float64)).sum(axis: 1)
+    return squares / 2 - logSumExp(scores(states), axis: 1) / beta + constant
   }
 
   /// One update of each of `states` [count, dimension].
@@ -41,7 +45,7 @@ public struct HopfieldEnergy {
 
   /// Updates until no state moves by more than `tolerance`.
   public func fixedPoint(from states: Tensor, tolerance: Double = 1e-12, steps: Int = 1000) -> Tensor {
-    var states = states
+    var states = states.asType(.float64)
     for _ in 0..<steps {
       let next = updated(states)
       let moved = abs(next - states).max().item()

@@ -58,7 +58,7 @@ public final class HopfieldPooling: UnitMechanism, Layer {
   /// With `mask` [batch, tokens] (bool): which tokens there are.
   public func pooled(_ x: Tensor, mask: Tensor?) -> Tensor {
     let states = queries.broadcast(to: [x.dim(0)] + queries.shape)
-    return association(states, x, mask: mask).reshaped(x.dim(0), 1, -1)
+    return association(states, x, mask: mask).flattened(start: 1).expandedDimensions(axis: 1)
   }
 
   public static func door(

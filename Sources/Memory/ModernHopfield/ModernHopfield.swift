@@ -30,6 +30,7 @@ public final class ModernHopfield: Memory {
     var narrow = Settings(), iterated = Settings()
     (narrow.heads, narrow.headWidth, narrow.beta, narrow.bias) = (3, 5, 0.7, false)
     (iterated.heads, iterated.updates, iterated.tolerance, iterated.normalised) = (2, 4, 0, false)
+    iterated.learnedBeta = true
     return [
       Trial(narrow, in: Slot(width: 7, outputWidth: 4, tokens: 5)),
       Trial(iterated, in: Slot(width: 6, tokens: 2)),
@@ -67,7 +68,8 @@ public final class ModernHopfield: Memory {
   }
 
   /// `x` [batch, tokens, width] retrieves from `stored` [batch, patterns, width], or from itself where
-  /// that is not given; `mask` [batch, patterns] holds 0 for patterns that are not there.
+  /// that is not given, and reads `values`, or what is stored; `mask` [batch, patterns] holds 0 for patterns that
+  /// are not there, `associationMask` [batch, tokens, patterns] for those that a state must not find.
   public static func door(
     _ settings: Settings, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> Door {
@@ -78,13 +80,20 @@ public final class ModernHopfield: Memory {
       inputs: [
         TensorPort("x", [.free("batch"), .free("tokens"), .fixed(slot.width)]),
         TensorPort("stored", patterns + [.fixed(slot.width)], isOptional: true),
+        TensorPort("values", patterns + [.fixed(slot.width)], isOptional: true),
         TensorPort("mask", patterns, .indices(below: 2), isOptional: true),
+        TensorPort(
+          "associationMask", [.free("batch"), .free("tokens"), .free("patterns")], .indices(below: 2),
+          isOptional: true),
       ],
       outputs: [TensorPort("y", [.free("batch"), .free("tokens"), .fixed(slot.outputWidth)])],
       withoutGradient: layer.withoutGradient
     ) { tensors, _ in
       guard let x = tensors["x"] else { return [:] }
-      return ["y": layer.association(x, tensors["stored"] ?? x, mask: tensors["mask"].map { $0 .> 0 })]
+      let y = layer.association(
+        x, tensors["stored"] ?? x, values: tensors["values"], mask: tensors["mask"].map { $0 .> 0 },
+        associationMask: tensors["associationMask"].map { $0 .> 0 })
+      return ["y": y]
     }
   }
 }

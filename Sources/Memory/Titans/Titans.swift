@@ -32,12 +32,14 @@ import Foundation
 /// have faded, what is recalled can shoot up to thousands of lengths of a value before c holds it. An eta made
 /// to swing in time with a memory could still pump it.
 ///
-/// Parameters: `projection.weight` [3 size, width] (rows: queries, keys, values),
-/// `convolution.weight` [3 size, kernel, 1], `rates.weight` [1 to 3, width] with a bias (rows: theta, eta,
-/// alpha), `start.L.value` [inputs, outputs] (the weights before the first token, learned) and, where
-/// size and outputWidth differ, `output.weight`. State: `weights.L`, `momentum.L` and, for chunks of more
-/// than one token, `origin.L` [batch, inputs, outputs]; `tail` [batch, kernel - 1, 3 size], what the
-/// convolution still needs; `place` [batch], that of the next token in its chunk, from 1.
+/// Parameters: `projection.weight` [3 heads size, width] (rows: queries, keys, values; within each the heads),
+/// `convolution.weight` [3 heads size, kernel, 1], `rates.weight` [(1 to 3) heads, width] with a bias (rows:
+/// theta, eta, alpha), `start.L.value` [inputs, outputs] (the weights before the first token, learned) and, with
+/// several heads or where size and outputWidth differ, `output.weight`. Several heads make `start.L.value` and
+/// what the state holds of weights [heads, inputs, outputs], and have a `gate.weight` [heads, width]. State:
+/// `weights.L`, `momentum.L` and, for chunks of more than one token, `origin.L` [batch, inputs, outputs]; `tail`
+/// [batch, kernel - 1, 3 heads size], what the convolution still needs; `place` [batch], that of the next token
+/// in its chunk, from 1, for each row by itself.
 ///
 /// The paper leaves open: the activation between layers (GELU, as lucidrains' titans-pytorch has it), the
 /// width of the hidden layers, the order of convolution and SiLU (as in Mamba) and where the rates start.
@@ -53,7 +55,7 @@ public final class Titans: Memory {
     public var expansion = 4
     /// Tokens whose gradients are taken at the same weights.
     public var chunk = 8
-    /// Numbers in a key and in a value; 0 for the width of the slot.
+    /// Numbers in a key and in a value of a head; 0 for its equal share of the width of the slot.
     public var size = 0
     /// Tokens that the convolutions of queries, keys and values see; 1 leaves them out.
     public var kernel = 4
@@ -62,7 +64,13 @@ public final class Titans: Memory {
     /// Whether weights fade: alpha, otherwise 0.
     public var forgetting = true
     /// What theta counts in: by itself, as in the paper, or in safe steps.
-    public var step = Step.absolute
+    ///
+    /// Absolute steps die: with these settings' other defaults what is recalled has shrunk to nothing after a
+    /// thousand tokens, since gradients vanish with the weights that forgetting takes, and the step with them.
+    public var step = Step.relative
+    /// Memories beside one another, each with weights, keys, values and rates of its own, as titans-pytorch has
+    /// them: what a head recalls is multiplied by a gate of the token, sigmoid(w x), and `output` mixes heads.
+    public var heads = 1
     /// The bound of theta; 0 for 1 / (2 chunk) with relative steps and in a linear memory without momentum,
     /// and for 1 / (32 max(chunk, 2)) in others.
     ///
@@ -94,7 +102,7 @@ public final class Titans: Memory {
 
     public func validate() throws {
       for (name, value) in [
-        ("depth", depth), ("expansion", expansion), ("chunk", chunk), ("kernel", kernel),
+        ("depth", depth), ("expansion", expansion), ("chunk", chunk), ("kernel", kernel), ("heads", heads),
       ] {
         try require((1...10_000).contains(value), "\(name) must be from 1 to 10000, is \(value)")
       }
@@ -121,16 +129,18 @@ public final class Titans: Memory {
     summary: "The memory is a small network whose weights are rewritten while a sequence is read: each "
       + "token is a step of gradient descent, with momentum and forgetting, on how badly it is recalled.",
     verification: "lucidrains' titans-pytorch (commit cc016eb), its gradients taken at the weights of the "
-      + "chunk's start and its loss summed: outputs and gradients; the delta rule as the linear case")
+      + "chunk's start and its loss summed, one head and several: outputs and gradients; the delta rule as the linear case"
+  )
 
   public static var trials: [Trial<Settings>] {
-    var linear = Settings(), deep = Settings()
+    var linear = Settings(), deep = Settings(), heads = Settings()
     (linear.depth, linear.chunk, linear.kernel, linear.momentum) = (1, 1, 1, false)
     (deep.depth, deep.expansion, deep.chunk, deep.size, deep.kernel) = (3, 2, 3, 3, 2)
-    (deep.forgetting, deep.rateStart, deep.largestSurprise, deep.step) = (false, 0.3, 0.5, .relative)
+    (deep.forgetting, deep.rateStart, deep.largestSurprise) = (false, 0.3, 0.5)
+    (linear.step, heads.step, heads.expansion, heads.chunk, heads.heads) = (.absolute, .absolute, 1, 3, 2)
     return [
       Trial(linear, in: Slot(width: 5, outputWidth: 4, tokens: 3)),
-      Trial(deep, in: Slot(width: 6, tokens: 7)),
+      Trial(deep, in: Slot(width: 6, tokens: 7)), Trial(heads, in: Slot(width: 4, tokens: 7)),
     ]
   }
 
@@ -141,38 +151,45 @@ public final class Titans: Memory {
   }
 
   public let projection, rates: Linear
+  public let gate: Linear?
   public let convolution: Conv1d?
   public let start: [Start]
   public let output: Linear?
   public let settings: Settings
-  let size: Int
+  let size, heads: Int
 
   public var isCausal: Bool { true }
   public var takesAnyLength: Bool { true }
 
   public init(_ settings: Settings, in slot: Slot, using generator: inout RandomGenerator) throws {
     self.settings = settings
-    let size = settings.size > 0 ? settings.size : slot.width
-    self.size = size
-    projection = Linear(slot.width, 3 * size, bias: false, using: &generator)
+    (heads, size) = (settings.heads, settings.size > 0 ? settings.size : slot.width / settings.heads)
+    try require(
+      settings.size > 0 || slot.width % heads == 0,
+      "titans: width \(slot.width) does not divide into \(heads) heads; give size")
+    let streams = 3 * heads * size
+    projection = Linear(slot.width, streams, bias: false, using: &generator)
     convolution =
       settings.kernel > 1
-      ? Conv1d(3 * size, 3 * size, kernel: settings.kernel, groups: 3 * size, bias: false, using: &generator)
+      ? Conv1d(streams, streams, kernel: settings.kernel, groups: streams, bias: false, using: &generator)
       : nil
     var starts = [settings.rateStart]
     if settings.momentum { starts.append(settings.momentumStart) }
     if settings.forgetting { starts.append(settings.forgettingStart) }
-    rates = Linear(slot.width, starts.count, using: &generator)
-    rates.bias = Tensor(starts.map { Float(log($0 / (1 - $0))) })
+    rates = Linear(slot.width, starts.count * heads, using: &generator)
+    let heads = heads, size = size
+    rates.bias = Tensor(starts.flatMap { Array(repeating: Float(log($0 / (1 - $0))), count: heads) })
     let hidden = settings.expansion * size
     start = (0..<settings.depth).map { layer in
       let inputs = layer == 0 ? size : hidden, outputs = layer == settings.depth - 1 ? size : hidden
       return Start(
         Initialiser.xavierUniform().values(
-          [inputs, outputs], fanIn: inputs, fanOut: outputs, using: &generator))
+          (heads > 1 ? [heads] : []) + [inputs, outputs], fanIn: inputs, fanOut: outputs, using: &generator))
     }
     output =
-      size == slot.outputWidth ? nil : Linear(size, slot.outputWidth, bias: false, using: &generator)
+      heads == 1 && size == slot.outputWidth
+      ? nil : Linear(heads * size, slot.outputWidth, bias: false, using: &generator)
+    gate = heads > 1 ? Linear(slot.width, heads, bias: false, using: &generator) : nil
   }
 
   // MARK: State
@@ -181,7 +198,7 @@ public final class Titans: Memory {
     var state = State(["place": .ones([batch])])
     let type = projection.weight.dtype
     if settings.kernel > 1 {
-      state["tail"] = .zeros([batch, settings.kernel - 1, 3 * size], dtype: type)
+      state["tail"] = .zeros([batch, settings.kernel - 1, 3 * heads * size], dtype: type)
     }
     for (layer, matrix) in start.enumerated() {
       let weights = matrix.value.expandedDimensions(axis: 0).broadcast(to: [batch] + matrix.value.shape)
@@ -192,31 +209,42 @@ public final class Titans: Memory {
     return state
   }
 
-  private func step(_ state: State) -> TitansStep {
-    func layers(_ name: String) -> [Tensor] { start.indices.map { state["\(name).\($0)"] } }
+  /// The memories of a state whose rows are all at `place` of their chunk, from 1.
+  private func step(_ state: State, place: Int) -> TitansStep {
+    /// [batch, heads, inputs, outputs], or [batch, inputs, outputs] of one head -> heads of rows one after the other
+    func layers(_ name: String) -> [Tensor] {
+      start.indices.map {
+        heads == 1 ? state["\(name).\($0)"] : state["\(name).\($0)"].flattened(start: 0, end: 1)
+      }
+    }
     let weights = layers("weights")
     return TitansStep(
       weights: weights, momentum: settings.momentum ? layers("momentum") : nil,
-      origin: settings.chunk > 1 ? layers("origin") : weights, place: Self.place(in: state) - 1,
+      origin: settings.chunk > 1 ? layers("origin") : weights, place: place - 1,
       chunk: settings.chunk, isRelative: settings.step == .relative,
       largestSurprise: settings.largestSurprise)
   }
 
-  /// The place of the next token in its chunk, from 1; rows of a batch go in step.
-  static func place(in state: State) -> Int {
-    let places = state["place"]
-    return places.size == 0 ? 1 : Int(places[0].item())
-  }
-
   private func updated(_ state: State, by step: TitansStep) -> State {
     var state = state
+    func own(_ x: Tensor) -> Tensor {
+      heads == 1 ? x : x.reshaped([x.dim(0) / heads, heads] + x.shape.dropFirst())
+    }
     for layer in start.indices {
-      state["weights.\(layer)"] = step.weights[layer]
-      if settings.chunk > 1 { state["origin.\(layer)"] = step.origin[layer] }
-      if let momentum = step.momentum { state["momentum.\(layer)"] = momentum[layer] }
+      state["weights.\(layer)"] = own(step.weights[layer])
+      if settings.chunk > 1 { state["origin.\(layer)"] = own(step.origin[layer]) }
+      if let momentum = step.momentum { state["momentum.\(layer)"] = own(momentum[layer]) }
     }
     state["place"] = .full(state["place"].shape, Double(step.place + 1), dtype: state["place"].dtype)
     return state
+  }
+
+  /// `body` for rows that are at the same place of their chunk, from 1.
+  func byPlace(
+    _ inputs: [Tensor], _ state: State, place name: String = "place",
+    _ body: ([Tensor], State, _ place: Int) -> (outputs: [Tensor], state: State)
+  ) -> (outputs: [Tensor], state: State) {
+    state.byCount(name, in: 1...settings.chunk, "Titans", inputs, body)
   }
 
   // MARK: Reading and writing
@@ -224,11 +252,35 @@ public final class Titans: Memory {
   public func forward(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
     var state = state
     let parts = projected(x, &state).split(parts: 3, axis: 2)
-    let gates = TitansGates(rates(x), settings)
-    var step = step(state)
-    let y = step.run(
-      keys: Self.normalised(parts[1]), values: parts[2], gates, queries: Self.normalised(parts[0]))
-    return (output.map { $0(y) } ?? y, updated(state, by: step))
+    let tokens = [normalised(parts[1]), parts[2], normalised(parts[0]), rates(x)]
+    let (recalled, after) = byPlace(tokens, state) { tokens, state, place in
+      var step = step(state, place: place)
+      let parts = tokens.dropLast().map(ofHeads)
+      let y = step.run(
+        keys: parts[0], values: parts[1], TitansGates(tokens[3], settings), queries: parts[2])
+      return ([fromHeads(y)], updated(state, by: step))
+    }
+    var y = recalled[0]
+    if let gate {
+      let shares = sigmoid(gate(x)).expandedDimensions(axis: 3)
+      y = (y.reshaped(x.dim(0), x.dim(1), heads, size) * shares).reshaped(y.shape)
+    }
+    return (output.map { $0(y) } ?? y, after)
+  }
+
+  /// [batch, count, heads size] -> [batch heads, count, size]
+  private func ofHeads(_ x: Tensor) -> Tensor {
+    heads == 1
+      ? x
+      : x.reshaped(x.dim(0), x.dim(1), heads, size).transposed(0, 2, 1, 3)
+        .reshaped(x.dim(0) * heads, x.dim(1), size)
+  }
+
+  private func fromHeads(_ x: Tensor) -> Tensor {
+    heads == 1
+      ? x
+      : x.reshaped(x.dim(0) / heads, heads, x.dim(1), size).transposed(0, 2, 1, 3)
+        .reshaped(x.dim(0) / heads, x.dim(1), heads * size)
   }
 
   /// SiLU of the projections, [batch, tokens, 3 size]; the convolution's tail goes on.
@@ -240,44 +292,55 @@ public final class Titans: Memory {
     return silu(convolution(history))
   }
 
-  /// Rows of length 1; those of length 0 stay 0.
-  static func normalised(_ x: Tensor) -> Tensor {
-    x * rsqrt(square(x).sum(axis: -1, keepDims: true) + 1e-12)
+  /// Each head's part of the rows at length 1; those of length 0 stay 0.
+  func normalised(_ x: Tensor) -> Tensor {
+    func unit(_ x: Tensor) -> Tensor { x * rsqrt(square(x).sum(axis: -1, keepDims: true) + 1e-12) }
+    return heads == 1 ? unit(x) : unit(x.reshaped(x.shape.dropLast() + [heads, size])).reshaped(x.shape)
   }
 
-  /// What the memory's network gives for `queries` [batch, count, size] as they are: keys have length 1.
-  public func read(_ queries: Tensor, from state: State) -> Tensor {
-    read(queries, layers: start.indices.map { state["weights.\($0)"] })
-  }
+  /// What the memory's network gives for `queries` [batch, count, heads size] as they are: keys have length 1
+  /// in each head.
+  public func read(_ queries: Tensor, from state: State) -> Tensor { read(queries, from: state, "weights") }
 
   /// The same by the weights with which the present chunk began; by the latest where a chunk begins.
-  func readOrigin(_ queries: Tensor, from state: State) -> Tensor {
-    let isFresh = settings.chunk == 1 || Self.place(in: state) == 1
-    return read(queries, layers: start.indices.map { state["\(isFresh ? "weights" : "origin").\($0)"] })
+  func readOrigin(_ queries: Tensor, from state: State, place: Int) -> Tensor {
+    read(queries, from: state, settings.chunk == 1 || place == 1 ? "weights" : "origin")
   }
 
-  private func read(_ queries: Tensor, layers: [Tensor]) -> Tensor {
-    layers.dropFirst().reduce(matmul(queries, layers[0])) { matmul(gelu($0), $1) }
+  private func read(_ queries: Tensor, from state: State, _ name: String) -> Tensor {
+    let layers = start.indices.map {
+      heads == 1 ? state["\(name).\($0)"] : state["\(name).\($0)"].flattened(start: 0, end: 1)
+    }
+    return fromHeads(
+      layers.dropFirst().reduce(matmul(ofHeads(queries), layers[0])) { matmul(gelu($0), $1) })
   }
 
   /// Learns the pairs one after the other, with the rates that a token of zeros has.
   public func write(keys: Tensor, values: Tensor, to state: State) -> State {
-    let plain = Tensor.zeros([keys.dim(0), keys.dim(1), rates.weight.dim(1)], dtype: keys.dtype)
-    var step = step(state)
-    _ = step.run(keys: keys, values: values, TitansGates(rates(plain), settings), queries: nil)
-    return updated(state, by: step)
+    byPlace([keys, values], state) { pairs, state, place in
+      let plain = Tensor.zeros([pairs[0].dim(0), pairs[0].dim(1), rates.weight.dim(1)], dtype: keys.dtype)
+      var step = step(state, place: place)
+      _ = step.run(
+        keys: ofHeads(pairs[0]), values: ofHeads(pairs[1]), TitansGates(rates(plain), settings), queries: nil)
+      return ([], updated(state, by: step))
+    }.state
   }
 }
 
-/// How each token is learned: all [batch, tokens, 1].
+/// How each token is learned: all [batch heads, tokens, 1].
 struct TitansGates {
   /// theta.
   let rate: Tensor
   /// eta, and 1 - alpha; nil for 0 and 1.
   let momentum, kept: Tensor?
 
+  /// `logits` [batch, tokens, kinds of rates times heads].
   init(_ logits: Tensor, _ settings: Titans.Settings) {
-    var columns = logits.split(parts: logits.dim(-1), axis: -1)[...]
+    let heads = settings.heads
+    var columns = logits.split(parts: logits.dim(-1) / heads, axis: -1)[...]
+    if heads > 1 {
+      columns = columns.map { $0.swappedAxes(1, 2).reshaped(logits.dim(0) * heads, logits.dim(1), 1) }[...]
+    }
     let share = sigmoid(columns.removeFirst()) * settings.rateBound
     let eta = settings.momentum ? columns.removeFirst() : nil
     momentum = eta.map { sigmoid($0) }

@@ -173,22 +173,36 @@ public final class TitansBlock: UnitMechanism {
     return output(attentionNorm(y) * silu(memoryNorm(recalled)))
   }
 
-  /// Segment by segment, each beginning with what the memory knew before it.
+  /// Segment by segment, each beginning with what the memory knew before it; rows that are at different places
+  /// of their segments apart.
   private func withContext(_ x: Tensor, _ near: inout State, _ remembered: inout State) -> Tensor {
+    let (outputs, after) = memory.byPlace([x], joined(near, remembered), place: "memory.place") {
+      inputs, state, place in
+      var near = part("attention", of: state), remembered = part("memory", of: state)
+      let y = inStep(inputs[0], &near, &remembered, place: place - 1)
+      return ([y], joined(near, remembered))
+    }
+    (near, remembered) = (part("attention", of: after), part("memory", of: after))
+    return outputs[0]
+  }
+
+  private func inStep(
+    _ x: Tensor, _ near: inout State, _ remembered: inout State, place first: Int
+  ) -> Tensor {
     guard let query else { return x }
     let segment = memory.settings.chunk
     var outputs: [Tensor] = []
-    var done = 0
+    var done = 0, place = first
     while done < x.dim(1) {
-      let place = Titans.place(in: remembered) - 1
       let count = min(segment - place, x.dim(1) - done)
       let piece = x.sliced(axis: 1, from: done, to: done + count)
-      let recalled = memory.readOrigin(Titans.normalised(query(piece)), from: remembered)
+      let recalled = memory.readOrigin(memory.normalised(query(piece)), from: remembered, place: place + 1)
       let (y, after) = attention.attendInSegment(
         piece, recalled: recalled, prefix: persistent?.batch(1), place: place, segment: segment, near)
       near = after
       outputs.append(gated(y, learned(y, &remembered)))
       done += count
+      place = (place + count) % segment
     }
     return outputs.isEmpty ? x : concatenated(outputs, axis: 1)
   }

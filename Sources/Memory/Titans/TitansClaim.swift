@@ -127,7 +127,7 @@ private func titansPicture() throws -> Picture {
     surprise: [Double], old: [Double], new: [Double], recall: [[Double]]
   ) {
     var settings = Titans.Settings()
-    (settings.chunk, settings.largestRate) = (1, 0.5)
+    (settings.chunk, settings.largestRate, settings.step) = (1, 0.5, .absolute)
     change(&settings)
     var weights = RandomGenerator(seed: 2)
     let memory = try Titans(settings, in: Slot(width: width, tokens: 1), using: &weights)

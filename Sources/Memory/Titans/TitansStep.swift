@@ -119,11 +119,12 @@ struct TitansStep {
     let tokens = own.memory.sliced(axis: 2, to: length)
     let fromMomentum = own.memory.sliced(axis: 2, from: length, to: length + 1)
     let fromMemory = own.memory.sliced(axis: 2, from: length + 1)
+    let isPast = Tensor.ones([length, length], dtype: .int32).tril() .> 0
     let answer = queries.map { queries in
       var z = queries
       for layer in 0..<depth {
         let scores = matmul(z, entering[layer].swappedAxes(1, 2)) * tokens
-        var sum = matmul(scores, errors[layer]) + matmul(z * fromMemory, weights[layer])
+        var sum = mixSeen(scores, errors[layer], where: isPast) + matmul(z * fromMemory, weights[layer])
         if let momentum { sum = sum + matmul(z * fromMomentum, momentum[layer]) }
         z = layer < depth - 1 ? gelu(sum) : sum
       }

@@ -18,6 +18,8 @@ import CallosumTensors
 /// Parameters: those of `streams`, `beta.weight` [heads, width], `gate.weight` [heads valueWidth, width],
 /// `norm.weight` [valueWidth], `output.weight` [outputWidth, heads valueWidth].
 ///
+/// Rows may hold padding or several sequences: `segments` [batch, tokens], see ``TokenSegments``.
+///
 /// `rule` puts a state without correction in its place, S_t = gamma S_(t-1) + k_t v_tᵀ, for comparison:
 /// with gamma 1, or with a fixed gamma for each head, 1 - 2^(-5 - head) (RetNet, Sun et al. 2023).
 public final class DeltaNet: TokenMixer {
@@ -53,8 +55,9 @@ public final class DeltaNet: TokenMixer {
       year: 2024, link: "https://arxiv.org/abs/2406.06484"),
     summary: "Linear attention as a memory that can be overwritten: before a value is stored under a key, "
       + "what the key gave is taken away. Time is linear in the length, the state of fixed size.",
-    verification: "flash-linear-attention's naive delta rule (commit bc3b101) and its layer around it: "
-      + "outputs, states and gradients; exact recall of orthonormal keys")
+    verification:
+      "flash-linear-attention's naive delta rule (commit bc3b101) and its layer around it, padding "
+      + "and packed sequences too: outputs, states and gradients; exact recall of orthonormal keys")
 
   public static var trials: [Trial<Settings>] {
     var all = Settings(), bare = Settings(), fading = Settings()
@@ -99,11 +102,28 @@ public final class DeltaNet: TokenMixer {
 
   public func forward(_ x: Tensor) -> Tensor { forward(x, initialState(batch: x.dim(0))).output }
 
+  public var besides: [TensorPort] { [.segments] }
+
+  public func forward(
+    _ x: Tensor, _ state: State, besides: [String: Tensor]
+  ) -> (output: Tensor, state: State) {
+    guard let segments = besides["segments"].map(TokenSegments.init) else { return forward(x, state) }
+    let before = segments.initial(state, fresh: initialState(batch: 1).mapped { $0.asType(x.dtype) })
+    let (y, after) = forward(segments.gathered(x), before, among: segments)
+    return (segments.scattered(y), segments.final(after, before: state))
+  }
+
   public func forward(_ x: Tensor, _ state: State) -> (output: Tensor, state: State) {
+    forward(x, state, among: nil)
+  }
+
+  private func forward(
+    _ x: Tensor, _ state: State, among segments: TokenSegments?
+  ) -> (output: Tensor, state: State) {
     let before = state.mapped { $0.asType(x.dtype) }
-    let parts = streams(x, after: before.tensors["recent"])
-    let (read, memory) = remembered(parts.q, parts.k, parts.v, x, before["memory"])
-    var y = norm(read.transposed(0, 2, 1, 3)).reshaped(x.dim(0), x.dim(1), -1)
+    let parts = streams(x, after: before.tensors["recent"], segments: segments)
+    let (read, memory) = remembered(parts.q, parts.k, parts.v, x, before["memory"], segments)
+    var y = norm(read.transposed(0, 2, 1, 3)).flattened(start: 2)
     if let gate { y = y * silu(gate(x)) }
     var after = State(["memory": memory])
     if let recent = parts.recent { after["recent"] = recent }
@@ -112,9 +132,14 @@ public final class DeltaNet: TokenMixer {
 
   /// What the queries read while keys and values are written, and the state afterwards.
   private func remembered(
-    _ q: Tensor, _ k: Tensor, _ v: Tensor, _ x: Tensor, _ memory: Tensor
+    _ q: Tensor, _ k: Tensor, _ v: Tensor, _ x: Tensor, _ memory: Tensor, _ segments: TokenSegments?
   ) -> (Tensor, Tensor) {
     let steps = Array(q.shape.dropLast())
+    /// After the end of its sequence a token writes nothing and lets nothing fade.
+    func ended(_ x: Tensor) -> Tensor {
+      segments.map { $0.cut(x.swappedAxes(1, 2)).swappedAxes(1, 2) } ?? x
+    }
+    let k = ended(k)
     switch settings.rule {
     case .delta:
       var strength = beta.map { sigmoid($0(x)).swappedAxes(1, 2) } ?? .ones(steps, dtype: x.dtype)
@@ -125,7 +150,7 @@ public final class DeltaNet: TokenMixer {
     case .retention:
       let gammas = (0..<steps[1]).map { 1 - Double(sign: .plus, exponent: -5 - $0, significand: 1) }
       let decay = log(Tensor(gammas)).asType(x.dtype).reshaped(1, steps[1], 1).broadcast(to: steps)
-      return linearAttention(queries: q, keys: k, values: v, logDecay: decay, initial: memory)
+      return linearAttention(queries: q, keys: k, values: v, logDecay: ended(decay), initial: memory)
     }
   }
 }

@@ -128,7 +128,7 @@ public final class MetaFormer: Mechanism, Layer {
     /// [batch, rows, columns, width] -> [batch, rows', columns', width'].
     public func forward(_ x: Tensor) -> Tensor {
       let image = downsampling.map { $0(x) } ?? x
-      var tokens = image.reshaped(image.dim(0), -1, image.dim(3))
+      var tokens = image.flattened(start: 1, end: 2)
       if let positions { tokens = tokens + positions }
       return blocks.reduce(tokens) { $1($0) }.reshaped(image.shape)
     }
@@ -217,7 +217,7 @@ public final class MetaFormer: Mechanism, Layer {
 
   public func forward(_ images: Tensor) -> Tensor {
     let map = stages.reduce(stem(images)) { $1($0) }
-    let tokens = map.reshaped(map.dim(0), -1, map.dim(3))
+    let tokens = map.flattened(start: 1, end: 2)
     if poolsFirst { return head(normalised(tokens.mean(axis: 1))) }
     return head(normalised(tokens).mean(axis: 1))
   }

@@ -28,6 +28,9 @@ public final class BilateralMotor: UnitMechanism, Layer, WeightSetLayer {
     public var callosum = true
     /// What hidden units do.
     public var activation = MotorActivation.tanh
+    /// What is switched off from the start: what a half sees (leftInput, rightInput), what it says (leftOutput,
+    /// rightOutput), or what the halves exchange (callosum).
+    public var lesions: [Lesion] = []
     public init() {}
 
     public func validate() throws {
@@ -93,6 +96,7 @@ public final class BilateralMotor: UnitMechanism, Layer, WeightSetLayer {
       settings.callosum
       ? try CorpusCallosum(.init(), in: Slot(width: settings.units, tokens: 1), using: &generator) : nil
     activation = settings.activation
+    lesions = Set(settings.lesions)
   }
 
   public func forward(_ x: Tensor) -> Tensor { excitations(x).excitations }

@@ -53,7 +53,8 @@ public final class BatchNorm: Layer {
     precondition(
       count > 1, "BatchNorm",
       "needs more than one value per channel for the statistics of a batch, got \(x.shape)")
-    let mean = x.mean(axes: axes), variance = x.variance(axes: axes)
+    let moments = x.moments(axes: axes), channels = [x.dim(-1)]
+    let mean = moments.mean.reshaped(channels), variance = moments.variance.reshaped(channels)
     if updating && !ThreadState.current.isRepeating {
       withoutRecording {
         let unbiased = stopGradient(variance) * (count / (count - 1))

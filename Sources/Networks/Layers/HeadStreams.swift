@@ -78,16 +78,18 @@ public final class HeadStreams: Module {
   }
 
   /// q, k [batch, heads, tokens, keyWidth], v [batch, heads, tokens, valueWidth], and what the convolution
-  /// needs of these tokens later on.
+  /// needs of these tokens later on; with `segments`, x are their sequences side by side.
   public func callAsFunction(
-    _ x: Tensor, after recent: Tensor?
+    _ x: Tensor, after recent: Tensor?, segments: TokenSegments? = nil
   ) -> (q: Tensor, k: Tensor, v: Tensor, recent: Tensor?) {
     running {
       var mixed = map(x), kept: Tensor?
       if let convolution {
         if let recent {
           mixed = concatenated([recent, mixed], axis: 1)
-          kept = mixed.sliced(axis: 1, from: x.dim(1))
+          kept =
+            segments?.lastSteps(recent.dim(1), of: mixed, before: recent.dim(1))
+            ?? mixed.sliced(axis: 1, from: x.dim(1))
         }
         mixed = convolution(mixed)
       }
@@ -100,7 +102,9 @@ public final class HeadStreams: Module {
         parts = mixed.split(sizes: [2 * keys, values], axis: 2)
         parts = activated(parts[0]).split(parts: 2, axis: 2) + [silu(parts[1])]
       }
-      func heads(_ part: Tensor) -> Tensor { part.reshaped(x.dim(0), x.dim(1), settings.heads, -1) }
+      func heads(_ part: Tensor) -> Tensor {
+        part.reshaped(x.dim(0), x.dim(1), settings.heads, part.dim(2) / settings.heads)
+      }
       let all = [normalised(heads(parts[0])), normalised(heads(parts[1])), heads(parts[2])]
         .map { $0.transposed(0, 2, 1, 3) }
       return (all[0], all[1], all[2], kept)

@@ -37,6 +37,7 @@ public func rotaryEmbedding(
 
 /// Each token of x [..., tokens, width] turned by its place.
 private func turned(_ x: Tensor, places: [Double], base: Double) -> Tensor {
+  x.requireReal("rotaryEmbedding")
   let half = x.dim(-1) / 2
   // As float32 throughout, an angle of a late token would be off by more than rounding.
   let speeds = Tensor((0..<half).map { pow(base, -Double($0) / Double(half)) }, [half])

@@ -42,8 +42,23 @@ public final class SlidingAttention: StatefulLayer {
 
   /// `prefix` [1 or batch, count, width] is seen by every token.
   public func attend(_ x: Tensor, prefix: Tensor?, _ state: State) -> (output: Tensor, state: State) {
+    let ownPrefix = prefix.flatMap { $0.dim(0) == 1 ? nil : $0 }
+    let (outputs, after) = state.byCount(
+      "seen", in: 0...window - 1, "SlidingAttention", [x] + (ownPrefix.map { [$0] } ?? [])
+    ) { inputs, state, seen in
+      let prefix = ownPrefix == nil ? prefix : inputs[1]
+      let (y, after) = attend(inputs[0], prefix: prefix, state, seen: seen)
+      return ([y], after)
+    }
+    return (outputs[0], after)
+  }
+
+  /// The same for rows of which all have `seen` as many tokens.
+  private func attend(
+    _ x: Tensor, prefix: Tensor?, _ state: State, seen: Int
+  ) -> (output: Tensor, state: State) {
     var state = state
-    let seen = Self.count("seen", in: state), new = x.dim(1), past = window - 1
+    let new = x.dim(1), past = window - 1
     let (q, k, v) = projected(x, &state)
     let keys = concatenated([state["keys"], k], axis: 1)
     let values = concatenated([state["values"], v], axis: 1)
@@ -87,13 +102,13 @@ public final class SlidingAttention: StatefulLayer {
       heads(concatenated([first.broadcast(to: [x.dim(0)] + first.shape.dropFirst()), rest], axis: 1))
     }
     let key = Tensor.arange(place + x.dim(1)),
-      query = (Tensor.arange(x.dim(1)) + Double(place)).reshaped(-1, 1)
+      query = (Tensor.arange(x.dim(1)) + place).reshaped(-1, 1)
     let half = key .<= query
     let always = Tensor.full([x.dim(1), prefixK.dim(1)], 1, dtype: .bool)
-    let y = attention(
-      heads(q), whole(prefixK, both("keys", "recalledKeys")),
-      whole(prefixV, both("values", "recalledValues")),
-      sees: concatenated([always, half, half], axis: 1))
+    let y = scaledDotProductAttention(
+      queries: heads(q), keys: whole(prefixK, both("keys", "recalledKeys")),
+      values: whole(prefixV, both("values", "recalledValues")),
+      mask: concatenated([always, half, half], axis: 1))
     return (joined(y), state)
   }
 
@@ -106,11 +121,6 @@ public final class SlidingAttention: StatefulLayer {
   }
 
   // MARK: Parts
-
-  /// A count that all rows of a batch share.
-  private static func count(_ name: String, in state: State) -> Int {
-    state[name].size == 0 ? 0 : Int(state[name][0].item())
-  }
 
   private func parts(_ x: Tensor) -> (Tensor, Tensor, Tensor) {
     let thirds = x.split(parts: 3, axis: 2)

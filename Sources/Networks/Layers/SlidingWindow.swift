@@ -26,10 +26,10 @@ public func slidingWindowAttention(
       return x.expandedDimensions(axis: 1).broadcast(to: [x.dim(0), copies] + x.shape.dropFirst())
         .reshaped([q.dim(0)] + x.shape.dropFirst())
     }
-    return attention(
-      q, prefix.map { concatenated([copies($0.keys), k], axis: 2) } ?? k,
-      prefix.map { concatenated([copies($0.values), v], axis: 2) } ?? v,
-      sees: windowMask(q.dim(2), k.dim(2), firstKey: firstKey, window, always: prefix?.keys.dim(2) ?? 0))
+    return scaledDotProductAttention(
+      queries: q, keys: prefix.map { concatenated([copies($0.keys), k], axis: 2) } ?? k,
+      values: prefix.map { concatenated([copies($0.values), v], axis: 2) } ?? v,
+      mask: windowMask(q.dim(2), k.dim(2), firstKey: firstKey, window, always: prefix?.keys.dim(2) ?? 0))
   }
   let first = min(tokens, size)
   let start = block(
@@ -82,21 +82,7 @@ private func requireWindow(_ q: Tensor, _ k: Tensor, _ v: Tensor, _ window: Int)
 /// `firstKey` and on, the `window` that end with the query's own number.
 private func windowMask(_ queries: Int, _ keys: Int, firstKey: Int, _ window: Int, always: Int) -> Tensor {
   let query = Tensor.arange(queries).reshaped(-1, 1)
-  let distance = query - (Tensor.arange(keys) + Double(firstKey))
-  let near = (distance .>= 0) .&& (distance .< Double(window))
+  let distance = query - (Tensor.arange(keys) + firstKey)
+  let near = (distance .>= 0) .&& (distance .< window)
   return always == 0 ? near : concatenated([.full([queries, always], 1, dtype: .bool), near], axis: 1)
-}
-
-/// Attention where `sees` [queries, keys] holds. The kernel multiplies unseen values by 0, which makes NaN of
-/// those that are not finite; so it gets zeros for them, and those who see them get NaN.
-func attention(_ q: Tensor, _ k: Tensor, _ v: Tensor, sees: Tensor) -> Tensor {
-  let (fineK, fineV) = (isFinite(stopGradient(k)), isFinite(stopGradient(v)))
-  if fineK.all().item() == 1 && fineV.all().item() == 1 {
-    return scaledDotProductAttention(queries: q, keys: k, values: v, mask: sees)
-  }
-  let y = scaledDotProductAttention(
-    queries: q, keys: which(fineK, k, k.constant(0)), values: which(fineV, v, v.constant(0)), mask: sees)
-  let isBad = .!(fineK.all(axes: [3], keepDims: true) .&& fineV.all(axes: [3], keepDims: true))
-  let reaches = matmul(sees.asType(q.dtype), isBad.asType(q.dtype)) .> 0
-  return which(reaches, y.constant(.nan), y)
 }

@@ -48,7 +48,7 @@ public final class TinyCNN: Layer {
   }
 
   public func forward(_ images: Tensor) -> Tensor {
-    let features = stages.reduce(images) { $1($0) }.reshaped(images.dim(0), -1)
+    let features = stages.reduce(images) { $1($0) }.flattened(start: 1)
     return output(dense.map { $0(features) } ?? features)
   }
 

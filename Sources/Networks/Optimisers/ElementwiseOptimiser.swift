@@ -109,8 +109,15 @@ public class ElementwiseOptimiser: Optimiser {
       expected[mask] = stored[mask] == nil ? nil : .full(parameter.value.shape, 1, dtype: .bool)
     }
     try requireSameTensors(stored, as: expected, "optimiser state")
+    let counts = try parameters.map { parameter in
+      let count = stored["steps.\(parameter.name)"]?.item() ?? 0
+      guard let whole = Int(exactly: count), whole >= 0 else {
+        throw WeightsError(description: "steps.\(parameter.name) must be a count, is \(count)")
+      }
+      return whole
+    }
     for (i, parameter) in parameters.enumerated() {
-      steps[i] = stored["steps.\(parameter.name)"].map { Int($0.item()) } ?? 0
+      steps[i] = counts[i]
       for (k, kind) in kept.enumerated() {
         slots[i][k] = stored["\(kind.name).\(parameter.name)"] ?? slots[i][k]
       }

@@ -73,6 +73,7 @@ public final class HLOP: LearningRuleMechanism {
     let subspace = subspace ?? start(width: inputs)
     self.subspace = subspace
     let x = stopGradient(signals.input).reshaped(-1, inputs)
+    try require(x.dim(0) > 0, "hlop needs at least one sample")
     let direction = matmul(
       stopGradient(error).reshaped(-1, outputs).transposed(), subspace.remainder(x))
     subspace.update(x)
@@ -94,25 +95,32 @@ public final class HLOP: LearningRuleMechanism {
   }
 
   /// `input` [samples, width] and `error` [samples, outputWidth] to the projected `direction`
-  /// [outputWidth, width] and the `rows` [rows, width] after the update.
+  /// [outputWidth, width], and the `rows` and their `velocity` [rows, width] after the update, with which the
+  /// next batch goes on.
   public static func door(
     _ settings: Settings, in slot: Slot, using generator: inout RandomGenerator
   ) throws -> Door {
     let subspace = try HLOP(settings, using: &generator).start(width: slot.width)
     let width = TensorPort.Extent.fixed(slot.width), outputs = TensorPort.Extent.fixed(slot.outputWidth)
+    let carried = ["rows", "velocity"].map {
+      TensorPort($0, [.fixed(subspace.count), width], isOptional: true)
+    }
     return Door(
       module: subspace,
       inputs: [
         TensorPort("input", [.free("samples"), width]), TensorPort("error", [.free("samples"), outputs]),
-      ],
-      outputs: [
-        TensorPort("direction", [outputs, width]), TensorPort("rows", [.fixed(subspace.count), width]),
-      ], rowsAreIndependent: false
+      ] + carried,
+      outputs: [TensorPort("direction", [outputs, width])] + carried, rowsAreIndependent: false
     ) { tensors, _ in
       guard let x = tensors["input"], let error = tensors["error"] else { return [:] }
+      try require(x.dim(0) > 0, "hlop needs at least one sample")
+      let rows = tensors["rows"] ?? subspace.rows, frozen = rows.sliced(axis: 0, to: subspace.frozen)
       let after = HebbianSubspace.updated(
-        subspace.rows, subspace.velocity, frozen: subspace.frozen, by: x, settings.subspace)
-      return ["direction": matmul(error.transposed(), subspace.remainder(x)), "rows": after.rows]
+        rows, tensors["velocity"] ?? subspace.velocity, frozen: subspace.frozen, by: x, settings.subspace)
+      let left = subspace.frozen == 0 ? x : x - HebbianSubspace.projection(x, frozen, settings.subspace)
+      return [
+        "direction": matmul(error.transposed(), left), "rows": after.rows, "velocity": after.velocity,
+      ]
     }
   }
 }

@@ -109,7 +109,7 @@ public final class DigitalTwin: Layer, Mechanism {
   /// Rates [batch, cells] for images [batch, height, width, channels].
   public func forward(_ images: Tensor) -> Tensor {
     let maps = stages.reduce(images) { $1($0) }
-    let pixels = maps.reshaped(maps.dim(0), -1, maps.dim(-1))
+    let pixels = maps.flattened(start: 1, end: -2)
     precondition(
       pixels.dim(1) == positions.dim(1), "DigitalTwin",
       "images \(images.shape) have \(pixels.dim(1)) positions, the readout \(positions.dim(1))")

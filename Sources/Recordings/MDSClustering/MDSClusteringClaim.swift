@@ -225,7 +225,7 @@ private func clusteringPicture(_ observer: ClaimRun.Observer) throws -> Picture 
   }
   return Picture(
     "What tells cells apart",
-    caption: "The stimulus of each cluster (dark is bright light), and what every cell answers to each of "
+    caption: "The stimulus of each cluster (red is bright light), and what every cell answers to each of "
       + "them, as a share of its largest response. Cells are sorted by cluster: each answers the stimulus of "
       + "its own most.",
     panels: stimuli

@@ -15,6 +15,7 @@ public func valueAndPullback(
 public func valueAndGradient(
   at inputs: [Tensor], of function: ([Tensor]) throws -> Tensor
 ) rethrows -> (value: Tensor, gradients: [Tensor]) {
+  for input in inputs { input.requireReal("valueAndGradient") }
   let (values, walk) = try record(at: inputs) { leaves, _ in [try function(leaves)] }
   return (values[0], walk([.ones(like: oneNumber(values[0]))], true))
 }
@@ -34,6 +35,7 @@ public func valueAndGradient(
   at inputs: [Tensor],
   observing function: (_ inputs: [Tensor], _ observer: @escaping (Tensor) -> Tensor) throws -> Tensor
 ) rethrows -> (value: Tensor, gradients: [Tensor], observed: [Tensor]) {
+  for input in inputs { input.requireReal("valueAndGradient") }
   let (values, walk) = try record(at: inputs) { [try function($0, $1)] }
   let gradients = walk([.ones(like: oneNumber(values[0]))], true)
   return (values[0], Array(gradients.prefix(inputs.count)), Array(gradients.dropFirst(inputs.count)))
@@ -147,7 +149,7 @@ private func record(
     return leaf
   }
   let marks = values.map(tape.index(of:))
-  let shapes = values.map(\.shape)
+  let (shapes, types) = (values.map(\.shape), values.map(\.dtype))
   let variables = all.leaves
   return (
     values,
@@ -158,6 +160,9 @@ private func record(
         precondition(
           gradient.shape == shapes[position], "pullback",
           "gradient \(position) has shape \(gradient.shape), but the value has \(shapes[position])")
+        precondition(
+          gradient.dtype == types[position], "pullback",
+          "gradient \(position) is \(gradient.dtype), but the value is \(types[position])")
         outputs.append((marks[position], gradient))
       }
       let found = tape.gradients(

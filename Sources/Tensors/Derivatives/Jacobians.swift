@@ -74,5 +74,5 @@ public func hessianVectorProduct(
 
 /// 1 at one place of `shape` in row-major order.
 private func oneHot(_ place: Int, _ shape: [Int], _ dtype: DType) -> Tensor {
-  (Tensor.arange(shape.elementCount) .== Double(place)).asType(dtype).reshaped(shape)
+  (Tensor.arange(shape.elementCount) .== place).asType(dtype).reshaped(shape)
 }

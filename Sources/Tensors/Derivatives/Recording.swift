@@ -143,16 +143,16 @@ extension Tensor {
   }
 }
 
-/// An operation with a kernel of its own. `reference` says what it computes in ordinary operations;
-/// `fast` computes the same for float32 and returns, with the result, how gradients go back. The
-/// reference serves other types, derivatives of derivatives, and the tests that compare both.
+/// An operation with a kernel of its own; its inputs are all float32 or all float64. `reference` says what
+/// it computes in ordinary operations; `fast` computes the same for float32 and returns, with the result,
+/// how gradients go back. The reference serves float64, derivatives of derivatives, and the tests that
+/// compare both.
 func fused(
   _ name: StaticString, _ inputs: [Tensor],
   reference: @escaping ([Tensor]) -> Tensor,
   fast: ([Tensor]) -> (Tensor, (_ gradient: Tensor, _ needsGradient: NeedsGradient) -> [Tensor?])
 ) -> Tensor {
-  let state = ThreadState.current
-  if state.prefersReference || inputs.contains(where: { $0.dtype == .float64 }) {
+  if realType(of: inputs, name) == .float64 || ThreadState.current.prefersReference {
     return reference(inputs)
   }
   let (result, rule) = fast(inputs.map(\.unmarked))
@@ -170,8 +170,7 @@ func fused(
   reference: @escaping ([Tensor]) -> [Tensor],
   fast: ([Tensor]) -> ([Tensor], (_ gradients: [Tensor?], _ needsGradient: NeedsGradient) -> [Tensor?])
 ) -> [Tensor] {
-  let state = ThreadState.current
-  if state.prefersReference || inputs.contains(where: { $0.dtype == .float64 }) {
+  if realType(of: inputs, name) == .float64 || ThreadState.current.prefersReference {
     return reference(inputs)
   }
   let (results, rule) = fast(inputs.map(\.unmarked))

@@ -118,7 +118,8 @@ final class Tape {
           gradients[at - start] == nil, entries[at].name,
           "has no derivative, but one was asked for; use stopGradient around it where it is a constant")
       case (.released, _):
-        fatalError("a derivative was asked for twice of \(entries[at].name), whose record was given up")
+        preconditionFailure(
+          entries[at].name, "a derivative was asked for twice, but the record was given up with the first")
       case (.identity, .one(let input)):
         guard let gradient = isKept ? gradients[at - start] : gradients[at - start].take() else { continue }
         add(gradient, to: &gradients[input - start])

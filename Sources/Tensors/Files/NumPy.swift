@@ -5,26 +5,24 @@ import Foundation
 /// Halves become float32; small integers int32, as do wide ones where the values allow it. Arrays in
 /// Fortran order are read as views. Text, dates, records and Python objects are refused.
 public enum NumPy {
-  /// The array of an .npy file, which is mapped: it costs nothing until it is read.
+  /// The array of an .npy file.
+  /// - Parameter mapping: whether to leave the elements in the file, which costs nothing until they are read:
+  ///   only for files that nobody writes to or cuts off meanwhile, as both reach the tensor.
   /// - Throws: ``TensorFileError``, one line that says what is wrong.
-  public static func load(_ path: String) throws -> Tensor {
-    try array(in: FileBytes(mapping: path), from: 0, count: nil, "the array")
+  public static func load(_ path: String, mapping: Bool = false) throws -> Tensor {
+    let file = try TensorFile(path: path, mapping: mapping)
+    // Of a large file of another kind not more than this is read.
+    let start = try file.read(0..<min(file.count, NumPyHeader.fixedSize))
+    let isArray = (try? NumPyHeader(start, fileSize: file.count)) != nil
+    return try array(in: isArray ? file.read(0..<file.count) : start, nil)
   }
 
-  /// The arrays of an .npz file by name. Stored members are mapped, deflated ones unpacked and checked.
-  /// - Throws: ``TensorFileError``, one line that says what is wrong.
-  public static func loadArchive(_ path: String) throws -> [String: Tensor] {
-    let file = try FileBytes(mapping: path)
-    var arrays: [String: Tensor] = [:]
-    for member in try ZipArchive.members(of: file) {
-      guard member.name.hasSuffix(".npy") else {
-        throw TensorFileError(path: path, "holds \(member.name), which is not an array (.npy)")
-      }
-      let (bytes, offset) = try member.unpacked(from: file)
-      let name = String(member.name.dropLast(4))
-      arrays[name] = try array(in: bytes, from: offset, count: member.size, "array \(name)")
-    }
-    return arrays
+  /// The arrays of an .npz file by name; ``NumPyArchive`` reads those one wants.
+  /// - Parameter mapping: as for ``load(_:mapping:)``; members that are deflated are unpacked anyway.
+  /// - Throws: ``TensorFileError``, one line that says what is wrong; also where a member is no array of
+  ///   numbers, so that nothing is missing unnoticed.
+  public static func loadArchive(_ path: String, mapping: Bool = false) throws -> [String: Tensor] {
+    try NumPyArchive(path: path, mapping: mapping).arrays()
   }
 
   /// Writes one array, as `numpy.save` would; all or nothing.
@@ -65,48 +63,32 @@ public enum NumPy {
 
   // MARK: The format
 
-  private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
-
-  /// The array of `count` bytes (all that follow, if nil) from `start` on.
-  private static func array(
-    in file: FileBytes, from start: Int, count: Int?, _ name: String
-  ) throws -> Tensor {
+  /// The array whose file lies in `bytes`; `name` is its member's, if it has one.
+  static func array(in bytes: FileBytes, _ name: String?) throws -> Tensor {
+    let label = name.map { "array \($0)" }
     func problem(_ words: String) -> TensorFileError {
-      TensorFileError(path: file.path, count == nil ? words : "\(name) \(words)")
+      TensorFileError(path: bytes.path, label.map { "\($0) \(words)" } ?? words)
     }
-    let end = start + (count ?? file.count)
-    guard end - start >= 10, file.bytes[start..<start + 6].elementsEqual(magic) else {
-      throw problem("does not begin like an .npy file")
-    }
-    let version = file.bytes[start + 6]
-    let headerStart = start + (version == 1 ? 10 : 12)
-    guard (1...3).contains(version), end >= headerStart else {
-      throw problem("has .npy version \(version), which is not supported")
-    }
-    let length =
-      version == 1
-      ? Int(file.number(UInt16.self, at: start + 8)) : Int(file.number(UInt32.self, at: start + 8))
-    guard length <= end - headerStart else {
-      throw problem("claims a header of \(length) bytes, more than it holds")
-    }
-    let begin = headerStart + length
-    var scanner = HeaderScanner(UnsafeRawBufferPointer(rebasing: file.bytes[headerStart..<begin]))
-    guard let (descriptor, isFortranOrder, shape) = scanner.arrayDescription(), scanner.isAtEnd() else {
-      throw problem("has a header that does not describe a plain array")
-    }
-    guard let (element, isBigEndian) = element(descriptor) else {
-      throw problem("has type '\(descriptor)', which is not supported")
-    }
-    guard let bytes = StoredTensor.byteCount(of: shape, width: element.width) else {
-      throw problem("has the impossible shape \(shape)")
-    }
-    guard bytes == end - begin else {
-      throw problem("holds \(end - begin) bytes of data, its header describes \(bytes)")
-    }
-    return try file.tensor(
-      StoredTensor(
-        name: name, element: element, shape: shape, offset: begin, isBigEndian: isBigEndian,
-        isFortranOrder: isFortranOrder))
+    do {
+      let header = try NumPyHeader(bytes, fileSize: bytes.count)
+      guard let description = header.description(in: bytes) else {
+        throw NumPyHeader.Problem("has a header that does not describe a plain array")
+      }
+      guard let (element, isBigEndian) = element(description.type) else {
+        throw NumPyHeader.Problem("has type '\(description.type)', which is not supported")
+      }
+      guard let count = StoredTensor.byteCount(of: description.shape, width: element.width) else {
+        throw NumPyHeader.Problem("has the impossible shape \(description.shape)")
+      }
+      guard count == bytes.count - header.end else {
+        throw NumPyHeader.Problem(
+          "holds \(bytes.count - header.end) bytes of data, its header describes \(count)")
+      }
+      return try bytes.tensor(
+        StoredTensor(
+          name: label ?? "the array", element: element, shape: description.shape, offset: header.end,
+          isBigEndian: isBigEndian, isFortranOrder: description.isFortranOrder))
+    } catch let error as NumPyHeader.Problem { throw problem(error.words) }
   }
 
   private static let types: [Substring: StoredElement] = [
@@ -135,48 +117,9 @@ public enum NumPy {
     let shape = sizes.count == 1 ? "(\(sizes[0]),)" : "(\(sizes.joined(separator: ", ")))"
     var text = "{'descr': '\(type)', 'fortran_order': False, 'shape': \(shape), }"
     if let first = sizes.first { text += String(repeating: " ", count: 21 - first.count) }
-    text += String(repeating: " ", count: 64 - (magic.count + 4 + text.utf8.count + 1) % 64) + "\n"
+    text +=
+      String(repeating: " ", count: 64 - (NumPyHeader.magic.count + 4 + text.utf8.count + 1) % 64) + "\n"
     let length = UInt16(text.utf8.count)
-    return magic + [1, 0, UInt8(length & 0xff), UInt8(length >> 8)] + Array(text.utf8)
-  }
-}
-
-extension HeaderScanner {
-  /// The Python dictionary of an .npy header: the keys 'descr', 'fortran_order' and 'shape', each once.
-  fileprivate mutating func arrayDescription() -> (descriptor: String, isFortranOrder: Bool, shape: [Int])? {
-    var descriptor: String?, isFortranOrder: Bool?, shape: [Int]?
-    guard take("{") else { return nil }
-    while !take("}") {
-      guard let key = pythonText(), take(":") else { return nil }
-      switch key {
-      case "descr" where descriptor == nil: descriptor = pythonText()
-      case "fortran_order" where isFortranOrder == nil:
-        isFortranOrder = take("True") ? true : take("False") ? false : nil
-      case "shape" where shape == nil: shape = sizes()
-      default: return nil
-      }
-      if take(",") { continue }
-      guard take("}") else { return nil }
-      break
-    }
-    guard let descriptor, let isFortranOrder, let shape else { return nil }
-    return (descriptor, isFortranOrder, shape)
-  }
-
-  private mutating func pythonText() -> String? { plainText(quote: "'") ?? plainText(quote: "\"") }
-
-  /// A tuple such as (), (3,) or (3, 4).
-  private mutating func sizes() -> [Int]? {
-    guard take("(") else { return nil }
-    var values: [Int] = []
-    while !take(")") {
-      guard let value = integer() else { return nil }
-      _ = take("L")  // Python 2 wrote long numbers so.
-      values.append(value)
-      if take(",") { continue }
-      // Without a comma, (3) is a number and no tuple.
-      return values.count > 1 && take(")") ? values : nil
-    }
-    return values
+    return NumPyHeader.magic + [1, 0, UInt8(length & 0xff), UInt8(length >> 8)] + Array(text.utf8)
   }
 }

@@ -2,11 +2,13 @@ import Foundation
 
 /// Files of named tensors in the safetensors format.
 public enum Safetensors {
-  /// The tensors and the metadata of a file, which is mapped: see ``SafetensorsFile``, which also opens
-  /// one without converting all that it holds.
+  /// The tensors and the metadata of a file; ``SafetensorsFile`` reads those one wants.
+  /// - Parameter mapping: whether to leave the elements in the file: see ``SafetensorsFile/init(path:mapping:)``.
   /// - Throws: ``TensorFileError``, one line that says what is wrong.
-  public static func load(_ path: String) throws -> (tensors: [String: Tensor], metadata: [String: String]) {
-    let file = try SafetensorsFile(path: path)
+  public static func load(
+    _ path: String, mapping: Bool = false
+  ) throws -> (tensors: [String: Tensor], metadata: [String: String]) {
+    let file = try SafetensorsFile(path: path, mapping: mapping)
     var tensors: [String: Tensor] = [:]
     for name in file.entries.keys { tensors[name] = try file.tensor(name) }
     return (tensors, file.metadata)

@@ -3,14 +3,15 @@ import Foundation
 /// An open safetensors file: an 8-byte little-endian header length, a JSON header (name -> dtype, shape,
 /// data_offsets), then the elements, without gaps.
 ///
-/// The file is mapped and only its header is read; a tensor costs its conversion if it needs one and
-/// otherwise nothing, whatever the file's size.
+/// Only the header is read until a tensor is asked for, whatever the file's size.
 public struct SafetensorsFile: Sendable {
   /// What the header says of a tensor.
   public struct Entry: Sendable, Equatable {
     /// The type's name in the file, such as F32 or BF16.
     public let type: String
     public let shape: [Int]
+    /// The type of the tensor, nil where the file's has none.
+    public var dtype: DType? { SafetensorsFile.types[type]?.dtype }
     /// Where the elements begin and end, counted from the end of the header.
     package let begin: Int, end: Int
   }
@@ -19,7 +20,7 @@ public struct SafetensorsFile: Sendable {
   public let entries: [String: Entry]
   /// The texts under `__metadata__`.
   public let metadata: [String: String]
-  private let file: FileBytes
+  private let file: TensorFile
   /// Where the elements start.
   private let start: Int
 
@@ -34,19 +35,24 @@ public struct SafetensorsFile: Sendable {
 
   /// Opens the file at `path` and checks its header: every tensor fits its place, and the places cover
   /// the file without gaps or overlaps.
+  ///
+  /// A tensor is read into memory of its own when it is asked for, and stays what it is whatever becomes of
+  /// the file.
+  /// - Parameter mapping: whether to leave the elements in the file, which costs nothing until they are read:
+  ///   only for files that nobody writes to or cuts off meanwhile. What is written there shows in the tensor,
+  ///   and where the file is cut off the program ends (SIGBUS).
   /// - Throws: ``TensorFileError``.
-  public init(path: String) throws {
-    file = try FileBytes(mapping: path)
+  public init(path: String, mapping: Bool = false) throws {
+    file = try TensorFile(path: path, mapping: mapping)
     guard file.count >= 8 else {
       throw TensorFileError(path: path, "is too short for a safetensors file")
     }
-    let length = file.number(UInt64.self, at: 0)
+    let length = try file.read(0..<8).number(UInt64.self, at: 0)
     guard length <= UInt64(Self.largestHeader), Int(length) <= file.count - 8 else {
       throw TensorFileError(path: path, "claims a header of \(length) bytes, more than it holds")
     }
     start = 8 + Int(length)
-    (entries, metadata) = try Self.header(
-      UnsafeRawBufferPointer(rebasing: file.bytes[8..<start]), path)
+    (entries, metadata) = try file.read(8..<start).withBytes { try Self.header($0, path) }
     try Self.check(entries, dataCount: file.count - start, path)
   }
 
@@ -62,9 +68,8 @@ public struct SafetensorsFile: Sendable {
       throw TensorFileError(
         path: file.path, "tensor \(name) has type \(entry.type), which is not supported")
     }
-    return try file.tensor(
-      StoredTensor(
-        name: "tensor \(name)", element: element, shape: entry.shape, offset: start + entry.begin))
+    return try file.read(start + entry.begin..<start + entry.end)
+      .tensor(StoredTensor(name: "tensor \(name)", element: element, shape: entry.shape, offset: 0))
   }
 
   // MARK: The header

@@ -62,19 +62,19 @@ struct StoredTensor: Sendable {
 }
 
 extension FileBytes {
-  /// A tensor whose place was checked: it borrows the file's bytes where they can be used as they are,
-  /// and is a converted copy elsewhere.
+  /// A tensor whose place was checked: it shares these bytes where they can be used as they are, and is a
+  /// converted copy elsewhere.
   /// - Throws: ``TensorFileError`` for an integer that does not fit.
   func tensor(_ stored: StoredTensor) throws -> Tensor {
     let (element, count) = (stored.element, stored.shape.elementCount)
     let storage: Storage
     let isNative = element.isNative && stored.isBigEndian == (1.bigEndian == 1)
-    let address = Int(bitPattern: bytes.baseAddress) + stored.offset
-    if isNative && address % element.width == 0 && count > 0 {
+    let isAligned = withBytes { (Int(bitPattern: $0.baseAddress) + stored.offset) % element.width == 0 }
+    if isNative && isAligned && count > 0 {
       storage = self.storage(at: stored.offset, byteCount: count * element.width)
     } else {
       storage = Storage(byteCount: count * element.dtype.size)
-      try convert(stored, count, into: storage.pointer)
+      try withBytes { try convert($0, stored, count, into: storage.pointer) }
     }
     guard stored.isFortranOrder else {
       return Tensor(storage: storage, shape: stored.shape, dtype: element.dtype)
@@ -83,7 +83,10 @@ extension FileBytes {
     return reversed.view(stored.shape, strides: reversed.strides.reversed(), offset: 0)
   }
 
-  private func convert(_ stored: StoredTensor, _ count: Int, into target: UnsafeMutableRawPointer) throws {
+  private func convert(
+    _ bytes: UnsafeRawBufferPointer, _ stored: StoredTensor, _ count: Int,
+    into target: UnsafeMutableRawPointer
+  ) throws {
     /// Element by element, from bits in the machine's order.
     func each<Bits: FixedWidthInteger, Element: TensorElement>(
       _ type: Bits.Type, _ value: (Bits) throws -> Element

@@ -17,16 +17,17 @@ enum ZipArchive {
 
   /// The members in the order of the archive, each with its place, which no other shares.
   /// - Throws: ``TensorFileError``.
-  static func members(of file: FileBytes) throws -> [Member] {
+  static func members(of file: TensorFile) throws -> [Member] {
     let directory = try directory(of: file)
+    let entries = try file.read(directory.begin..<directory.end)
     var members: [Member] = []
-    var at = directory.begin
+    var at = 0
     for _ in 0..<directory.count {
-      let (member, next) = try entry(at: at, before: directory.end, file)
+      let (member, next) = try entry(at: at, entries, file)
       members.append(member)
       at = next
     }
-    guard at == directory.end else {
+    guard at == entries.count else {
       throw TensorFileError(path: file.path, "has a directory that ends elsewhere than it says")
     }
     guard Set(members.map(\.name)).count == members.count else {
@@ -45,29 +46,32 @@ enum ZipArchive {
   private typealias Directory = (begin: Int, end: Int, count: Int)
 
   /// From the record at the end of the archive, behind which a comment may stand.
-  private static func directory(of file: FileBytes) throws -> Directory {
+  private static func directory(of file: TensorFile) throws -> Directory {
     let problem = TensorFileError(path: file.path, "is not a zip archive, or is cut off")
-    let last = file.count - 22
-    guard last >= 0 else { throw problem }
+    guard file.count >= 22 else { throw problem }
+    // The record of 22 bytes, the longest comment behind it, and the 20 bytes before it that lead to a wide one.
+    let tail = try file.read(max(0, file.count - 20 - 22 - 0xffff)..<file.count)
     let isEnd = { at in
-      file.number(UInt32.self, at: at) == 0x0605_4b50
-        && at + 22 + Int(file.number(UInt16.self, at: at + 20)) == file.count
+      tail.number(UInt32.self, at: at) == 0x0605_4b50
+        && at + 22 + Int(tail.number(UInt16.self, at: at + 20)) == tail.count
     }
+    let last = tail.count - 22
     guard let end = (max(0, last - 0xffff)...last).last(where: isEnd) else { throw problem }
     var (count, size, begin) = (
-      UInt64(file.number(UInt16.self, at: end + 10)), UInt64(file.number(UInt32.self, at: end + 12)),
-      UInt64(file.number(UInt32.self, at: end + 16))
+      UInt64(tail.number(UInt16.self, at: end + 10)), UInt64(tail.number(UInt32.self, at: end + 12)),
+      UInt64(tail.number(UInt32.self, at: end + 16))
     )
-    var limit = end
-    if end >= 20, file.number(UInt32.self, at: end - 20) == 0x0706_4b50 {
-      let record = file.number(UInt64.self, at: end - 12)
-      guard let record = Int(exactly: record), record <= end - 20 - 56,
-        file.number(UInt32.self, at: record) == 0x0606_4b50
-      else { throw problem }
-      count = file.number(UInt64.self, at: record + 32)
-      size = file.number(UInt64.self, at: record + 40)
-      begin = file.number(UInt64.self, at: record + 48)
-      limit = record
+    var limit = file.count - tail.count + end
+    if end >= 20, tail.number(UInt32.self, at: end - 20) == 0x0706_4b50 {
+      guard let at = Int(exactly: tail.number(UInt64.self, at: end - 12)), at <= limit - 20 - 56 else {
+        throw problem
+      }
+      let record = try file.read(at..<at + 56)
+      guard record.number(UInt32.self, at: 0) == 0x0606_4b50 else { throw problem }
+      count = record.number(UInt64.self, at: 32)
+      size = record.number(UInt64.self, at: 40)
+      begin = record.number(UInt64.self, at: 48)
+      limit = at
     }
     // An entry takes 46 bytes at least.
     guard begin <= limit, size <= UInt64(limit) - begin, count <= size / 46 else {
@@ -76,24 +80,26 @@ enum ZipArchive {
     return (Int(begin), Int(begin + size), Int(count))
   }
 
-  /// One entry of the directory, and where the next begins.
-  private static func entry(at: Int, before end: Int, _ file: FileBytes) throws -> (Member, next: Int) {
+  /// One of the directory's entries, and where the next begins.
+  private static func entry(
+    at: Int, _ entries: FileBytes, _ file: TensorFile
+  ) throws -> (Member, next: Int) {
     let problem = TensorFileError(path: file.path, "has an unreadable entry in its directory")
-    guard end - at >= 46, file.number(UInt32.self, at: at) == 0x0201_4b50 else { throw problem }
-    let nameEnd = at + 46 + Int(file.number(UInt16.self, at: at + 28))
-    let extraEnd = nameEnd + Int(file.number(UInt16.self, at: at + 30))
-    let next = extraEnd + Int(file.number(UInt16.self, at: at + 32))
-    guard next <= end, let name = String(validating: file.bytes[at + 46..<nameEnd], as: UTF8.self) else {
-      throw problem
-    }
-    var sizes = [20, 24, 42].map { UInt64(file.number(UInt32.self, at: at + $0)) }
+    guard entries.count - at >= 46, entries.number(UInt32.self, at: at) == 0x0201_4b50 else { throw problem }
+    let nameEnd = at + 46 + Int(entries.number(UInt16.self, at: at + 28))
+    let extraEnd = nameEnd + Int(entries.number(UInt16.self, at: at + 30))
+    let next = extraEnd + Int(entries.number(UInt16.self, at: at + 32))
+    guard next <= entries.count,
+      let name = entries.withBytes({ String(validating: $0[at + 46..<nameEnd], as: UTF8.self) })
+    else { throw problem }
+    var sizes = [20, 24, 42].map { UInt64(entries.number(UInt32.self, at: at + $0)) }
     // What does not fit 32 bits stands in the extra field 1: size, packed size, offset.
-    var wide = wideNumbers(in: nameEnd..<extraEnd, file)[...]
+    var wide = wideNumbers(in: nameEnd..<extraEnd, entries)[...]
     for which in [1, 0, 2] where sizes[which] == 0xffff_ffff {
       if let number = wide.popFirst() { sizes[which] = number }
     }
-    let method = file.number(UInt16.self, at: at + 10)
-    guard file.number(UInt16.self, at: at + 8) & 1 == 0, method == 0 || method == 8 else {
+    let method = entries.number(UInt16.self, at: at + 10)
+    guard entries.number(UInt16.self, at: at + 8) & 1 == 0, method == 0 || method == 8 else {
       throw TensorFileError(path: file.path, "member \(name) is encrypted or packed by method \(method)")
     }
     let isDeflated = method == 8
@@ -105,18 +111,18 @@ enum ZipArchive {
         path: file.path, "member \(name) claims to be \(sizes[1]) bytes, packed into \(sizes[0])")
     }
     let member = Member(
-      name: name, isDeflated: isDeflated, crc: file.number(UInt32.self, at: at + 16),
+      name: name, isDeflated: isDeflated, crc: entries.number(UInt32.self, at: at + 16),
       packedSize: Int(sizes[0]), size: Int(sizes[1]), offset: Int(sizes[2]))
     return (member, next)
   }
 
-  private static func wideNumbers(in extra: Range<Int>, _ file: FileBytes) -> [UInt64] {
+  private static func wideNumbers(in extra: Range<Int>, _ entries: FileBytes) -> [UInt64] {
     var at = extra.lowerBound
     while extra.upperBound - at >= 4 {
-      let size = Int(file.number(UInt16.self, at: at + 2))
+      let size = Int(entries.number(UInt16.self, at: at + 2))
       guard size <= extra.upperBound - at - 4 else { return [] }
-      if file.number(UInt16.self, at: at) == 1 {
-        return (0..<min(size / 8, 3)).map { file.number(UInt64.self, at: at + 4 + 8 * $0) }
+      if entries.number(UInt16.self, at: at) == 1 {
+        return (0..<min(size / 8, 3)).map { entries.number(UInt64.self, at: at + 4 + 8 * $0) }
       }
       at += 4 + size
     }
@@ -124,15 +130,17 @@ enum ZipArchive {
   }
 
   /// Finds the member's bytes behind its own header, which must not reach `limit`.
-  private static func locate(_ member: inout Member, before limit: Int, _ file: FileBytes) throws {
+  private static func locate(_ member: inout Member, before limit: Int, _ file: TensorFile) throws {
     let at = member.offset
     let problem = TensorFileError(
       path: file.path, "member \(member.name) does not lie where the directory says, or overlaps another")
-    guard at <= limit - 30, file.number(UInt32.self, at: at) == 0x0403_4b50 else { throw problem }
-    let nameSize = Int(file.number(UInt16.self, at: at + 26))
-    member.begin = at + 30 + nameSize + Int(file.number(UInt16.self, at: at + 28))
+    guard at <= limit - 30 else { throw problem }
+    let header = try file.read(at..<at + 30)
+    guard header.number(UInt32.self, at: 0) == 0x0403_4b50 else { throw problem }
+    let nameEnd = at + 30 + Int(header.number(UInt16.self, at: 26))
+    member.begin = nameEnd + Int(header.number(UInt16.self, at: 28))
     guard member.begin <= limit, member.packedSize <= limit - member.begin,
-      file.bytes[at + 30..<at + 30 + nameSize].elementsEqual(member.name.utf8)
+      try file.read(at + 30..<nameEnd).withBytes({ $0.elementsEqual(member.name.utf8) })
     else { throw problem }
   }
 }
@@ -140,21 +148,31 @@ enum ZipArchive {
 // MARK: Members
 
 extension ZipArchive.Member {
-  /// The bytes, checked, and where they begin: in the archive itself if they are stored there as they are.
+  /// All bytes, checked.
   /// - Throws: ``TensorFileError``.
-  func unpacked(from file: FileBytes) throws -> (FileBytes, begin: Int) {
-    let packed = UnsafeRawBufferPointer(rebasing: file.bytes[begin..<begin + packedSize])
-    let source = isDeflated ? try inflated(packed, file.path) : file
-    let from = isDeflated ? 0 : begin
-    let bytes = UnsafeRawBufferPointer(rebasing: source.bytes[from..<from + size])
-    guard checksum(bytes) == crc else {
+  func unpacked(from file: TensorFile) throws -> FileBytes {
+    let packed = try file.read(begin..<begin + packedSize)
+    let bytes = isDeflated ? try packed.withBytes { try inflated($0, file.path, upTo: size) } : packed
+    guard bytes.withBytes({ checksum($0) }) == crc else {
       throw TensorFileError(path: file.path, "member \(name) is damaged: its checksum is another")
     }
-    return (source, from)
+    return bytes
   }
 
-  /// Takes memory as the bytes come: what a header claims costs nothing.
-  private func inflated(_ packed: UnsafeRawBufferPointer, _ path: String) throws -> FileBytes {
+  /// The first `count` bytes, or all if there are no more; nothing is checked.
+  /// - Throws: ``TensorFileError``.
+  func beginning(_ count: Int, from file: TensorFile) throws -> FileBytes {
+    // No code of deflate is longer than 15 bits for a byte, behind tables of less than 1 KiB.
+    let packed = try file.read(begin..<begin + min(packedSize, 2 * count + 1024))
+    let wanted = min(count, size)
+    return isDeflated
+      ? try packed.withBytes { try inflated($0, file.path, upTo: wanted) } : packed[0..<wanted]
+  }
+
+  /// The first `limit` bytes, which the member claims to have. Takes memory as the bytes come: what a header
+  /// claims costs nothing.
+  private func inflated(_ packed: UnsafeRawBufferPointer, _ path: String, upTo limit: Int) throws -> FileBytes
+  {
     let damaged = TensorFileError(
       path: path, "member \(name) is damaged: it does not unpack to \(size) bytes")
     var stream = z_stream()
@@ -162,7 +180,7 @@ extension ZipArchive.Member {
       throw TensorFileError(path: path, "member \(name): out of memory")
     }
     defer { inflateEnd(&stream) }
-    var capacity = max(1, min(size, 4 * packed.count + 4096))
+    var capacity = max(1, min(limit, 4 * packed.count + 4096))
     guard var block = malloc(capacity) else {
       throw TensorFileError(path: path, "member \(name): out of memory")
     }
@@ -170,9 +188,9 @@ extension ZipArchive.Member {
     var isOwned = true
     defer { if isOwned { free(block) } }
     var code = Z_OK
-    while code == Z_OK {
-      if made == capacity, capacity < size {
-        capacity = min(size, 2 * capacity)
+    while code == Z_OK, made < limit || limit == size {
+      if made == capacity, capacity < limit {
+        capacity = min(limit, 2 * capacity)
         guard let larger = realloc(block, capacity) else {
           throw TensorFileError(path: path, "member \(name): out of memory")
         }
@@ -189,9 +207,10 @@ extension ZipArchive.Member {
       taken += input - Int(stream.avail_in)
       made += output - Int(stream.avail_out)
     }
-    guard code == Z_STREAM_END, made == size, taken == packed.count else { throw damaged }
+    let isWhole = code == Z_STREAM_END && made == size && taken == packed.count
+    guard isWhole || (code == Z_OK && limit < size) else { throw damaged }
     isOwned = false
-    return FileBytes(path: path, owning: block, count: size)
+    return FileBytes(path: path, owning: block, count: made)
   }
 }
 

@@ -71,9 +71,7 @@ extension RandomGenerator {
 
   /// Beta with parameters above 0; their shapes broadcast.
   public mutating func beta(_ alpha: Tensor, _ beta: Tensor) -> Tensor {
-    precondition(
-      alpha.dtype == beta.dtype, "beta",
-      "types \(alpha.dtype) and \(beta.dtype) do not fit; convert one with asType")
+    alpha.requireSameType(beta, "beta")
     let shape = broadcastShape(alpha.shape, beta.shape, "beta")
     let first = logGammas(alpha.broadcast(to: shape), "beta")
     let second = logGammas(beta.broadcast(to: shape), "beta")

@@ -82,16 +82,29 @@ public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerat
     return mean == 0 && standardDeviation == 1 ? result : result * standardDeviation + mean
   }
 
-  /// Normal, drawn again where further than `bound` standard deviations from the mean.
+  /// Normal, as far as it lies within `bound` (above 0) standard deviations of the mean.
   public mutating func truncatedNormal(
     _ shape: [Int], standardDeviation: Double = 1, bound: Double = 2
   ) -> Tensor {
-    var result = normal(shape)
-    while true {
-      let outside = abs(result) .> bound
-      if outside.any().item() == 0 { return result * standardDeviation }
-      result = which(outside, normal(shape), result)
+    precondition(bound > 0, "truncatedNormal", "bound must be above 0, is \(bound)")
+    // Drawn again where it lies outside. Few do of normal numbers, or, where the bound is near, of uniform ones
+    // of which the share exp(-x²/2) is taken.
+    let isNear = bound < 1
+    func draw(_ generator: inout RandomGenerator) -> (x: Tensor, outside: Tensor) {
+      if !isNear {
+        let x = generator.normal(shape)
+        return (x, abs(x) .> bound)
+      }
+      let x = generator.uniform(shape, low: -bound, high: bound)
+      return (x, generator.uniform(shape) .>= exp(square(x) * -0.5))
     }
+    var (result, outside) = draw(&self)
+    while outside.any().item() != 0 {
+      let next = draw(&self)
+      result = which(outside, next.x, result)
+      outside = outside .&& next.outside
+    }
+    return result * standardDeviation
   }
 
   /// True with the given probability.
@@ -101,13 +114,17 @@ public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerat
 
   /// Integers (int32) in [low, high).
   public mutating func integers(_ shape: [Int], low: Int, high: Int) -> Tensor {
-    precondition(low < high, "integers", "needs low < high, got \(low) and \(high)")
+    precondition(
+      low < high && low >= Int32.min && high <= Int(Int32.max) + 1, "integers",
+      "needs low < high, both of 32 bits, got \(low) and \(high)")
     let count = shape.elementCount
     return Tensor((0..<count).map { _ in Int32(Int.random(in: low..<high, using: &self)) }, shape)
   }
 
   /// 0..<count in random order (int32).
   public mutating func permutation(_ count: Int) -> Tensor {
+    precondition(
+      count >= 0 && count <= Int32.max, "permutation", "needs a count of 0 or more in 32 bits, got \(count)")
     var order = Array(0..<Int32(count))
     order.shuffle(using: &self)
     return Tensor(order)
@@ -116,6 +133,7 @@ public struct RandomGenerator: Codable, Sendable, Equatable, RandomNumberGenerat
 
 /// `x` with each element set to 0 with probability `rate` and the others scaled by 1 / (1 - rate).
 public func dropout(_ x: Tensor, rate: Double, using generator: inout RandomGenerator) -> Tensor {
+  x.requireReal("dropout")
   precondition(rate >= 0 && rate < 1, "dropout", "rate must lie in 0..<1, is \(rate)")
   if rate == 0 { return x }
   let keeps = generator.bernoulli(x.shape, probability: 1 - rate)

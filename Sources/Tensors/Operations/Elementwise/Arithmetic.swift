@@ -1,16 +1,13 @@
 import CallosumKernels
 
-// Elementwise operations of two tensors. Shapes broadcast; types must agree, except that a Swift
-// number takes the type of the tensor beside it.
+// Elementwise operations of two tensors. Shapes broadcast; types must agree.
 
 extension Tensor {
   /// f(self, other) by kernel, not recorded.
   func combined(
     _ operation: callosum_binary_operation, _ other: Tensor, _ name: StaticString
   ) -> Tensor {
-    precondition(
-      dtype == other.dtype, name,
-      "types \(dtype) and \(other.dtype) do not fit; convert one with asType")
+    requireSameType(other, name)
     let target = broadcastShape(shape, other.shape, name)
     let compares =
       operation.rawValue >= callosum_equal.rawValue
@@ -85,7 +82,8 @@ public func + (a: Tensor, b: Tensor) -> Tensor {
 }
 
 public func - (a: Tensor, b: Tensor) -> Tensor {
-  a.combined(callosum_subtract, b, "subtract").recorded("subtract", from: a, { $0 }, and: b, { -$0 })
+  a.requireNumbers("subtract")
+  return a.combined(callosum_subtract, b, "subtract").recorded("subtract", from: a, { $0 }, and: b, { -$0 })
 }
 
 public func * (a: Tensor, b: Tensor) -> Tensor {
@@ -93,15 +91,24 @@ public func * (a: Tensor, b: Tensor) -> Tensor {
     .recorded("multiply", from: a, { $0 * b }, and: b, { $0 * a })
 }
 
-/// The quotient; of integers, rounded down.
+/// The quotient; of whole numbers and truth values, as float32 (`floorDivide` stays with whole numbers).
 public func / (a: Tensor, b: Tensor) -> Tensor {
-  requireDivisor(b, "divide")
+  if a.dtype == b.dtype && !a.dtype.isFloatingPoint { return a.asType(.float32) / b.asType(.float32) }
   return a.combined(callosum_divide, b, "divide")
     .recorded("divide", from: a, { $0 / b }, and: b, { -($0 / b) * (a / b) })
 }
 
+/// The quotient rounded down: of whole numbers a whole number, else floor(a / b), whose derivative is 0.
+public func floorDivide(_ a: Tensor, _ b: Tensor) -> Tensor {
+  a.requireNumbers("floorDivide")
+  if a.dtype.isFloatingPoint { return floor(a / b) }
+  requireDivisor(b, "floorDivide")
+  return a.combined(callosum_divide, b, "floorDivide")
+}
+
 /// The remainder with the sign of the divisor: a - floor(a / b) b.
 public func % (a: Tensor, b: Tensor) -> Tensor {
+  a.requireNumbers("remainder")
   requireDivisor(b, "remainder")
   return a.combined(callosum_remainder, b, "remainder")
     .recorded("remainder", from: a, { $0 }, and: b, { -$0 * floor(a / b) })
@@ -109,12 +116,18 @@ public func % (a: Tensor, b: Tensor) -> Tensor {
 
 private func requireDivisor(_ b: Tensor, _ name: StaticString) {
   guard b.dtype == .int32 else { return }
-  precondition((b .== 0).any().item() == 0, name, "an integer divisor is 0")
+  precondition((b .== 0).any().item() == 0, name, "an int32 divisor is 0")
 }
 
-/// a to the power b.
+/// a to the power b; of whole numbers a whole number, for which b must not be negative.
 public func pow(_ a: Tensor, _ b: Tensor) -> Tensor {
-  a.combined(callosum_power, b, "power").recorded(
+  a.requireNumbers("power")
+  if b.dtype == .int32 {
+    precondition(
+      (b .< 0).any().item() == 0, "power",
+      "an int32 number has no int32 power below 0; convert with asType(.float32)")
+  }
+  return a.combined(callosum_power, b, "power").recorded(
     "power",
     from: a,
     { g in
@@ -130,10 +143,15 @@ public func pow(_ a: Tensor, _ b: Tensor) -> Tensor {
     })
 }
 
-/// The angle of the point (x, y).
+/// The angle of the point (x, y). At the origin, which has none, the derivatives are 0.
 public func atan2(_ y: Tensor, _ x: Tensor) -> Tensor {
-  y.combined(callosum_atan2, x, "atan2").recorded(
-    "atan2", from: y, { $0 / (y * y + x * x) * x }, and: x, { -$0 / (y * y + x * x) * y })
+  y.requireReal("atan2")
+  func squares() -> Tensor {
+    let squares = y * y + x * x
+    return which(squares .== 0, squares.constant(1), squares)
+  }
+  return y.combined(callosum_atan2, x, "atan2").recorded(
+    "atan2", from: y, { $0 / squares() * x }, and: x, { -$0 / squares() * y })
 }
 
 /// The larger of two, NaN if either is. Equal values share the gradient.
@@ -154,28 +172,7 @@ private func shareOfWinner(_ g: Tensor, _ wins: Tensor, _ ties: Tensor) -> Tenso
   which(wins, g, which(ties, g * 0.5, g.constant(0)))
 }
 
-// MARK: Numbers beside tensors
-
-public func + (a: Tensor, b: Double) -> Tensor { a + a.constant(b) }
-public func + (a: Double, b: Tensor) -> Tensor { b.constant(a) + b }
-public func - (a: Tensor, b: Double) -> Tensor { a - a.constant(b) }
-public func - (a: Double, b: Tensor) -> Tensor { b.constant(a) - b }
-public func * (a: Tensor, b: Double) -> Tensor { a * a.constant(b) }
-public func * (a: Double, b: Tensor) -> Tensor { b.constant(a) * b }
-public func / (a: Tensor, b: Double) -> Tensor { a / a.constant(b) }
-public func / (a: Double, b: Tensor) -> Tensor { b.constant(a) / b }
-public func % (a: Tensor, b: Double) -> Tensor { a % a.constant(b) }
-public func pow(_ a: Tensor, _ b: Double) -> Tensor {
-  b == 2 ? square(a) : pow(a, a.constant(b))
-}
-public func maximum(_ a: Tensor, _ b: Double) -> Tensor { maximum(a, a.constant(b)) }
-public func minimum(_ a: Tensor, _ b: Double) -> Tensor { minimum(a, a.constant(b)) }
-
 public func += (a: inout Tensor, b: Tensor) { a = a + b }
 public func -= (a: inout Tensor, b: Tensor) { a = a - b }
 public func *= (a: inout Tensor, b: Tensor) { a = a * b }
 public func /= (a: inout Tensor, b: Tensor) { a = a / b }
-public func += (a: inout Tensor, b: Double) { a = a + b }
-public func -= (a: inout Tensor, b: Double) { a = a - b }
-public func *= (a: inout Tensor, b: Double) { a = a * b }
-public func /= (a: inout Tensor, b: Double) { a = a / b }

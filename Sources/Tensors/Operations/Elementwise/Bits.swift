@@ -29,8 +29,8 @@ public func bitCount(_ x: Tensor) -> Tensor { bits("bitCount", callosum_bits_cou
 private func bits(
   _ name: StaticString, _ operation: callosum_bit_operation, _ a: Tensor, _ b: Tensor
 ) -> Tensor {
-  precondition(
-    a.dtype == .int32 && b.dtype == .int32, name, "needs int32 numbers, got \(a.dtype) and \(b.dtype)")
+  a.requireIntegers(name, "numbers")
+  b.requireIntegers(name, "numbers")
   let shape = broadcastShape(a.shape, b.shape, name)
   let (first, second) = (a.broadcast(to: shape).packed, b.broadcast(to: shape).packed)
   let result = Tensor(uninitialized: shape, .int32)

@@ -48,9 +48,7 @@ public func complexMagnitude(_ z: Tensor) -> Tensor {
 public func complexMultiply(_ a: Tensor, _ b: Tensor, conjugating: Bool = false) -> Tensor {
   requireComplex(a, "complexMultiply")
   requireComplex(b, "complexMultiply")
-  precondition(
-    a.dtype == b.dtype, "complexMultiply",
-    "types \(a.dtype) and \(b.dtype) do not fit; convert one with asType")
+  a.requireSameType(b, "complexMultiply")
   let shape = broadcastShape(Array(a.shape.dropLast()), Array(b.shape.dropLast()), "complexMultiply")
   let result = Tensor(uninitialized: shape + [2], a.dtype)
   func pairs(_ x: Tensor) -> (Tensor, [Int]) {

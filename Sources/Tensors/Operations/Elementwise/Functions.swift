@@ -15,7 +15,7 @@ extension Tensor {
 
   /// f(self) by kernel for functions of numbers of any type.
   func number(_ operation: callosum_unary_operation, _ name: StaticString) -> Tensor {
-    precondition(dtype != .bool, name, "needs numbers, got bool")
+    requireNumbers(name)
     return mapped(operation)
   }
 
@@ -23,10 +23,6 @@ extension Tensor {
   func real(_ operation: callosum_unary_operation, _ name: StaticString) -> Tensor {
     requireReal(name)
     return mapped(operation)
-  }
-
-  func requireReal(_ name: StaticString) {
-    precondition(dtype.isFloatingPoint, name, "needs float32 or float64, got \(dtype)")
   }
 }
 

@@ -23,13 +23,6 @@ private func compared(
   return ThreadState.current.tape == nil ? result : result.withoutDerivative(name, from: a, b)
 }
 
-public func .== (a: Tensor, b: Double) -> Tensor { a .== a.constant(b) }
-public func .!= (a: Tensor, b: Double) -> Tensor { a .!= a.constant(b) }
-public func .< (a: Tensor, b: Double) -> Tensor { a .< a.constant(b) }
-public func .<= (a: Tensor, b: Double) -> Tensor { a .<= a.constant(b) }
-public func .> (a: Tensor, b: Double) -> Tensor { a .> a.constant(b) }
-public func .>= (a: Tensor, b: Double) -> Tensor { a .>= a.constant(b) }
-
 public func .&& (a: Tensor, b: Tensor) -> Tensor {
   compared(callosum_and, truth(a, "and"), truth(b, "and"), "and")
 }
@@ -41,7 +34,7 @@ public prefix func .! (a: Tensor) -> Tensor {
 }
 
 private func truth(_ a: Tensor, _ name: StaticString) -> Tensor {
-  precondition(a.dtype == .bool, name, "needs bool, got \(a.dtype); compare first, as in x .!= 0")
+  a.requireTruth(name)
   return a
 }
 
@@ -56,10 +49,8 @@ public func isFinite(_ x: Tensor) -> Tensor {
 
 /// `a` where `condition` (bool) holds, else `b`; the three shapes broadcast.
 public func which(_ condition: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
-  _ = truth(condition, "which")
-  precondition(
-    a.dtype == b.dtype, "which",
-    "types \(a.dtype) and \(b.dtype) do not fit; convert one with asType")
+  condition.requireTruth("which")
+  a.requireSameType(b, "which")
   let target = broadcastShape(
     condition.shape, broadcastShape(a.shape, b.shape, "which"), "which")
   let result = Tensor(uninitialized: target, a.dtype)
@@ -74,9 +65,10 @@ public func which(_ condition: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
     and: b, { which(condition, $0.constant(0), $0) })
 }
 
-/// `x` held between `low` and `high` (nil for no bound). At a bound the gradient passes.
+/// `x` held between `low` and `high` (nil for no bound). At a bound the gradient passes. Whole numbers become
+/// float32, unless the bounds are whole numbers too.
 public func clip(_ x: Tensor, min low: Double? = nil, max high: Double? = nil) -> Tensor {
-  precondition(x.dtype != .bool, "clip", "needs numbers, got bool")
+  x.requireNumbers("clip")
   var result = x.unmarked
   if let low { result = maximum(result, low) }
   if let high { result = minimum(result, high) }

@@ -33,6 +33,7 @@ public func digamma(_ x: Tensor) -> Tensor {
 /// The derivative of digamma: recurrence up to 8 and Stirling's series, for negative numbers by
 /// reflection. In ordinary operations, so that it has derivatives of every order.
 public func trigamma(_ x: Tensor) -> Tensor {
+  x.requireReal("trigamma")
   let isPositive = x .> 0
   let p = which(isPositive, x, 1 - x)
   let r = reciprocal(p + 8), r2 = r * r
@@ -65,9 +66,10 @@ public func logSigmoid(_ x: Tensor) -> Tensor {
   return -softplus(-x)
 }
 
-/// sin(x) / x, 1 at 0.
+/// sin(πx) / (πx), 1 at 0: 0 at all other integers (as NumPy and PyTorch have it).
 public func sinc(_ x: Tensor) -> Tensor {
   x.requireReal("sinc")
+  let x = x * .pi
   // Near 0 the quotient's derivatives would cancel; its series does not.
   let isNear = abs(x) .< 0.25
   let far = which(isNear, x.constant(1), x)
@@ -112,6 +114,10 @@ public func geluApproximate(_ x: Tensor) -> Tensor {
 /// log cosh(x), without overflow.
 public func logCosh(_ x: Tensor) -> Tensor {
   x.requireReal("logCosh")
-  // log cosh x = x + log(1 + exp(-2x)) - log 2, which is even in x.
-  return x + softplus(x * -2) - 0.6931471805599453
+  // |x| + log(1 + exp(-2|x|)) - log 2 for large x, which would cancel for small ones; those are
+  // log(1 + 2 sinh²(x / 2)).
+  let plain = x.unmarked, size = abs(plain)
+  let near = log1p(square(sinh(minimum(size, 1) * 0.5)) * 2)
+  let far = size + softplus(size * -2) - 0.6931471805599453
+  return which(size .< 1, near, far).recorded("logCosh", from: x) { $0 * tanh(x) }
 }

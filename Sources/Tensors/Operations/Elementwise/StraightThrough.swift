@@ -14,10 +14,10 @@ public func straightThrough(
 /// x rounded to integers, to even; gradients pass.
 public func roundStraightThrough(_ x: Tensor) -> Tensor { straightThrough(x, forward: { round($0) }) }
 
-/// 1 where x >= 0, else -1; gradients pass where |x| <= 1 (Hubara et al. 2016).
+/// 1 where x >= 0, else -1 (NaN for NaN); gradients pass where |x| <= 1 (Hubara et al. 2016).
 public func signStraightThrough(_ x: Tensor) -> Tensor {
   straightThrough(
-    x, forward: { which($0 .>= 0, $0.constant(1), $0.constant(-1)) },
+    x, forward: { which(isNaN($0), $0, which($0 .>= 0, $0.constant(1), $0.constant(-1))) },
     backward: { clip($0, min: -1, max: 1) })
 }
 

@@ -7,7 +7,7 @@ import CallosumKernels
 public func bsplineBasis(
   _ x: Tensor, intervals: Int, from low: Double, to high: Double, degree: Int = 3
 ) -> Tensor {
-  precondition(x.dtype.isFloatingPoint, "bsplineBasis", "needs float32 or float64, got \(x.dtype)")
+  x.requireReal("bsplineBasis")
   precondition(
     intervals > 0 && low < high && (0...7).contains(degree), "bsplineBasis",
     "needs an interval at least, low < high and a degree of 0 to 7, got \(intervals), \(low), \(high), "
@@ -27,7 +27,8 @@ public func bsplineBasis(
         let start = knot.sliced(axis: 0, to: left)
         basis = ((place - start) * first + (start + Double(p + 2) - place) * second) * (1 / Double(p + 1))
       }
-      return basis
+      let isMissing = isNaN(stopGradient(inputs[0])).expandedDimensions(axis: -1)
+      return basis * which(isMissing, basis.constant(.nan), basis.constant(1))
     },
     fast: { inputs in
       let source = inputs[0].packed

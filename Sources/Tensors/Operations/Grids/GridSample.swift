@@ -102,7 +102,7 @@ private struct Grid {
         found[axis].map { at, weight in
           let inside = (at .>= 0) .&& (at .<= Double(size - 1))
           let held = which(inside, at, at.constant(0)).asType(.int32)
-          return (term.index * Double(size) + held, term.weight * weight, term.inside .&& inside)
+          return (term.index * size + held, term.weight * weight, term.inside .&& inside)
         }
       }
     }

@@ -282,7 +282,7 @@ private struct PoolingPlan {
   }
 
   private init(_ name: StaticString, _ x: Tensor, _ spans: [[callosum_span]], _ dilation: [Int]) {
-    precondition(x.dtype.isFloatingPoint, name, "needs float32 or float64, got \(x.dtype)")
+    x.requireReal(name)
     xShape = x.shape
     yShape = [x.dim(0)] + spans.map(\.count) + [x.dim(-1)]
     (self.spans, self.dilation) = (spans, dilation)
@@ -318,12 +318,11 @@ private struct PoolingPlan {
     var places: [[Int?]] = [[0]]
     for (axis, ofAxis) in spans.enumerated() {
       let longest = ofAxis.map(\.count).max() ?? 0
-      places = places.flatMap { before in
+      let (size, step) = (xShape[axis + 1], dilation[axis])
+      places = places.flatMap { (before: [Int?]) -> [[Int?]] in
         ofAxis.map { span in
-          before.flatMap { at in
-            (0..<longest).map { i in
-              at.flatMap { i < span.count ? $0 * xShape[axis + 1] + span.place + i * dilation[axis] : nil }
-            }
+          before.flatMap { (at: Int?) -> [Int?] in
+            (0..<longest).map { i in i < span.count ? at.map { $0 * size + span.place + i * step } : nil }
           }
         }
       }

@@ -80,13 +80,14 @@ let nearCubic = [1, 0, -2.25, 1.25], farCubic = [3, -6, 3.75, -0.75]
 
 /// x with the given axes resized to `sizes`. Element i of the result reads place (i + 1/2) scale - 1/2
 /// of the input (or i (old - 1) / (new - 1) with `alignCorners`); beyond the borders the border counts.
-/// `nearest` takes the element at floor(i scale).
+/// `nearest` takes the element at floor(i scale). As in PyTorch, float32 tensors have a scale and a product
+/// rounded to float32, which at a few sizes gives the element before; float64 tensors have exact ones.
 public func resized(
   _ x: Tensor, axes: [Int], to sizes: [Int], by interpolation: Interpolation = .linear,
   alignCorners: Bool = false
 ) -> Tensor {
   precondition(axes.count == sizes.count, "resized", "\(axes.count) axes but \(sizes.count) sizes")
-  precondition(x.dtype.isFloatingPoint, "resized", "needs float32 or float64, got \(x.dtype)")
+  x.requireReal("resized")
   let known = zip(axes, sizes).map { (axis: resolved($0, rank: x.ndim, "resized"), new: $1) }
   // Axes that shrink most come first, so that the others have less to do.
   let order = known.sorted { $0.new * x.shape[$1.axis] < $1.new * x.shape[$0.axis] }
@@ -94,7 +95,8 @@ public func resized(
     let old = x.shape[next.axis]
     precondition(
       old > 0 && next.new > 0, "resized", "axis \(next.axis) of size \(old) cannot become \(next.new)")
-    return x.resampled(axis: next.axis, by: AxisMap(resizing: old, to: next.new, interpolation, alignCorners))
+    return x.resampled(
+      axis: next.axis, by: AxisMap(resizing: old, to: next.new, interpolation, alignCorners, x.dtype))
   }
 }
 
@@ -130,13 +132,15 @@ private struct AxisMap {
     weight = rows.joined().map(\.weight)
   }
 
-  init(resizing old: Int, to new: Int, _ interpolation: Interpolation, _ alignCorners: Bool) {
+  init(
+    resizing old: Int, to new: Int, _ interpolation: Interpolation, _ alignCorners: Bool, _ dtype: DType
+  ) {
     let scale = Double(old) / Double(new)
     func inside(_ place: Int) -> Int { min(max(place, 0), old - 1) }
     self.init(
       from: old,
       rows: (0..<new).map { i in
-        if interpolation == .nearest { return [(inside(Int(Double(i) * scale)), 1)] }
+        if interpolation == .nearest { return [(Self.nearest(i, old, new, dtype), 1)] }
         var place = (Double(i) + 0.5) * scale - 0.5
         if alignCorners { place = new == 1 ? 0 : Double(i) * Double(old - 1) / Double(new - 1) }
         // The linear rule clamps the place itself, the cubic one its neighbours only.
@@ -152,6 +156,11 @@ private struct AxisMap {
           ]
         return weights.map { (inside(Int(base) + $0), $1) }
       })
+  }
+
+  private static func nearest(_ i: Int, _ old: Int, _ new: Int, _ dtype: DType) -> Int {
+    if dtype == .float64 || new == 2 * old { return i * old / new }
+    return min(Int(Float(i) * (Float(old) / Float(new))), old - 1)
   }
 
   var transposed: AxisMap {

@@ -1,3 +1,5 @@
+import CallosumKernels
+
 // How far points are from each other: one product of matrices instead of all differences.
 
 /// Squared Euclidean distances |x_i - y_j|² between points x [..., n, width] and y [..., m, width]:
@@ -7,7 +9,11 @@
 /// the error is that of the squared spread of the points, and nothing is below 0.
 public func squaredDistances(_ x: Tensor, _ y: Tensor) -> Tensor {
   requirePoints(x, y, "squaredDistances")
-  let centre = y.dim(-2) == 0 ? y.constant(0) : stopGradient(y).mean(axis: -2, keepDims: true)
+  // Of finite numbers, so that a point that is not finite has no effect on the distances of others.
+  let plain = stopGradient(y)
+  let centre =
+    y.dim(-2) == 0
+    ? y.constant(0) : which(isFinite(plain), plain, y.constant(0)).mean(axis: -2, keepDims: true)
   let (x, y) = (x - centre, y - centre)
   let squares = square(y).sum(axis: -1).expandedDimensions(axis: -2)
   return relu(square(x).sum(axis: -1, keepDims: true) + squares - matmul(x, y.swappedAxes(-1, -2)) * 2)
@@ -40,12 +46,12 @@ public func nearestNeighbours(
     queries.ndim == 2 && points.ndim == 2 && (1...max(points.dim(0), 1)).contains(count) && block > 0, name,
     "needs queries [n, width] and at least count (\(count)) points, got \(queries.shape) and \(points.shape)")
   var best: (distances: Tensor, indices: Tensor)?
-  let (plainQueries, plainPoints) = (stopGradient(queries), stopGradient(points))
+  let plainQueries = stopGradient(queries).packed, plainPoints = stopGradient(points)
   for start in stride(from: 0, to: points.dim(0), by: block) {
     let end = min(start + block, points.dim(0))
-    let some = squaredDistances(plainQueries, plainPoints.sliced(axis: 0, from: start, to: end))
+    let some = exactSquaredDistances(plainQueries, plainPoints.sliced(axis: 0, from: start, to: end))
     var (distances, indices) = some.topK(min(count, end - start), largest: false)
-    indices = indices + Double(start)
+    indices = indices + start
     if let before = best {
       distances = concatenated([before.distances, distances], axis: 1)
       indices = concatenated([before.indices, indices], axis: 1)
@@ -55,9 +61,18 @@ public func nearestNeighbours(
     best = (distances, indices)
   }
   guard let indices = best?.indices else { preconditionFailure(name, "there are no points") }
-  // Once more for those that were found, now by differences: exact, and with derivatives.
+  // Once more for those that were found, with derivatives.
   let found = points.take(indices, axis: 0)
   return (square(queries.expandedDimensions(axis: 1) - found).sum(axis: -1), indices)
+}
+
+/// Squared distances [n, m] as sums of squared differences: no cloud is too wide for them. Not recorded.
+private func exactSquaredDistances(_ x: Tensor, _ y: Tensor) -> Tensor {
+  let columns = y.transposed().packed
+  let result = Tensor(uninitialized: [x.dim(0), y.dim(0)], x.dtype)
+  callosum_squared_distances(
+    x.dtype.kernel, x.dim(0), y.dim(0), x.dim(1), x.pointer, columns.pointer, result.pointer)
+  return result
 }
 
 private func requirePoints(_ x: Tensor, _ y: Tensor, _ name: StaticString) {

@@ -63,7 +63,7 @@ private struct Factor {
       let rest = letters.indices.filter { $0 != first && $0 != second }
       let moved = tensor.transposed(axes: rest + [first, second])
       let flat = moved.reshaped(rest.map { tensor.dim($0) } + [size * size])
-      let diagonal = flat.take(Tensor.arange(size) * Double(size + 1), axis: -1)
+      let diagonal = flat.take(Tensor.arange(size) * (size + 1), axis: -1)
       return Factor(rest.map { letters[$0] } + [letter], diagonal).withoutRepeats()
     }
     return self

@@ -3,12 +3,14 @@ import CallosumKernels
 // Factorisations of matrices, the last two axes; leading axes are a batch. By LAPACK, in float32 or
 // float64. Derivatives follow M. Giles, "An extended collection of matrix derivative results" (2008),
 // and J. Townsend, "Differentiating the singular value decomposition" (2016). A matrix that has no such
-// factorisation is a mistake of data: the program stops and says which matrix of the batch it is.
+// factorisation is a mistake of data: the program stops and says which matrix of the batch it is, or, in the
+// forms that end in Ex (as PyTorch's linalg.*_ex), gives NaN for it and its status. A matrix that holds NaN or
+// infinity gives NaN, and the others of its batch what they give alone.
 
 extension Tensor {
   /// Whether this is a matrix or a batch of matrices of a type that LAPACK knows; stops otherwise.
   func requireMatrices(_ name: StaticString, square: Bool = false) {
-    precondition(dtype.isFloatingPoint, name, "needs float32 or float64, got \(dtype)")
+    requireReal(name)
     precondition(ndim >= 2, name, "needs at least 2 axes, got shape \(shape)")
     precondition(!square || dim(-1) == dim(-2), name, "needs square matrices, got shape \(shape)")
   }
@@ -33,17 +35,50 @@ extension Tensor {
   }
 }
 
-/// Runs a LAPACK routine over a batch and stops if it failed somewhere; `wrong` says what a positive
-/// status means.
+/// Runs a LAPACK routine over a batch of matrices, and writes NaN to `results`, which are contiguous, for
+/// those that are not finite and those that have no result.
+/// - Returns: the status of each finite matrix, 0 where all is well; that of the others where they have one.
 func overBatch(
-  _ name: StaticString, _ batch: [Int], wrong: (Int) -> String,
+  _ batch: [Int], finite isFinite: [Bool]? = nil, results: [Tensor],
   _ routine: (UnsafeMutablePointer<Int32>) -> Void
-) {
-  var status = [Int32](repeating: 0, count: batch.elementCount)
+) -> [Int32] {
+  let count = batch.elementCount
+  var status = [Int32](repeating: 0, count: count)
   status.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { routine(base) } }
-  guard let at = status.firstIndex(where: { $0 != 0 }) else { return }
-  let problem = status[at] > 0 ? wrong(Int(status[at])) : "holds numbers that are not finite"
-  preconditionFailure(name, "\(matrixName(at, batch)) \(problem)")
+  for at in 0..<count where status[at] != 0 || isFinite?[at] == false {
+    for result in results { result.spoil(at, of: count) }
+  }
+  return status
+}
+
+extension Tensor {
+  /// Writes NaN to part `index` of `count` equal ones of fresh memory.
+  fileprivate func spoil(_ index: Int, of count: Int) {
+    let part = size / count
+    if dtype == .float64 {
+      (pointer(as: Double.self) + index * part).update(repeating: .nan, count: part)
+    } else {
+      (pointer(as: Float.self) + index * part).update(repeating: .nan, count: part)
+    }
+  }
+
+  /// Whether each matrix of the batch is finite; nil if all are.
+  var finiteMatrices: [Bool]? {
+    let isFinite = isFinite(unmarked).all(axes: [-2, -1]).asArray(Bool.self)
+    return isFinite.allSatisfy { $0 } ? nil : isFinite
+  }
+}
+
+/// Stops if a matrix of the batch, being finite, has a status; `wrong` says what a positive one means.
+func requireResults(
+  _ status: [Int32], _ x: Tensor, _ name: StaticString, wrong: (Int) -> String
+) {
+  guard status.contains(where: { $0 != 0 }) else { return }
+  let isFinite = x.finiteMatrices
+  for (at, one) in status.enumerated() where one != 0 && isFinite?[at] != false {
+    let problem = one > 0 ? wrong(Int(one)) : "has no result (LAPACK's status \(one))"
+    preconditionFailure(name, "\(matrixName(at, x.batch)) \(problem)")
+  }
 }
 
 /// Matrix number `at` of a batch, in words.
@@ -64,12 +99,6 @@ func requireOfEachMatrix(_ holds: Tensor, _ name: StaticString, _ problem: Strin
   preconditionFailure(name, "\(matrixName(at, holds.shape)) \(problem)")
 }
 
-/// Stops where a number is not finite: iterations would not end well.
-func requireFinite(_ x: Tensor, _ name: StaticString) {
-  requireOfEachMatrix(
-    isFinite(x.unmarked).all(axes: [-2, -1]), name, "holds numbers that are not finite")
-}
-
 // MARK: QR
 
 /// A = Q R for matrices [..., m, n]: Q [..., m, k] with orthonormal columns, R [..., k, n] upper
@@ -86,9 +115,10 @@ public func qr(_ x: Tensor) -> (q: Tensor, r: Tensor) {
   let q = Tensor(uninitialized: x.shape, x.dtype)
   let a = x.ownCopy
   if x.size > 0 {
-    overBatch("qr", x.batch, wrong: { _ in "has no factorisation" }) {
+    let status = overBatch(x.batch, finite: x.finiteMatrices, results: [a, q]) {
       callosum_qr(x.dtype.kernel, x.batch.elementCount, m, n, a.pointer, q.pointer, $0)
     }
+    requireResults(status, x, "qr") { _ in "has no factorisation" }
   }
   let r = a.sliced(axis: -2, to: n).triu()
   let results = Tensor.recorded(
@@ -140,13 +170,20 @@ public func singularValues(_ x: Tensor) -> Tensor {
 
 private func decompose(_ x: Tensor, _ u: Tensor?, _ s: Tensor, _ vt: Tensor?) {
   guard x.size > 0 else { return }
-  requireFinite(x, "svd")
-  let a = x.ownCopy
-  overBatch("svd", x.batch, wrong: { "did not converge (LAPACK's status \($0))" }) {
+  let (a, isFinite) = iterable(x)
+  let status = overBatch(x.batch, finite: isFinite, results: [u, s, vt].compactMap { $0 }) {
     callosum_svd(
       x.dtype.kernel, x.batch.elementCount, x.dim(-2), x.dim(-1), a.pointer, u?.pointer, s.pointer,
       vt?.pointer, $0)
   }
+  requireResults(status, x, "svd") { "did not converge (LAPACK's status \($0))" }
+}
+
+/// A copy that LAPACK may overwrite, with zeros for the matrices that are not finite, at which iterations
+/// would not end well; and which those are.
+private func iterable(_ x: Tensor) -> (copy: Tensor, isFinite: [Bool]?) {
+  guard let isFinite = x.finiteMatrices else { return (x.ownCopy, nil) }
+  return (which(Tensor(isFinite, x.batch + [1, 1]), x.unmarked, x.constant(0)).packed.ownCopy, isFinite)
 }
 
 private func svdGradient(
@@ -222,12 +259,12 @@ public func eigvalsh(_ x: Tensor) -> Tensor {
 private func eigenvalues(_ x: Tensor, vectors: Bool) -> (values: Tensor, rows: Tensor) {
   let n = x.dim(-1)
   let w = Tensor(uninitialized: x.batch + [n], x.dtype)
-  let a = x.ownCopy
-  guard x.size > 0 else { return (w, a) }
-  requireFinite(x, "eigh")
-  overBatch("eigh", x.batch, wrong: { "did not converge (LAPACK's status \($0))" }) {
+  guard x.size > 0 else { return (w, x.ownCopy) }
+  let (a, isFinite) = iterable(x)
+  let status = overBatch(x.batch, finite: isFinite, results: [a, w]) {
     callosum_eigh(x.dtype.kernel, x.batch.elementCount, n, vectors, a.pointer, w.pointer, $0)
   }
+  requireResults(status, x, "eigh") { "did not converge (LAPACK's status \($0))" }
   return (w, a)
 }
 
@@ -239,22 +276,38 @@ private func symmetric(_ x: Tensor) -> Tensor { (x + x.matrixTranspose) * 0.5 }
 /// The lower triangular L with A = L Lᵀ, for symmetric positive definite matrices [..., n, n]. Only the
 /// lower triangle is read; the derivative is the symmetric one.
 public func cholesky(_ x: Tensor) -> Tensor {
-  x.requireMatrices("cholesky", square: true)
+  let (l, status) = factored(x, "cholesky")
+  requireResults(status, x, "cholesky") {
+    "is not positive definite: its leading minor of order \($0) is not"
+  }
+  return l
+}
+
+/// `cholesky`, with a status of each matrix in place of a mistake.
+/// - Returns: L, NaN where there is none, and int32 [...]: 0, or the order of the first leading minor that is
+///   not positive definite.
+public func choleskyEx(_ x: Tensor) -> (l: Tensor, info: Tensor) {
+  let (l, status) = factored(x, "choleskyEx")
+  return (l, Tensor(status, x.batch))
+}
+
+private func factored(_ x: Tensor, _ name: StaticString) -> (l: Tensor, status: [Int32]) {
+  x.requireMatrices(name, square: true)
   let n = x.dim(-1)
   let a = x.ownCopy
+  var status = [Int32](repeating: 0, count: x.batch.elementCount)
   if x.size > 0 {
-    overBatch(
-      "cholesky", x.batch, wrong: { "is not positive definite: its leading minor of order \($0) is not" }
-    ) {
+    status = overBatch(x.batch, results: [a]) {
       callosum_cholesky(x.dtype.kernel, x.batch.elementCount, n, a.pointer, $0)
     }
   }
-  return a.tril().recorded(
-    "cholesky", from: x,
+  let l = a.tril().recorded(
+    name, from: x,
     byResult: { g, l in
       let product = matmul(l.matrixTranspose, g)
       let half = product.tril() - product * Tensor.eye(n, dtype: g.dtype) * 0.5
       let left = triangularSolve(l, half, upper: false, transposed: true)
       return symmetric(triangularSolve(l, left.matrixTranspose, upper: false, transposed: true))
     })
+  return (l, status)
 }

@@ -1,18 +1,37 @@
 import CallosumKernels
 
 // Systems of linear equations and functions of square matrices: the last two axes; leading axes are a
-// batch. Float32 or float64. A singular matrix is a mistake of data: the program stops and says which
-// matrix of the batch it is.
+// batch. Float32 or float64. What Factorisations.swift says of matrices without a result and of those that
+// are not finite holds here too.
 
 /// X with A X = B, for square matrices A [..., n, n] and B [..., n, k]; batches broadcast. A B of one
 /// axis is one vector, and so is the result for each A.
 public func solve(_ a: Tensor, _ b: Tensor) -> Tensor {
   asColumns(a, b, "solve") { b in
-    a.requireMatrices("solve", square: true)
-    requireFit(a, b, "solve", rows: a.dim(-1))
-    let (a, b) = inOneBatch(a, b, "solve")
-    return solved(a, b, Factors(of: a, "solve"), transposed: false)
+    let (a, b) = system(a, b, "solve")
+    let lu = Factors(of: a)
+    requireResults(lu.status, a, "solve", wrong: singular)
+    return solved(a, b, lu, transposed: false)
   }
+}
+
+/// `solve`, with a status of each matrix in place of a mistake.
+/// - Returns: X, NaN where A is singular, and int32 [...]: 0, or which pivot is 0, counted from 1.
+public func solveEx(_ a: Tensor, _ b: Tensor) -> (x: Tensor, info: Tensor) {
+  var info = Tensor.zeros([0], dtype: .int32)
+  let x = asColumns(a, b, "solveEx") { b in
+    let (a, b) = system(a, b, "solveEx")
+    let lu = Factors(of: a)
+    info = Tensor(lu.status, a.batch)
+    return solved(a, b, lu, transposed: false)
+  }
+  return (x, info)
+}
+
+private func system(_ a: Tensor, _ b: Tensor, _ name: StaticString) -> (Tensor, Tensor) {
+  a.requireMatrices(name, square: true)
+  requireFit(a, b, name, rows: a.dim(-1))
+  return inOneBatch(a, b, name)
 }
 
 /// X with A X = B, or with `transposed` Aᵀ X = B, for triangular matrices A [..., n, n], whose other
@@ -25,11 +44,12 @@ public func triangularSolve(_ a: Tensor, _ b: Tensor, upper: Bool, transposed: B
     let x = b.ownCopy
     if x.size > 0 {
       let matrices = a.packed
-      overBatch("triangularSolve", x.batch, wrong: { "is singular: entry \($0 - 1) of its diagonal is 0" }) {
+      let status = overBatch(x.batch, results: [x]) {
         callosum_triangular_solve(
           x.dtype.kernel, x.batch.elementCount, x.dim(-2), x.dim(-1), upper, transposed, matrices.pointer,
           x.pointer, $0)
       }
+      requireResults(status, a, "triangularSolve") { "is singular: entry \($0 - 1) of its diagonal is 0" }
     }
     return x.recorded(
       "triangularSolve", from: [a, b],
@@ -43,26 +63,38 @@ public func triangularSolve(_ a: Tensor, _ b: Tensor, upper: Bool, transposed: B
 
 /// The inverse of square matrices [..., n, n]. To multiply by it, `solve` is faster and more accurate.
 public func inverse(_ x: Tensor) -> Tensor {
-  x.requireMatrices("inverse", square: true)
-  let lu = Factors(of: x, "inverse")
+  let (y, status) = inverted(x, "inverse")
+  requireResults(status, x, "inverse", wrong: singular)
+  return y
+}
+
+/// `inverse`, with a status of each matrix in place of a mistake.
+/// - Returns: the inverse, NaN where there is none, and int32 [...]: 0, or which pivot is 0, counted from 1.
+public func inverseEx(_ x: Tensor) -> (inverse: Tensor, info: Tensor) {
+  let (y, status) = inverted(x, "inverseEx")
+  return (y, Tensor(status, x.batch))
+}
+
+private func inverted(_ x: Tensor, _ name: StaticString) -> (inverse: Tensor, status: [Int32]) {
+  x.requireMatrices(name, square: true)
+  let lu = Factors(of: x)
+  var status = lu.status
   if x.size > 0 {
-    overBatch("inverse", x.batch, wrong: singular) {
+    status = overBatch(x.batch, results: [lu.factors]) {
       callosum_lu_inverse(
         x.dtype.kernel, x.batch.elementCount, x.dim(-1), lu.factors.pointer,
         lu.pivots.pointer(as: Int32.self), $0)
     }
   }
-  return lu.factors.recorded(
-    "inverse", from: x,
-    byResult: { g, y in
-      -matmul(matmul(y.matrixTranspose, g), y.matrixTranspose)
-    })
+  let y = lu.factors.recorded(
+    name, from: x, byResult: { g, y in -matmul(matmul(y.matrixTranspose, g), y.matrixTranspose) })
+  return (y, status)
 }
 
 /// The determinants [...] of square matrices [..., n, n]. The derivative needs regular ones.
 public func determinant(_ x: Tensor) -> Tensor {
   x.requireMatrices("determinant", square: true)
-  let lu = Factors(of: x, "determinant", allowingSingular: true)
+  let lu = Factors(of: x)
   return (lu.factors.diagonals.product(axis: -1) * lu.signOfExchanges)
     .recorded("determinant", from: x, byResult: { g, y in perMatrix(g * y) * inverse(x).matrixTranspose })
 }
@@ -71,7 +103,7 @@ public func determinant(_ x: Tensor) -> Tensor {
 /// [..., n, n]: 0 and minus infinity where the matrix is singular, where there is no derivative.
 public func logDeterminant(_ x: Tensor) -> (sign: Tensor, logMagnitude: Tensor) {
   x.requireMatrices("logDeterminant", square: true)
-  let lu = Factors(of: x, "logDeterminant", allowingSingular: true)
+  let lu = Factors(of: x)
   let diagonals = lu.factors.diagonals
   let magnitude = log(abs(diagonals)).sum(axis: -1)
     .recorded("logDeterminant", from: x) { perMatrix($0) * inverse(x).matrixTranspose }
@@ -120,42 +152,40 @@ public func pseudoInverse(_ x: Tensor, tolerance: Double? = nil) -> Tensor {
 /// The triangular factors of the transposes of square matrices, with the row exchanges they took.
 private struct Factors {
   let factors: Tensor, pivots: Tensor
+  /// Of each matrix: 0, or which pivot is 0, counted from 1.
+  let status: [Int32]
 
-  init(of x: Tensor, _ name: StaticString, allowingSingular: Bool = false) {
-    factors = x.ownCopy
-    pivots = Tensor(uninitialized: x.batch + [x.dim(-1)], .int32)
-    let (factors, pivots) = (factors, pivots)
-    guard x.size > 0 else { return }
-    var status = [Int32](repeating: 0, count: x.batch.elementCount)
-    func factor(_ status: UnsafeMutablePointer<Int32>) {
-      callosum_lu(
-        x.dtype.kernel, x.batch.elementCount, x.dim(-1), factors.pointer, pivots.pointer(as: Int32.self),
-        status)
+  init(of x: Tensor) {
+    let factors = x.ownCopy, pivots = Tensor(uninitialized: x.batch + [x.dim(-1)], .int32)
+    (self.factors, self.pivots) = (factors, pivots)
+    guard x.size > 0 else {
+      status = [Int32](repeating: 0, count: x.batch.elementCount)
+      return
     }
-    if allowingSingular {
-      status.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { factor(base) } }
-    } else {
-      overBatch(name, x.batch, wrong: singular, factor)
+    // What a singular matrix has of factors is of use for its determinant.
+    status = overBatch(x.batch, results: []) {
+      callosum_lu(
+        x.dtype.kernel, x.batch.elementCount, x.dim(-1), factors.pointer, pivots.pointer(as: Int32.self), $0)
     }
   }
 
   /// -1 for each matrix whose rows were exchanged an odd number of times, else 1.
   var signOfExchanges: Tensor {
     let count = pivots.dim(-1)
-    let exchanged = pivots .!= Tensor.arange(count) + Tensor(Int32(1))
-    let odd = exchanged.asType(.int32).sum(axis: -1) % Tensor(Int32(2))
+    let exchanged = pivots .!= Tensor.arange(count) + 1
+    let odd = exchanged.asType(.int32).sum(axis: -1) % 2
     return 1 - odd.asType(factors.dtype) * 2
   }
 }
 
 private func singular(_ pivot: Int) -> String { "is singular: pivot \(pivot - 1) is 0" }
 
-/// X with A X = B or Aᵀ X = B, all of one batch, from the factors of A.
+/// X with A X = B or Aᵀ X = B, all of one batch, from the factors of A; NaN where it is singular.
 private func solved(_ a: Tensor, _ b: Tensor, _ lu: Factors, transposed: Bool) -> Tensor {
   // LAPACK wants the columns of B one after the other.
   let columns = b.matrixTranspose.ownCopy
   if columns.size > 0 {
-    overBatch("solve", b.batch, wrong: singular) {
+    _ = overBatch(b.batch, finite: lu.status.map { $0 == 0 }, results: [columns]) {
       callosum_lu_solve(
         b.dtype.kernel, b.batch.elementCount, b.dim(-2), b.dim(-1), transposed, lu.factors.pointer,
         lu.pivots.pointer(as: Int32.self), columns.pointer, $0)
@@ -178,8 +208,7 @@ private func asColumns(
 }
 
 private func requireFit(_ a: Tensor, _ b: Tensor, _ name: StaticString, rows: Int) {
-  precondition(
-    a.dtype == b.dtype, name, "types \(a.dtype) and \(b.dtype) do not fit; convert one with asType")
+  a.requireSameType(b, name)
   precondition(
     b.dim(-2) == rows, name,
     "matrices of shape \(a.shape) need \(rows) rows on the right side, got \(b.shape)")

@@ -1,16 +1,16 @@
-/// exp(A) = I + A + A² / 2 + ... for square matrices [..., n, n], in float32 or float64. By scaling, a
+/// exp(A) = I + A + A² / 2 + ... for square matrices [..., n, n], in float32 or float64; NaN for a matrix
+/// that is not finite, or whose norm is not. By scaling, a
 /// rational approximation of Padé, and squaring (N. Higham, "The scaling and squaring method for the
 /// matrix exponential revisited", 2005).
 public func matrixExponential(_ x: Tensor) -> Tensor {
   x.requireMatrices("matrixExponential", square: true)
   if x.size == 0 { return x }
   let approximation = x.dtype == .float64 ? Pade.double : Pade.float
-  requireFinite(x, "matrixExponential")
   let norms = abs(x.unmarked).sum(axis: -2).max(axis: -1)
   // How often each matrix is halved, so that the approximation is exact up to rounding.
   let halvings = norms.doubles.map { norm in
     let ratio = norm / approximation.reach
-    return ratio > 1 ? Int(ratio.exponent) + (ratio.significand > 1 ? 1 : 0) : 0
+    return ratio > 1 && ratio.isFinite ? Int(ratio.exponent) + (ratio.significand > 1 ? 1 : 0) : 0
   }
   let most = halvings.max() ?? 0
   func perMatrix(_ values: [Double]) -> Tensor {

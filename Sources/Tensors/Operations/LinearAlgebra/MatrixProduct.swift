@@ -8,9 +8,7 @@ public func matmul(_ a: Tensor, _ b: Tensor) -> Tensor {
     a.ndim > 0 && b.ndim > 0, "matmul", "shapes \(a.shape) and \(b.shape): each needs an axis at least")
   if b.ndim == 1 { return matmul(a, b.expandedDimensions(axis: 1)).squeezed(axis: -1) }
   if a.ndim == 1 { return matmul(a.expandedDimensions(axis: 0), b).squeezed(axis: -2) }
-  precondition(
-    a.dtype == b.dtype && a.dtype.isFloatingPoint, "matmul",
-    "types \(a.dtype) and \(b.dtype) do not fit; both must be float32 or both float64")
+  if a.dtype != b.dtype || !a.dtype.isFloatingPoint { realType(of: [a, b], "matmul") }
   precondition(
     a.dim(-1) == b.dim(-2), "matmul",
     "inner axes do not fit: shapes \(a.shape) and \(b.shape) have \(a.dim(-1)) and \(b.dim(-2))")

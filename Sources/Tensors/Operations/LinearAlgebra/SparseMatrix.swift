@@ -68,7 +68,7 @@ public struct SparseMatrix: Sendable {
     guard let (pattern, _) = SparsePattern.ofElements(of: isKept, atMost: 1) else {
       preconditionFailure("SparseMatrix", "cannot list the elements of \(dense.shape)")
     }
-    let places = pattern.rowOfEntries * Double(dense.dim(1)) + pattern.index
+    let places = pattern.rowOfEntries * dense.dim(1) + pattern.index
     self.init(pattern, dense.flattened().take(places))
   }
 
@@ -117,7 +117,7 @@ public struct SparseMatrix: Sendable {
 
   /// What `inverse` makes of the row sums that are above 0, and 0 for the others, [rows].
   private func shares(at rowIndices: Tensor, _ inverse: (Tensor) -> Tensor) -> Tensor {
-    let sums = values.segmentSum(rowIndices, count: rows), isOpen = sums.unmarked .> 0
+    let sums = values.segmentSum(rowIndices, count: rows), isOpen = .!(sums.unmarked .<= 0)
     return which(isOpen, inverse(which(isOpen, sums, sums.constant(1))), sums.constant(0))
   }
 
@@ -125,7 +125,7 @@ public struct SparseMatrix: Sendable {
   public func dense() -> Tensor {
     precondition(
       rows * columns <= Int(Int32.max), "SparseMatrix", "\(rows) by \(columns) elements are too many")
-    let places = rowIndices * Double(columns) + columnIndices
+    let places = rowIndices * columns + columnIndices
     return values.scatterAdded(at: places, axis: 0, count: rows * columns).reshaped([rows, columns])
   }
 }

@@ -84,20 +84,19 @@ final class SparsePattern: Sendable {
   /// The rows are taken in blocks, so that the part of the table that is being summed stays in the second
   /// cache; of a thin matrix in larger ones, as each block passes over the whole result.
   private func turned() -> ByColumns {
-    byColumns.withLock { known in
-      if let known { return known }
-      let perEntry = 4 * rows * columns / max(entries, 1)
-      let block = min(max(1024, perEntry), max(rows, 1))
-      let blocks = max((rows + block - 1) / block, 1)
-      let lists = ByColumns(
-        block: block, starts: .zeros([blocks * columns + 1], dtype: .int32),
-        index: Tensor(uninitialized: [entries], .int32), order: Tensor(uninitialized: [entries], .int32))
-      callosum_sparse_transpose(
-        rows, columns, block, starts.pointer(as: Int32.self), index.pointer(as: Int32.self),
-        lists.starts.pointer(as: Int32.self), lists.index.pointer(as: Int32.self),
-        lists.order.pointer(as: Int32.self))
-      known = lists
-      return lists
-    }
+    if let known = byColumns.withLock({ $0 }) { return known }
+    // Without the lock, which nobody could open again if there were no memory. Two threads may both make it.
+    let perEntry = 4 * rows * columns / max(entries, 1)
+    let block = min(max(1024, perEntry), max(rows, 1))
+    let blocks = max((rows + block - 1) / block, 1)
+    let lists = ByColumns(
+      block: block, starts: .zeros([blocks * columns + 1], dtype: .int32),
+      index: Tensor(uninitialized: [entries], .int32), order: Tensor(uninitialized: [entries], .int32))
+    callosum_sparse_transpose(
+      rows, columns, block, starts.pointer(as: Int32.self), index.pointer(as: Int32.self),
+      lists.starts.pointer(as: Int32.self), lists.index.pointer(as: Int32.self),
+      lists.order.pointer(as: Int32.self))
+    byColumns.withLock { $0 = lists }
+    return lists
   }
 }

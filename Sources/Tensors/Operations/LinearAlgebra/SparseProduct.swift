@@ -12,6 +12,7 @@ public func sparseLinear(_ x: Tensor, weight w: Tensor, bias b: Tensor? = nil) -
   precondition(
     x.ndim > 0 && w.ndim == 2 && x.dim(-1) == w.dim(1), "sparseLinear",
     "axis width must be \(w.shape.last ?? 0), is \(x.shape.last ?? 0); input \(x.shape), weight \(w.shape)")
+  realType(of: [x, w] + (b.map { [$0] } ?? []), "sparseLinear")
   guard w.dim(0) >= 32, x.dtype == .float32, x.size > 0, x.size <= Int(Int32.max),
     let (pattern, values) = SparsePattern.ofElements(of: x, atMost: 0.25)
   else { return linear(x, weight: w, bias: b) }

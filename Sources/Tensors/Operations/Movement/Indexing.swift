@@ -91,7 +91,7 @@ extension Tensor {
   }
 
   func checkedIndices(_ indices: Tensor, below count: Int, _ name: StaticString) -> Tensor {
-    precondition(indices.dtype == .int32, name, "indices must be int32, got \(indices.dtype)")
+    indices.requireIntegers(name)
     let packed = indices.packed
     if packed.size > 0 {
       let low = packed.min().item(), high = packed.max().item()
@@ -122,7 +122,7 @@ extension Tensor {
   /// The adjoint of `take`: slices added up at `indices` of an axis of `count`, 0 elsewhere. The
   /// axes of `indices` stand at `axis` in this tensor.
   public func scatterAdded(at indices: Tensor, axis: Int = 0, count: Int) -> Tensor {
-    precondition(dtype != .bool, "scatterAdded", "cannot add bool")
+    requireNumbers("scatterAdded")
     let axis = resolved(axis, rank: ndim + 1 - indices.ndim, "scatterAdded")
     precondition(
       ndim >= axis + indices.ndim && Array(shape[axis..<axis + indices.ndim]) == indices.shape,
@@ -155,9 +155,9 @@ extension Tensor {
   /// The adjoint of `takeAlong`: y[..., indices[..., i, ...], ...] += x[..., i, ...].
   public func scatterAddedAlong(_ indices: Tensor, axis: Int, count: Int) -> Tensor {
     let axis = resolved(axis, rank: ndim, "scatterAddedAlong")
+    requireNumbers("scatterAddedAlong")
     precondition(
-      indices.shape == shape && dtype != .bool, "scatterAddedAlong",
-      "indices have shape \(indices.shape), values \(dtype) \(shape)")
+      indices.shape == shape, "scatterAddedAlong", "indices have shape \(indices.shape), values \(shape)")
     let index = checkedIndices(indices, below: count, "scatterAddedAlong")
     var target = shape
     target[axis] = count

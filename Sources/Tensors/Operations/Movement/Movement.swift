@@ -178,9 +178,9 @@ extension Tensor {
   }
 
   /// The lower triangle of the last two axes, entries above diagonal `k` set to 0.
-  public func tril(k: Int = 0) -> Tensor { triangle("tril") { row, column in column .<= row + Double(k) } }
+  public func tril(k: Int = 0) -> Tensor { triangle("tril") { row, column in column .<= row + k } }
   /// The upper triangle of the last two axes, entries below diagonal `k` set to 0.
-  public func triu(k: Int = 0) -> Tensor { triangle("triu") { row, column in column .>= row + Double(k) } }
+  public func triu(k: Int = 0) -> Tensor { triangle("triu") { row, column in column .>= row + k } }
 
   private func triangle(_ name: StaticString, _ keeps: (Tensor, Tensor) -> Tensor) -> Tensor {
     precondition(ndim >= 2, name, "needs at least 2 axes, got shape \(shape)")
@@ -213,6 +213,7 @@ extension Tensor {
 
   /// The adjoint of `slidingWindows`: windows (the last axis) added up where they overlap.
   public func overlapAdded(to target: [Int], axis: Int, step: Int = 1, dilation: Int = 1) -> Tensor {
+    requireNumbers("overlapAdded")
     let axis = resolved(axis, rank: target.count, "overlapAdded")
     precondition(
       ndim == target.count + 1, "overlapAdded", "shape \(shape) has no window axis beside \(target)")

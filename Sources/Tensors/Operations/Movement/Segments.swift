@@ -47,8 +47,9 @@ extension Tensor {
   }
 
   private func requireSegments(_ segments: Tensor, _ name: StaticString) {
+    segments.requireIntegers(name, "segments")
     precondition(
-      segments.dtype == .int32 && ndim > 0 && segments.shape == [dim(0)], name,
-      "needs an int32 segment for each of the rows of \(shape), got \(segments.dtype) \(segments.shape)")
+      ndim > 0 && segments.shape == [dim(0)], name,
+      "needs a segment for each of the rows of \(shape), got \(segments.shape)")
   }
 }

@@ -53,7 +53,7 @@ extension Tensor {
   /// neighbours. NaN anywhere gives NaN.
   public func quantile(_ q: Double, axis: Int = -1) -> Tensor {
     let axis = resolved(axis, rank: ndim, "quantile")
-    precondition(dtype.isFloatingPoint, "quantile", "needs float32 or float64, got \(dtype)")
+    requireReal("quantile")
     precondition(q >= 0 && q <= 1 && shape[axis] > 0, "quantile", "share \(q) of \(shape[axis]) elements")
     let place = q * Double(shape[axis] - 1)
     let low = Int(place), high = Swift.min(low + 1, shape[axis] - 1)
@@ -105,7 +105,7 @@ extension Tensor {
     let flat = unmarked.reshaped([size]).asType(.float64)
     let place = floor((flat - low) * (Double(bins) / (high - low))).asType(.int32)
     let isInside = (flat .>= low) .&& (flat .<= high)
-    let bin = minimum(maximum(place, 0), Double(bins - 1))
+    let bin = clip(place, min: 0, max: bins - 1)
     return isInside.asType(.int32).scatterAdded(at: bin, count: bins)
       .withoutDerivative("histogram", from: self)
   }
@@ -113,17 +113,18 @@ extension Tensor {
   /// How often each of 0 ..< count occurs in these indices (int32); or with `weights`, of the same shape,
   /// the sum of the weights of each, which gradients reach.
   public func bincount(count: Int, weights: Tensor? = nil) -> Tensor {
+    requireIntegers("bincount")
     precondition(
-      dtype == .int32 && (weights?.shape ?? shape) == shape, "bincount",
-      "needs int32 indices and weights alike, got \(dtype) \(shape) and \(weights?.shape ?? shape)")
+      (weights?.shape ?? shape) == shape, "bincount",
+      "needs indices and weights alike, got \(shape) and \(weights?.shape ?? shape)")
     return (weights ?? .ones(shape, dtype: .int32)).reshaped([size])
       .scatterAdded(at: reshaped([size]), count: count)
   }
 
   /// Rows of 0 with a 1 at each index: [...] (int32) -> [..., count].
   public func oneHot(count: Int, dtype: DType = .float32) -> Tensor {
-    precondition(self.dtype == .int32, "oneHot", "needs int32 indices, got \(self.dtype)")
-    let outside = (self .< 0) .|| (self .>= Double(count))
+    requireIntegers("oneHot")
+    let outside = (self .< 0) .|| (self .>= count)
     precondition(outside.any().item() == 0, "oneHot", "an index lies outside 0..<\(count)")
     return (unmarked.expandedDimensions(axis: -1) .== Tensor.arange(count)).asType(dtype)
       .withoutDerivative("oneHot", from: self)
@@ -131,9 +132,9 @@ extension Tensor {
 
   /// The elements where `condition` (bool, same shape) holds, in row-major order.
   public func masked(by condition: Tensor) -> Tensor {
+    condition.requireTruth("masked")
     precondition(
-      condition.dtype == .bool && condition.shape == shape, "masked",
-      "needs a bool condition of shape \(shape), got \(condition.dtype) \(condition.shape)")
+      condition.shape == shape, "masked", "needs a condition of shape \(shape), got \(condition.shape)")
     return reshaped([size]).take(condition.nonZero())
   }
 

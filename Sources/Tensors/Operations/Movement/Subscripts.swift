@@ -88,7 +88,7 @@ extension Tensor {
     guard let mask = indices.first as? Tensor, mask.dtype == .bool else { return nil }
     precondition(
       indices.count == 1 && mask.shape == shape, "subscript",
-      "a mask must be the only index and have the shape \(shape), has \(mask.shape)")
+      "a bool mask must be the only index and have the shape \(shape), has \(mask.shape)")
     return mask
   }
 }
@@ -153,7 +153,7 @@ private struct Selection {
         "tensors of indices must be for neighbouring axes; index twice or use take")
       // -1 is the last element, as for numbers.
       let count = whole[axis]
-      let positive = which(indices .< 0, indices + Double(count), indices)
+      let positive = which(indices .< 0, indices + count, indices)
       gathered = (
         gathered?.axis ?? shape.count,
         (gathered?.indices ?? []) + [positive.checkedIndices(positive, below: count, "subscript")]
@@ -199,7 +199,7 @@ private struct Selection {
     let sizes = Array(shape[axis..<axis + indices.count])
     let joined = Array(shape[..<axis]) + [sizes.elementCount] + Array(shape[(axis + indices.count)...])
     var flat = indices[0]
-    for (index, size) in zip(indices, sizes).dropFirst() { flat = flat * Double(size) + index }
+    for (index, size) in zip(indices, sizes).dropFirst() { flat = flat * size + index }
     return (axis, joined, flat)
   }
 }

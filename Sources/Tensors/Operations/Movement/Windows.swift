@@ -150,6 +150,7 @@ public func fold(
   _ columns: Tensor, to spatial: [Int], kernel: [Int], stride: [Int]? = nil, padding: [Int]? = nil,
   dilation: [Int]? = nil
 ) -> Tensor {
+  columns.requireNumbers("fold")
   let ones = kernel.map { _ in 1 }
   let (taps, width) = (kernel.elementCount, columns.shape.last ?? 0)
   precondition(

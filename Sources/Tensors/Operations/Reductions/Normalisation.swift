@@ -23,8 +23,8 @@ public func layerNorm(
     "layerNorm", [x] + [weight, bias].compactMap { $0 },
     reference: { inputs in
       var rest = inputs.dropFirst()
-      let centred = inputs[0] - inputs[0].mean(axis: -1, keepDims: true)
-      var y = centred * rsqrt(square(centred).mean(axis: -1, keepDims: true) + epsilon)
+      let (mean, variance) = inputs[0].moments(axes: [-1])
+      var y = (inputs[0] - mean) * rsqrt(variance + epsilon)
       if present[0] { y = y * rest.removeFirst() }
       if present[1] { y = y + rest.removeFirst() }
       return y
@@ -101,6 +101,7 @@ public func rmsNorm(_ x: Tensor, weight: Tensor? = nil, epsilon: Double = 1e-5) 
 public func groupNorm(
   _ x: Tensor, groups: Int, weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Double = 1e-5
 ) -> Tensor {
+  realType(of: [x] + [weight, bias].compactMap { $0 }, "groupNorm")
   precondition(x.ndim >= 2, "groupNorm", "needs [batch, ..., channels], got \(x.shape)")
   let channels = x.dim(-1)
   precondition(
@@ -109,9 +110,8 @@ public func groupNorm(
   requireScale(weight, channels, "groupNorm", "weight")
   requireScale(bias, channels, "groupNorm", "bias")
   let parts = x.reshaped([x.dim(0), Array(x.shape[1..<(x.ndim - 1)]).elementCount, groups, channels / groups])
-  let centred = parts - parts.mean(axes: [1, 3], keepDims: true)
-  let scale = rsqrt(square(centred).mean(axes: [1, 3], keepDims: true) + epsilon)
-  var y = (centred * scale).reshaped(x.shape)
+  let (mean, variance) = parts.moments(axes: [1, 3])
+  var y = ((parts - mean) * rsqrt(variance + epsilon)).reshaped(x.shape)
   if let weight { y = y * weight }
   if let bias { y = y + bias }
   return y
@@ -123,6 +123,7 @@ public func batchNorm(
   _ x: Tensor, mean: Tensor, variance: Tensor, weight: Tensor? = nil, bias: Tensor? = nil,
   epsilon: Double = 1e-5
 ) -> Tensor {
+  realType(of: [x, mean, variance] + [weight, bias].compactMap { $0 }, "batchNorm")
   precondition(x.ndim >= 2, "batchNorm", "needs [batch, ..., channels], got \(x.shape)")
   for (what, statistic) in [("mean", mean), ("variance", variance), ("weight", weight), ("bias", bias)] {
     requireScale(statistic, x.dim(-1), "batchNorm", what)

@@ -52,7 +52,7 @@ extension Tensor {
   }
 
   public func mean(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
-    precondition(dtype.isFloatingPoint, "mean", "needs float32 or float64, got \(dtype)")
+    requireReal("mean")
     let count = resolved(axes, rank: ndim, "mean").map { shape[$0] }.elementCount
     return sum(axes: axes, keepDims: keepDims) * (1 / Double(count))
   }
@@ -62,22 +62,42 @@ extension Tensor {
 
   /// The mean squared distance from the mean, its divisor lowered by `correction` (1: unbiased).
   public func variance(axes: [Int]? = nil, keepDims: Bool = false, correction: Int = 0) -> Tensor {
-    precondition(dtype.isFloatingPoint, "variance", "needs float32 or float64, got \(dtype)")
-    let count = resolved(axes, rank: ndim, "variance").map { shape[$0] }.elementCount
-    let centred = self - mean(axes: axes, keepDims: true)
-    return square(centred).sum(axes: axes, keepDims: keepDims)
-      * (1 / Double(Swift.max(count - correction, 0)))
+    requireReal("variance")
+    let axes = resolved(axes, rank: ndim, "variance")
+    return moments(axes: axes, correction: correction).variance.dropping(axes, keepDims: keepDims)
   }
   public func variance(axis: Int, keepDims: Bool = false, correction: Int = 0) -> Tensor {
     variance(axes: [axis], keepDims: keepDims, correction: correction)
+  }
+
+  /// The standard deviation, the root of `variance`. Where it is 0 its derivative is 0.
+  public func std(axes: [Int]? = nil, keepDims: Bool = false, correction: Int = 0) -> Tensor {
+    precondition(dtype.isFloatingPoint, "std", "needs float32 or float64, got \(dtype)")
+    return rootOfSquares(variance(axes: axes, keepDims: keepDims, correction: correction), "std")
+  }
+  public func std(axis: Int, keepDims: Bool = false, correction: Int = 0) -> Tensor {
+    std(axes: [axis], keepDims: keepDims, correction: correction)
+  }
+
+  /// Mean and variance, the axes kept. The mean of what is left corrects the rounding of the first mean,
+  /// without which equal numbers far from 0 would have a variance.
+  package func moments(axes: [Int]? = nil, correction: Int = 0) -> (mean: Tensor, variance: Tensor) {
+    let count = resolved(axes, rank: ndim, "variance").map { shape[$0] }.elementCount
+    let first = mean(axes: axes, keepDims: true)
+    // It has no derivative: the deviations from a mean have the mean 0.
+    let error = (stopGradient(self) - stopGradient(first)).mean(axes: axes, keepDims: true)
+    let mean = first + error
+    let variance =
+      square(self - mean).sum(axes: axes, keepDims: true) * (1 / Double(Swift.max(count - correction, 0)))
+    return (mean, variance)
   }
 
   // MARK: Products
 
   public func product(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
     let axes = resolved(axes, rank: ndim, "product")
-    let x = self
-    return reduced(callosum_product, axes)
+    let x = dtype == .bool ? asType(.int32) : self
+    return x.reduced(callosum_product, axes)
       .recorded("product", from: self) { g in g * x.productOfOthers(axes) }
       .dropping(axes, keepDims: keepDims)
   }
@@ -85,19 +105,20 @@ extension Tensor {
     product(axes: [axis], keepDims: keepDims)
   }
 
-  /// For each element the product of all others in its group, right also where some are 0.
+  /// For each element the product of all before it times that of all after it in its group, right also where
+  /// some are 0.
   private func productOfOthers(_ axes: [Int]) -> Tensor {
+    if size == 0 { return self }
     let kept = shape.indices.filter { !axes.contains($0) }
     let order = kept + axes
     let moved = transposed(axes: order)
     let count = axes.map { shape[$0] }.elementCount
     let rows = moved.reshaped([kept.map { shape[$0] }.elementCount, count])
-    // Element j of row i: the product over k of (k == j ? 1 : x[i, k]).
-    let others = which(
-      Tensor.eye(count, dtype: .bool), constant(1), rows.expandedDimensions(axis: 1))
+    let others =
+      rows.cumprod(axis: 1, inclusive: false) * rows.cumprod(axis: 1, reverse: true, inclusive: false)
     var back = order
     for (position, axis) in order.enumerated() { back[axis] = position }
-    return others.product(axis: 2).reshaped(moved.shape).transposed(axes: back)
+    return others.reshaped(moved.shape).transposed(axes: back)
   }
 
   // MARK: Extremes
@@ -124,6 +145,10 @@ extension Tensor {
     precondition(
       size == 0 || axes.allSatisfy { shape[$0] > 0 }, name, "no element along axes \(axes) of \(shape)")
     let x = self
+    if dtype == .bool {
+      return operation == callosum_largest
+        ? any(axes: axes, keepDims: keepDims) : all(axes: axes, keepDims: keepDims)
+    }
     return reduced(operation, axes).recorded(
       name, from: self,
       byResult: { g, y in
@@ -171,4 +196,24 @@ extension Tensor {
     return asType(.bool).reduced(callosum_all, axes).withoutDerivative("all", from: self).dropping(
       axes, keepDims: keepDims)
   }
+}
+
+/// The Euclidean length along `axes` (all if nil), sqrt(sum x²). Where it is 0 its derivative is 0.
+public func norm(_ x: Tensor, axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+  x.requireReal("norm")
+  return rootOfSquares(square(x).sum(axes: axes, keepDims: keepDims), "norm")
+}
+public func norm(_ x: Tensor, axis: Int, keepDims: Bool = false) -> Tensor {
+  norm(x, axes: [axis], keepDims: keepDims)
+}
+
+/// The root of a sum of squares. At 0 the root has no derivative; that of a length or a deviation is 0 there by
+/// convention, the middle of its slopes to all sides.
+private func rootOfSquares(_ squares: Tensor, _ name: StaticString) -> Tensor {
+  squares.mapped(callosum_sqrt).recorded(
+    name, from: squares,
+    byResult: { g, y in
+      let isZero = y .== 0
+      return which(isZero, g.constant(0), g / (which(isZero, y.constant(1), y) * 2))
+    })
 }

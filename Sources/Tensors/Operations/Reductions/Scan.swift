@@ -28,7 +28,7 @@ extension Tensor {
   /// `inclusive` the element itself is left out. Its derivative is right also where elements are 0.
   public func cumprod(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> Tensor {
     let axis = resolved(axis, rank: ndim, "cumprod")
-    precondition(dtype != .bool, "cumprod", "needs numbers, got \(dtype)")
+    requireNumbers("cumprod")
     if !inclusive { return cumprod(axis: axis, reverse: reverse).exclusive(axis, reverse, 1) }
     let x = self, step = reverse ? -1 : 1
     return running(callosum_running_product, axis, reverse: reverse).recorded(
@@ -44,7 +44,7 @@ extension Tensor {
   /// `reverse`; without `inclusive` the element itself is left out, and what is empty is -infinity.
   public func logCumsumExp(axis: Int, reverse: Bool = false, inclusive: Bool = true) -> Tensor {
     let axis = resolved(axis, rank: ndim, "logCumsumExp")
-    precondition(dtype.isFloatingPoint, "logCumsumExp", "needs float32 or float64, got \(dtype)")
+    requireReal("logCumsumExp")
     if !inclusive {
       return logCumsumExp(axis: axis, reverse: reverse).exclusive(axis, reverse, -.infinity)
     }
@@ -66,7 +66,7 @@ extension Tensor {
   /// The largest element so far along `axis`, and where it is (int32): the last among equals.
   public func cummaxWithIndices(axis: Int) -> (values: Tensor, indices: Tensor) {
     let axis = resolved(axis, rank: ndim, "cummax")
-    precondition(dtype != .bool, "cummax", "needs numbers, got \(dtype)")
+    requireNumbers("cummax")
     let x = packed, (outer, rows, inner) = around(axis)
     let places = Tensor(uninitialized: shape, .int32)
     callosum_running_arg_max(

@@ -13,7 +13,7 @@ extension Tensor {
 private func along(
   _ axis: Int, _ x: Tensor, _ name: StaticString, _ body: (Tensor) -> Tensor
 ) -> Tensor {
-  precondition(x.dtype.isFloatingPoint, name, "needs float32 or float64, got \(x.dtype)")
+  x.requireReal(name)
   let axis = resolved(axis, rank: x.ndim, name)
   if axis == x.ndim - 1 { return body(x) }
   return body(x.movedAxis(source: axis, destination: -1)).movedAxis(source: -1, destination: axis)
@@ -64,9 +64,10 @@ public func softmax(_ x: Tensor, axis: Int = -1) -> Tensor {
 /// true; the others are 0, and so are all where nothing is true.
 public func softmax(_ x: Tensor, where mask: Tensor, axis: Int = -1) -> Tensor {
   x.requireReal("softmax")
+  mask.requireTruth("softmax")
   precondition(
-    mask.dtype == .bool && broadcastShape(mask.shape, x.shape, "softmax") == x.shape, "softmax",
-    "the mask must be bool and stretch to \(x.shape), is \(mask.dtype) \(mask.shape)")
+    broadcastShape(mask.shape, x.shape, "softmax") == x.shape, "softmax",
+    "the mask must stretch to \(x.shape), is \(mask.shape)")
   return softmaxOfSeen(which(mask, x, x.constant(-.infinity)), axis: axis)
 }
 
@@ -136,15 +137,15 @@ private func finiteMax(_ x: Tensor) -> Tensor {
 package func crossEntropyPerItem(
   logits: Tensor, targets labels: Tensor, labelSmoothing: Double = 0, ignoring: Int32 = -100
 ) -> Tensor {
+  logits.requireReal("crossEntropy")
+  labels.requireIntegers("crossEntropy", "labels")
   precondition(
-    logits.ndim > 0 && labels.shape == Array(logits.shape.dropLast()) && labels.dtype == .int32,
-    "crossEntropy",
-    "logits \(logits.shape) need int32 labels of shape \(Array(logits.shape.dropLast())), got \(labels.dtype) \(labels.shape)"
-  )
+    logits.ndim > 0 && labels.shape == Array(logits.shape.dropLast()), "crossEntropy",
+    "logits \(logits.shape) need labels of shape \(Array(logits.shape.dropLast())), got \(labels.shape)")
   let classes = logits.dim(-1)
   let label = labels.unmarked.packed
-  let isKept = label .!= Double(ignoring)
-  let outside = isKept .&& ((label .< 0) .|| (label .>= Double(classes)))
+  let isKept = label .!= Int(ignoring)
+  let outside = isKept .&& ((label .< 0) .|| (label .>= classes))
   precondition(
     label.size == 0 || outside.any().item() == 0, "crossEntropy",
     "a label lies outside 0..<\(classes) and is not the ignored \(ignoring)")

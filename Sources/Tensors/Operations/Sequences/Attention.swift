@@ -18,6 +18,7 @@ public func scaledDotProductAttention(
   queries q: Tensor, keys k: Tensor, values v: Tensor, scale: Double? = nil, mask: Tensor? = nil,
   bias: Tensor? = nil, causal: Bool = false
 ) -> Tensor {
+  realType(of: [q, k, v], "scaledDotProductAttention")
   precondition(
     q.ndim == 4 && k.ndim == 4 && v.ndim == 4 && q.dim(0) == k.dim(0) && q.dim(0) == v.dim(0)
       && q.dim(1) == k.dim(1) && q.dim(1) == v.dim(1) && q.dim(3) == k.dim(3) && k.dim(2) == v.dim(2),
@@ -27,19 +28,17 @@ public func scaledDotProductAttention(
   let scores = [q.dim(0), q.dim(1), q.dim(2), k.dim(2)]
   let added = addedMask(mask, scores, q, "scaledDotProductAttention")
   if let bias {
-    return matmul(
-      seenWeights(q, k, scale, added, addedBias(bias, scores, q, "scaledDotProductAttention"), causal), v)
+    let bias = addedBias(bias, scores, q, "scaledDotProductAttention")
+    return mixed(q, k, v, scale, added, bias, causal)
   }
   return fused(
     "scaledDotProductAttention", [q, k, v],
-    reference: { inputs in
-      matmul(seenWeights(inputs[0], inputs[1], scale, added, nil, causal), inputs[2])
-    },
+    reference: { inputs in mixed(inputs[0], inputs[1], inputs[2], scale, added, nil, causal) },
     fast: { inputs in
       let (q, k, v) = (inputs[0].rowsTogether, inputs[1].rowsTogether, inputs[2].rowsTogether)
       let shape = [q.dim(0), q.dim(2), q.dim(1), v.dim(3)]
       let y = Tensor(uninitialized: shape, .float32)
-      let lse = Tensor(uninitialized: [q.dim(0), q.dim(1), q.dim(2)], .float32)
+      let lse = Tensor(uninitialized: [2, q.dim(0), q.dim(1), q.dim(2)], .float32)
       ThreadState.count(multiplyAccumulates: scores.elementCount * (q.dim(3) + v.dim(3)))
       let job = AttentionJob(q, k, v, mask: added, scale: scale, causal: causal)
       job.run { callosum_attention($0, y.pointer(as: Float.self), lse.pointer(as: Float.self)) }
@@ -67,6 +66,7 @@ public func attentionWeights(
   queries q: Tensor, keys k: Tensor, scale: Double? = nil, mask: Tensor? = nil, bias: Tensor? = nil,
   causal: Bool = false
 ) -> Tensor {
+  realType(of: [q, k], "attentionWeights")
   precondition(
     q.ndim == 4 && k.ndim == 4 && q.dim(0) == k.dim(0) && q.dim(1) == k.dim(1) && q.dim(3) == k.dim(3),
     "attentionWeights",
@@ -98,7 +98,8 @@ private func addedBias(_ bias: Tensor, _ scores: [Int], _ q: Tensor, _ name: Sta
 }
 
 private func seenWeights(
-  _ q: Tensor, _ k: Tensor, _ scale: Double, _ added: Tensor?, _ bias: Tensor?, _ causal: Bool
+  _ q: Tensor, _ k: Tensor, _ scale: Double, _ added: Tensor?, _ bias: Tensor?, _ causal: Bool,
+  isSeen: Tensor? = nil
 ) -> Tensor {
   var hidden = Tensor.zeros([q.dim(2), k.dim(2)], dtype: q.dtype)
   if causal {
@@ -107,7 +108,58 @@ private func seenWeights(
   }
   if let added { hidden = hidden + added }
   if let bias { hidden = hidden + bias }
-  return softmaxOfSeen(matmul(q, k.swappedAxes(2, 3)) * scale + hidden, axis: 3)
+  let scores = matmul(q, k.swappedAxes(2, 3)) * scale + hidden
+  return softmaxOfSeen(isSeen.map { which($0, scores, scores.constant(-.infinity)) } ?? scores, axis: 3)
+}
+
+/// weights [..., queries, keys] times values [..., keys, width], of the weights only those that are seen (bool,
+/// broadcasts to them). 0 times what is not finite would be NaN: so zeros stand for such values, and the queries
+/// that see one become NaN afterwards; in all others every bit is as it would be otherwise. So it is on the way
+/// back.
+package func mixSeen(_ weights: Tensor, _ values: Tensor, where isSeen: Tensor) -> Tensor {
+  withDerivative(
+    "mixSeen", at: [weights, values],
+    of: { inputs in
+      let weights = which(isSeen, inputs[0], inputs[0].constant(0)), values = inputs[1]
+      let isFine = isFinite(values)
+      if isFine.all().item() == 1 { return matmul(weights, values) }
+      let mixed = matmul(weights, which(isFine, values, values.constant(0)))
+      return which(reached(.!isFine, isSeen, weights), mixed.constant(.nan), mixed)
+    }
+  ) { gradient, inputs, _ in
+    let ofWeights = matmul(gradient, inputs[1].swappedAxes(-1, -2))
+    return [
+      which(isSeen, ofWeights, ofWeights.constant(0)),
+      mixSeen(inputs[0].swappedAxes(-1, -2), gradient, where: isSeen.swappedAxes(-1, -2)),
+    ]
+  }
+}
+
+/// Whether a query sees a row that holds one of these, [..., queries, width].
+private func reached(_ isBad: Tensor, _ isSeen: Tensor, _ weights: Tensor) -> Tensor {
+  matmul(isSeen.asType(weights.dtype).broadcast(to: weights.shape), isBad.asType(weights.dtype)) .> 0
+}
+
+/// The values, mixed by their weights; what is not finite reaches only the queries that see it.
+private func mixed(
+  _ q: Tensor, _ k: Tensor, _ v: Tensor, _ scale: Double, _ added: Tensor?, _ bias: Tensor?, _ causal: Bool
+) -> Tensor {
+  if !causal && added == nil { return matmul(seenWeights(q, k, scale, nil, bias, false), v) }
+  var seen = Tensor.ones([q.dim(2), k.dim(2)], dtype: .int32)
+  if causal { seen = seen.tril(k: k.dim(2) - q.dim(2)) }
+  var isSeen = seen .> 0
+  if let added { isSeen = isSeen .&& (added .!= -.infinity) }
+  let isFine = [q, k].map { isFinite(stopGradient($0)) }
+  if isFine.allSatisfy({ $0.all().item() == 1 }) {
+    return mixSeen(seenWeights(q, k, scale, added, bias, causal, isSeen: isSeen), v, where: isSeen)
+  }
+  func cleaned(_ x: Tensor, _ isFine: Tensor) -> Tensor { which(isFine, x, x.constant(0)) }
+  func anyBad(_ isFine: Tensor) -> Tensor { .!isFine.all(axes: [3], keepDims: true) }
+  let weights = seenWeights(
+    cleaned(q, isFine[0]), cleaned(k, isFine[1]), scale, added, bias, causal, isSeen: isSeen)
+  let isLost = anyBad(isFine[0]) .|| reached(anyBad(isFine[1]), isSeen, weights)
+  // By a product, so that the gradients of what is lost are lost too.
+  return mixSeen(weights, v, where: isSeen) * which(isLost, q.constant(.nan), q.constant(1))
 }
 
 /// What the kernel needs to know, with the tensors that its pointers point into.

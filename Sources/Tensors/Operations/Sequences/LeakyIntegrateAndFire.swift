@@ -66,10 +66,11 @@ public enum SpikeReset: String, Codable, Sendable, CaseIterable {
   }
 }
 
-/// 1 where x >= 0, else 0, with the surrogate's derivative.
+/// 1 where x >= 0, else 0 (NaN for NaN), with the surrogate's derivative.
 public func spike(_ x: Tensor, surrogate: Surrogate = .fastSigmoid()) -> Tensor {
-  precondition(x.dtype.isFloatingPoint, "spike", "needs float32 or float64, got \(x.dtype)")
-  return (x.unmarked .>= 0).asType(x.dtype).recorded("spike", from: x) { g in
+  x.requireReal("spike")
+  let plain = x.unmarked
+  return which(isNaN(plain), plain, (plain .>= 0).asType(x.dtype)).recorded("spike", from: x) { g in
     g * surrogate.derivative(x)
   }
 }

@@ -47,15 +47,16 @@ public func leakyMemory(
   activation: LeakyMemoryActivation = .relu
 ) -> Tensor {
   let name: StaticString = "leakyMemory"
+  realType(of: [sums] + weights.list, name)
   precondition(
-    sums.ndim == 3 && sums.dim(1) > 0 && sums.dtype.isFloatingPoint, name,
-    "the sums must be real, [batch, time, hidden] with a step at least, are \(sums.dtype) \(sums.shape)")
+    sums.ndim == 3 && sums.dim(1) > 0, name,
+    "the sums must be [batch, time, hidden] with a step at least, are \(sums.shape)")
   let memory = weights.keep.size, hidden = sums.dim(2), batch = sums.dim(0)
   let expected = [[hidden, memory], [memory, hidden], [memory], [memory], [memory]]
   let found = weights.list.map(\.shape)
   precondition(
-    expected == found && weights.list.allSatisfy { $0.dtype == sums.dtype }, name,
-    "weights must be \(sums.dtype) \(expected) for sums \(sums.shape), are \(found)")
+    expected == found, name,
+    "weights must be \(expected) for sums \(sums.shape), are \(found)")
   let start = initial ?? .zeros([batch, memory], dtype: sums.dtype)
   precondition(
     start.shape == [batch, memory] && start.dtype == sums.dtype, name,

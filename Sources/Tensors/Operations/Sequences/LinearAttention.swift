@@ -71,9 +71,6 @@ private func attendLinearly(
   precondition(
     initial.shape == stateShape, name, "the state must be \(stateShape), is \(initial.shape)")
   let inputs = [q, k, v, initial] + [logDecay, beta].compactMap { $0 }
-  precondition(
-    q.dtype.isFloatingPoint && inputs.allSatisfy { $0.dtype == q.dtype }, name,
-    "all inputs must be float32 or all float64, are \(inputs.map(\.dtype))")
 
   let form = LinearAttentionForm(
     name: name, scale: scale ?? 1 / Double(q.dim(3)).squareRoot(), gated: logDecay != nil,

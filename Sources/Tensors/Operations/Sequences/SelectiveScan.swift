@@ -64,9 +64,7 @@ public func selectiveScan(
   let grouped = [batch, time, groups, states]
   let given = [weights.skip, weights.deltaBias, gate]
   let inputs = [x, delta, a, b.reshaped(grouped), c.reshaped(grouped), start] + given.compactMap { $0 }
-  precondition(
-    x.dtype.isFloatingPoint && inputs.allSatisfy { $0.dtype == x.dtype }, name,
-    "all inputs must be float32 or all float64, are \(inputs.map(\.dtype))")
+  realType(of: inputs, name)
   if time == 0 { return (x, start) }
 
   let form = SelectiveForm(softplus: softplus, present: given.map { $0 != nil })

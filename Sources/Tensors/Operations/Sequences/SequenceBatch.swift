@@ -25,9 +25,10 @@ struct SequenceBatch {
     _ x: Tensor, _ weights: RecurrentWeights, gates: Int, _ reverse: Bool, _ lengths: Tensor?,
     _ name: StaticString
   ) {
+    realType(of: [x] + weights.list, name)
     precondition(
-      x.ndim == 3 && x.dim(1) > 0 && x.dtype.isFloatingPoint, name,
-      "the input must be real, [batch, time, inputs] with a step at least, is \(x.dtype) \(x.shape)")
+      x.ndim == 3 && x.dim(1) > 0, name,
+      "the input must be [batch, time, inputs] with a step at least, is \(x.shape)")
     let (batch, time) = (x.dim(0), x.dim(1))
     (self.batch, self.time, inputs, self.gates, dtype) = (batch, time, x.dim(2), gates, x.dtype)
     (self.reverse, self.name) = (reverse, name)
@@ -37,8 +38,8 @@ struct SequenceBatch {
     let expected = [[rows, x.dim(2)], [rows, hidden], [rows], [rows]]
     let found = weights.list.map(\.shape)
     precondition(
-      expected == found && weights.list.allSatisfy { $0.dtype == x.dtype }, name,
-      "weights must be \(x.dtype) \(expected) for input \(x.shape) and hidden \(hidden), are \(found)")
+      expected == found, name,
+      "weights must be \(expected) for input \(x.shape) and hidden \(hidden), are \(found)")
     guard let lengths else {
       packing = nil
       first = (0...time).map { $0 * batch }

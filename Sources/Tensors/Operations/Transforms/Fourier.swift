@@ -19,7 +19,7 @@ public func ifft(_ x: Tensor, axes: [Int] = [-1]) -> Tensor {
 /// The transform of real numbers over each of `axes`: complex numbers [..., 2]. The last of the axes has
 /// n / 2 + 1 frequencies, the others being their mirror.
 public func rfft(_ x: Tensor, axes: [Int] = [-1]) -> Tensor {
-  precondition(x.dtype.isFloatingPoint, "rfft", "needs float32 or float64, got \(x.dtype)")
+  x.requireReal("rfft")
   let (last, others) = parted(axes, rank: x.ndim, "rfft")
   precondition(x.dim(last) > 0, "rfft", "axis \(last) of shape \(x.shape) is empty")
   let half = realTransform(x.movedAxis(source: last, destination: -1), weight: 1, scale: 1)

@@ -35,7 +35,7 @@ public func idct(_ y: Tensor, axis: Int = -1, orthonormal: Bool = false) -> Tens
 }
 
 private func requireCosines(_ x: Tensor, _ axis: Int, _ name: StaticString) {
-  precondition(x.dtype.isFloatingPoint, name, "needs float32 or float64, got \(x.dtype)")
+  x.requireReal(name)
   precondition(x.dim(axis) > 0, name, "axis \(axis) of shape \(x.shape) is empty")
 }
 
@@ -82,7 +82,8 @@ public enum ConvolutionExtent: String, Codable, Sendable, CaseIterable {
 
 /// Convolution of long sequences, y[t] = sum over s of kernel[s] x[t - s], each channel with a kernel of
 /// its own: x [..., channels, length], kernel [channels, kernel length]. By Fourier transforms: the
-/// time grows with n log n, not with the product of the lengths.
+/// time grows with n log n, not with the product of the lengths. What is not finite in x makes NaN of the places
+/// that see it (of a circular convolution, which has no first place, of all).
 public func fftConvolution(
   _ x: Tensor, kernel: Tensor, extent: ConvolutionExtent = .causal
 ) -> Tensor {
@@ -91,14 +92,20 @@ public func fftConvolution(
     "fftConvolution",
     "input \(x.shape) and kernel \(kernel.shape) do not fit [..., channels, length] and "
       + "[channels, kernel length]")
-  precondition(
-    x.dtype == kernel.dtype && x.dtype.isFloatingPoint, "fftConvolution",
-    "types \(x.dtype) and \(kernel.dtype) do not fit; both must be float32 or both float64")
+  realType(of: [x, kernel], "fftConvolution")
   let length = x.dim(-1), reach = kernel.dim(1)
   precondition(
     extent != .circular || reach <= length, "fftConvolution",
     "a circular kernel of \(reach) places is longer than the input of \(length)")
   let outputs = extent == .full ? length + reach - 1 : length
+  let isFine = isFinite(stopGradient(x))
+  if extent != .circular && isFine.all().item() == 0 {
+    // Transforms would carry it everywhere.
+    let bad = (.!isFine).asType(x.dtype).paddedAtEnd(to: outputs).cumsum(axis: -1)
+    let isLost = (bad - bad.shifted(Swift.min(reach, outputs), axis: -1)) .> 0.5
+    return fftConvolution(which(isFine, x, x.constant(0)), kernel: kernel, extent: extent)
+      * which(isLost, x.constant(.nan), x.constant(1))
+  }
   // Long enough for what runs over the end not to reach the places that are kept.
   let n = extent == .circular ? length : quickLength(length + reach - 1)
   let byTransforms = { (inputs: [Tensor]) in

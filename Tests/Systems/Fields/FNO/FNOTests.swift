@@ -28,6 +28,11 @@ import Testing
       { ($0.channels, $0.layers, $0.modes, $0.hidden) = (3, 3, 4, 4) }, inputs: 1, outputs: 1, rows: 8,
       columns: 9)
     #expect(goldenProblems(ring, "ring", in: golden) == [])
+    let uneven = try network(
+      { ($0.channels, $0.layers, $0.modes, $0.columnModes, $0.hidden) = (3, 2, 4, 2, 4) }, inputs: 2,
+      outputs: 1,
+      rows: 10, columns: 6)
+    #expect(goldenProblems(uneven, "uneven", in: golden) == [])
   }
 
   /// A wave that is kept comes back times its number, on any grid; others vanish.

@@ -18,17 +18,17 @@ from safetensors.torch import save_file
 class SpectralConv2d(nn.Module):
     def __init__(self, channels, modes):
         super().__init__()
-        self.modes = modes
+        self.modes = modes  # along rows and columns
         for name in ("positive", "negative"):
-            weight = torch.randn(channels, channels, modes, modes, dtype=torch.cdouble) / channels
+            weight = torch.randn(channels, channels, *modes, dtype=torch.cdouble) / channels
             self.register_parameter(name, nn.Parameter(weight))
 
     def forward(self, x):
-        m, (height, width) = self.modes, x.shape[-2:]
+        (m, n), (height, width) = self.modes, x.shape[-2:]
         waves = torch.fft.rfft2(x)
         out = torch.zeros(x.shape[0], x.shape[1], height, width // 2 + 1, dtype=torch.cdouble)
-        out[:, :, :m, :m] = torch.einsum("bixy,ioxy->boxy", waves[:, :, :m, :m], self.positive)
-        out[:, :, -m:, :m] = torch.einsum("bixy,ioxy->boxy", waves[:, :, -m:, :m], self.negative)
+        out[:, :, :m, :n] = torch.einsum("bixy,ioxy->boxy", waves[:, :, :m, :n], self.positive)
+        out[:, :, -m:, :n] = torch.einsum("bixy,ioxy->boxy", waves[:, :, -m:, :n], self.negative)
         return torch.fft.irfft2(out, s=(height, width))
 
 
@@ -66,8 +66,9 @@ torch.set_default_dtype(torch.float64)
 torch.manual_seed(0)
 out = {}
 for name, shape, settings in [
-    ("padded", (2, 7, 6, 2), dict(outputs=3, channels=4, layers=2, modes=3, padding=3, hidden=5)),
-    ("ring", (2, 8, 9, 1), dict(outputs=1, channels=3, layers=3, modes=4, padding=0, hidden=4)),
+    ("padded", (2, 7, 6, 2), dict(outputs=3, channels=4, layers=2, modes=(3, 3), padding=3, hidden=5)),
+    ("ring", (2, 8, 9, 1), dict(outputs=1, channels=3, layers=3, modes=(4, 4), padding=0, hidden=4)),
+    ("uneven", (2, 10, 6, 2), dict(outputs=1, channels=3, layers=2, modes=(4, 2), padding=0, hidden=4)),
 ]:
     model = FNO(inputs=shape[-1], **settings)
     x = torch.randn(shape, requires_grad=True)

@@ -38,6 +38,10 @@ import Testing
         $0.padding = .reflect
       }, inputs: 2, rows: 16, columns: 16)
     #expect(goldenProblems(swept, "swept", in: golden) == [])
+    // darcy.py: two sweeps on each of the two coarsest levels.
+    let darcy = try network(
+      { ($0.channels, $0.layers, $0.sweepsDown) = (2, 2, [1, 1, 1, 2, 2]) }, inputs: 1, rows: 16, columns: 32)
+    #expect(goldenProblems(darcy, "darcy", in: golden) == [])
   }
 
   @Test func cyclesAgreeWithTheAuthors() throws {
@@ -169,6 +173,9 @@ import Testing
         == "mgno: a grid of 4 x 8 does not halve 2 times to no less than 2, as 3 levels need; 8 x 8 would fit, "
         + "or at most 2 levels")
     #expect(mistake(8, 8) { $0.pre = 0 } == "pre must be from 1 to 10000, is 0")
+    #expect(
+      mistake(8, 8) { ($0.sweepsDown, $0.sweepsUp) = ([1, 2], [1, 1]) }
+        == "mgno: sweepsUp must list 1 numbers for 2 levels, lists 2")
     // Grids of which nothing is said get as many levels as they allow, at most 5.
     for (rows, columns, levels) in [(4, 4, 2), (12, 8, 3), (64, 64, 5)] {
       let network = try network({ $0.layers = 1 }, inputs: 1, rows: rows, columns: columns)

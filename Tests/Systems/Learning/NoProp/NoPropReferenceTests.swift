@@ -59,6 +59,36 @@ import Testing
     check(stacked(course), "\(name).course")
   }
 
+  /// Through the door, noise and times given.
+  @Test(arguments: NoProp.Variant.allCases) func theDoorTakesTheNoise(_ variant: NoProp.Variant) throws {
+    let name = variant.rawValue
+    var settings = NoProp.Settings(), random = RandomGenerator(seed: 1)
+    (settings.variant, settings.blocks, settings.steps, settings.hidden) = (variant, 3, 4, 6)
+    (settings.codeWidth, settings.eta, settings.clip) = (4, 0.3, 0.05)
+    (settings.timeWidth, settings.scheduleWidth, settings.pathNoise) = (6, 5, 0.1)
+    let door = try NoProp.door(settings, in: Slot(width: 5, outputWidth: 3, tokens: 1), using: &random)
+    let parameters = door.module?.parameters() ?? []
+    for one in parameters { one.value = golden["\(name).w.\(one.name)"] }
+    func draws(_ port: String, _ noise: Tensor) throws -> Tensor {
+      let count = try #require(door.inputs.first { $0.name == port }?.shape.first)
+      guard case .fixed(let size) = count else { return noise }
+      return noise.sliced(axis: 0, to: size)
+    }
+    let last = golden["\(name).last"].expandedDimensions(axis: 0)
+    var inputs = [
+      "x": golden["x"], "labels": golden["labels"],
+      "noise": try draws("noise", golden["\(name).steps"]),
+      "lossNoise": try draws("lossNoise", concatenated([last, golden["\(name).noise"]])),
+    ]
+    if variant != .discrete { inputs["times"] = golden["\(name).times"] }
+    let results = try door(inputs, using: &random)
+    check(try #require(results["losses"]), "\(name).losses")
+    let network = try #require(door.module as? NoProp)
+    let course = golden["\(name).course"]
+    let expected = network.logits(course[course.dim(0) - 1])
+    #expect(abs(try #require(results["logits"]) - expected).max().item() < 1e-11)
+  }
+
   @Test func theLearnedSchedule() throws {
     let schedule = try #require(try network(.continuous).noise)
     let (level, gain) = schedule(golden["continuous.times"])

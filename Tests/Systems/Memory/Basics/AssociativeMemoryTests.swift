@@ -86,4 +86,34 @@ import Testing
       }
     }
   }
+
+  /// In chunks as token by token: outputs, the state and gradients by everything, lengths that fill chunks or
+  /// do not, and memories that keep nothing, something or all.
+  @Test(arguments: [AssociativeMemory.Writing.delta, .hebb], [0, 0.9, 1])
+  func chunksAgreeWithTheReference(_ writing: AssociativeMemory.Writing, _ decay: Double) throws {
+    for (tokens, dtype, allowed) in [
+      (1, DType.float32, 1e-5), (16, .float32, 1e-5), (37, .float32, 1e-5), (37, .float64, 1e-12),
+    ] {
+      let memory = try memory(writing, size: 7, decay: decay)
+      for place in memory.parameters() { place.value = place.value.asType(dtype) }
+      let parameters = memory.parameters()
+      var random = RandomGenerator(seed: 3)
+      let x = random.normal([2, tokens, 5]).asType(dtype), s = random.normal([2, 7, 7]).asType(dtype)
+      let g = random.normal([2, tokens, 3]).asType(dtype), gs = random.normal([2, 7, 7]).asType(dtype)
+      func solve(_ body: (Tensor, State) -> (output: Tensor, state: State)) -> [Tensor] {
+        let (values, pullback) = valueAndPullback(at: [x, s] + parameters.map(\.value)) { all in
+          withParameters(parameters, as: Array(all.dropFirst(2))) {
+            let (y, after) = body(all[0], State(["S": all[1]]))
+            return [y, after["S"]]
+          }
+        }
+        return values + pullback([g, gs])
+      }
+      let fast = solve { memory($0, $1) }, plain = solve { memory.reference($0, $1) }
+      for (place, (a, b)) in zip(fast, plain).enumerated() {
+        let wrong = Comparison(a, b, within: Tolerance(relative: 0, ofLargest: allowed)).problem
+        #expect(wrong == nil, "\(tokens) tokens, \(dtype), \(place)")
+      }
+    }
+  }
 }

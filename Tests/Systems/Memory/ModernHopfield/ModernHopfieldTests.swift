@@ -31,6 +31,7 @@ private struct Reference {
     case "storedNorm": return (inner + "norm_stored_pattern." + parts[1], nil)
     case "valueNorm": return (inner + "norm_pattern_projection." + parts[1], nil)
     case "queries": return ("pooling_weights", nil)
+    case "beta": return ("beta", nil)
     default: return ("lookup_weights", nil)
     }
   }
@@ -78,6 +79,7 @@ private struct Reference {
     allowed = Tolerance(relative: tolerance, absolute: tolerance * largest)
     for place in 0..<inputs {
       var expected = try self("\(kind).grad.input\(place)")
+      // With three inputs theirs has the values apart, as ours.
       if inputs == 2 && place == 0 { expected = expected + (try self("\(kind).grad.input2")) }
       compare(gradients[place], expected, "input \(place)")
     }
@@ -124,6 +126,21 @@ private func settings(
     try reference.check("stopping", stopping, inputs: 2) { stopping.association($0[1], $0[0]) }
   }
 
+  /// Values apart from what is stored, patterns that are missing, associations that are forbidden, with several
+  /// updates; and a learned beta for each head.
+  @Test func optionsAgreeWithTheAuthorsCode() throws {
+    let reference = try Reference()
+    let own = try network(settings { ($0.heads, $0.updates, $0.tolerance) = (3, 3, 0) })
+    let mask = .!(try reference("options.mask") .> 0)
+    let may = (.!(try reference("options.associationMask") .> 0)).expandedDimensions(axis: 0)
+      .broadcast(to: [2, 3, 7])
+    try reference.check("options", own, inputs: 3) {
+      own.association($0[1], $0[0], values: $0[2], mask: mask, associationMask: may)
+    }
+    let betas = try network(settings { ($0.heads, $0.learnedBeta) = (3, true) })
+    try reference.check("betas", betas, inputs: 3) { betas.association($0[1], $0[0], values: $0[2]) }
+  }
+
   @Test func poolingAndLookupAgreeWithTheAuthorsCode() throws {
     let reference = try Reference()
     var random = RandomGenerator(seed: 1)
@@ -164,6 +181,14 @@ private func settings(
     let slope = gradient { theory.energy($0).sum() }(states)
     let expected = states - theory.updated(states)
     #expect(abs(slope - expected).max().item() < 1e-12)
+  }
+
+  @Test func statesMayBeFloat32() {
+    let theory = HopfieldEnergy(sphere(7, 5, seed: 1), beta: 0.3)
+    let states = sphere(4, 5, seed: 2).asType(.float32), same = states.asType(.float64)
+    #expect(theory.updated(states).doubles == theory.updated(same).doubles)
+    #expect(theory.energy(states).doubles == theory.energy(same).doubles)
+    #expect(theory.fixedPoint(from: states).doubles == theory.fixedPoint(from: same).doubles)
   }
 
   @Test func theEnergyNeverRisesNorFallsBelowZero() {

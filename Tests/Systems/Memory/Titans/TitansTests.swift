@@ -6,8 +6,11 @@ import CallosumTestSupport
 import Foundation
 import Testing
 
-private func settings(_ change: (inout Titans.Settings) -> Void) -> Titans.Settings {
+private func settings(
+  _ step: Titans.Step = .relative, _ change: (inout Titans.Settings) -> Void
+) -> Titans.Settings {
   var settings = Titans.Settings()
+  settings.step = step
   change(&settings)
   return settings
 }
@@ -34,15 +37,25 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
 /// and reading is not late. Outputs, gradients of sum(y g) and the last weights.
 @Suite struct TitansReferenceTests {
   private static let kinds: [(String, Int, Titans.Settings)] = [
-    ("two", 6, settings { ($0.chunk, $0.kernel, $0.largestRate) = (4, 1, 1) }),
-    ("linear", 5, settings { ($0.depth, $0.chunk, $0.kernel, $0.largestRate) = (1, 3, 1, 1) }),
+    ("two", 6, settings(.absolute) { ($0.chunk, $0.kernel, $0.largestRate) = (4, 1, 1) }),
+    ("linear", 5, settings(.absolute) { ($0.depth, $0.chunk, $0.kernel, $0.largestRate) = (1, 3, 1, 1) }),
     (
       "three", 4,
-      settings { ($0.depth, $0.expansion, $0.chunk, $0.kernel, $0.largestRate) = (3, 2, 8, 1, 0.5) }
+      settings(.absolute) {
+        ($0.depth, $0.expansion, $0.chunk, $0.kernel, $0.largestRate) = (3, 2, 8, 1, 0.5)
+      }
     ),
     (
       "single", 4,
-      settings { ($0.expansion, $0.chunk, $0.kernel, $0.momentum, $0.largestRate) = (2, 1, 1, false, 1) }
+      settings(.absolute) {
+        ($0.expansion, $0.chunk, $0.kernel, $0.momentum, $0.largestRate) = (2, 1, 1, false, 1)
+      }
+    ),
+    (
+      "heads", 6,
+      settings(.absolute) {
+        ($0.heads, $0.expansion, $0.chunk, $0.kernel, $0.largestRate) = (3, 2, 4, 1, 1)
+      }
     ),
   ]
 
@@ -67,7 +80,13 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
       return switch parts[0] {
       case "projection": try rows(["to_queries", "to_keys", "to_values"], "weight")
       case "rates": try rows(["to_adaptive_step", "to_momentum", "to_decay_factor"], parts[1])
-      default: try theirs("\(what).memory_model_parameters.\(parts[1])").squeezed(axis: 0)
+      case "gate": try theirs("\(what).retrieve_gate.0.weight")
+      case "output": try theirs("\(what).combine_heads.weight")
+      default:
+        // Theirs have an axis of heads even for one.
+        try kind.settings.heads > 1
+          ? theirs("\(what).memory_model_parameters.\(parts[1])")
+          : theirs("\(what).memory_model_parameters.\(parts[1])").squeezed(axis: 0)
       }
     }
     let own = try memory(kind.settings, width: kind.width, dtype: dtype)
@@ -84,7 +103,9 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
     #expect(problem(values[0], try theirs("y"), tolerance) == nil)
     for layer in 0..<kind.settings.depth {
       let last = try theirs("last.weights.\(layer)")
-      #expect(problem(state["weights.\(layer)"], last, tolerance) == nil, "last weights \(layer)")
+      #expect(
+        problem(state["weights.\(layer)"].reshaped(last.shape), last, tolerance) == nil,
+        "last weights \(layer)")
     }
     let gradients = pullback([try theirs("g")])
     #expect(problem(gradients[0], try theirs("grad.x"), tolerance) == nil, "x")
@@ -98,7 +119,7 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
   /// A linear memory without momentum and forgetting is the delta rule with beta = 2 theta.
   @Test(arguments: [DType.float64, .float32]) func theLinearCaseIsTheDeltaRule(_ dtype: DType) throws {
     let own = try memory(
-      settings {
+      settings(.absolute) {
         ($0.depth, $0.chunk, $0.kernel, $0.momentum, $0.forgetting) = (1, 1, 1, false, false)
         $0.largestRate = 0.5
       }, width: 6, dtype: dtype)
@@ -171,7 +192,7 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
   /// high; with 1 / (2 chunk), which leaves momentum and depth out, all do.
   @Test(arguments: [1, 2], [1, 8]) func memoriesStaySteady(_ depth: Int, _ chunk: Int) throws {
     func run(_ rate: Double) throws -> (largest: Double, recall: Double) {
-      let settings = settings {
+      let settings = settings(.absolute) {
         ($0.depth, $0.expansion, $0.chunk, $0.kernel, $0.largestRate) = (depth, 1, chunk, 1, rate)
         ($0.rateStart, $0.momentumStart) = (0.8, 0.9)
       }
@@ -271,11 +292,45 @@ private func problem(_ actual: Tensor, _ expected: Tensor, _ tolerance: Double) 
     if depth == 2 && kind.length > 1 { #expect(!(absolute < 1000)) }
   }
 
+  /// By default a memory still answers after thousands of tokens, as large as in the beginning; with the paper's
+  /// steps it has died by then.
+  @Test(arguments: [1, 2]) func theDefaultLives(_ depth: Int) throws {
+    func run(_ step: Titans.Step) throws -> Double {
+      var random = RandomGenerator(seed: 1), own = Titans.Settings()
+      (own.depth, own.step) = (depth, step)
+      let memory = try Titans(own, in: Slot(width: 16, tokens: 1), using: &random)
+      let x = random.normal([2, 4000, 16])
+      let y = memory(x, memory.initialState(batch: 2)).output
+      func size(_ x: Tensor) -> Double { sqrt(square(x).mean()).item() }
+      return size(y.sliced(axis: 1, from: 3500)) / size(y.sliced(axis: 1, to: 500))
+    }
+    #expect(Titans.Settings().step == .relative)
+    let living = try run(.relative)
+    #expect(living > 0.2 && living < 5)
+    if depth == 2 { #expect(try run(.absolute) < 1e-6) }
+  }
+
+  /// Where the place of a token in its chunk cannot be one.
+  @Test(arguments: ["nan", "0", "9", "2.5", "1e30"]) func aPlaceThatCannotBeStops(_ place: String) async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      [place] in
+      var random = RandomGenerator(seed: 1)
+      let own = try Titans(Titans.Settings(), in: Slot(width: 4, tokens: 1), using: &random)
+      var state = own.initialState(batch: 2)
+      state["place"] = Tensor([1, Double(place) ?? 0]).asType(.float32)
+      _ = own(.ones([2, 3, 4]), state)
+    }
+    let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(
+      text.contains("the state's place must hold a whole number from 1 to 8 for each of 2 rows"),
+      "\(text.prefix(300))")
+  }
+
   /// With orthonormal keys and theta 1/2 a linear memory holds its values exactly, and new ones replace
   /// them.
   @Test func whatIsWrittenIsRead() throws {
     let own = try memory(
-      settings {
+      settings(.absolute) {
         ($0.depth, $0.chunk, $0.momentum, $0.forgetting, $0.largestRate) = (1, 1, false, false, 1)
       }, width: 5, dtype: .float64)
     own.rates.bias = .zeros([1], dtype: .float64)

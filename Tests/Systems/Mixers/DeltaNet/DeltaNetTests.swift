@@ -110,6 +110,25 @@ private struct Reference {
     }
   }
 
+  /// Padding and packed sequences as fla/layers/utils.py unpads and repads them, each sequence by itself.
+  @Test func segmentsAgreeWithTheAuthorsUnpadding() throws {
+    let reference = try Reference()
+    var settings = DeltaNet.Settings(), random = RandomGenerator(seed: 1)
+    settings.streams.heads = 3
+    let layer = try DeltaNet(settings, in: Slot(width: 12, tokens: 21), using: &random)
+    for name in ["padded", "packed"] {
+      let segments = try reference("\(name).segments")
+      try reference.check(
+        name, inputs: ["x", "memory", "recent"], weights: layer.parameters(),
+        outputs: ["y", "memory", "recent"]
+      ) { all in
+        let before = State(["memory": all[1], "recent": all[2]])
+        let (y, after) = layer(all[0], before, besides: ["segments": segments])
+        return [y, after["memory"], after["recent"]]
+      }
+    }
+  }
+
   /// With orthonormal keys and beta 1 every key gives the value last written to it, exactly; without the
   /// correction, the sum of all that were.
   @Test func orthonormalKeysAreOverwritten() {

@@ -89,6 +89,18 @@ private func controller(
       let found = CallosumTestSupport.Comparison(
         ours(x), expected, within: Tolerance(relative: 1e-12, ofLargest: 1e-12))
       #expect(found.problem == nil, "\(theirs)")
+
+      // The same from the settings, through the door.
+      var settings = BilateralMotor.Settings(), random = RandomGenerator(seed: 9)
+      (settings.units, settings.layers, settings.callosum) = (units, layers, callosum)
+      settings.lesions = Array(lesions)
+      let door = try BilateralMotor.door(settings, in: slot, using: &random)
+      for (to, from) in zip(door.module?.parameters() ?? [], ours.parameters()) { to.value = from.value }
+      let tokens = x.expandedDimensions(axis: 1)
+      let y = try #require(try door(["x": tokens], using: &random)["y"]).squeezed(axis: 1)
+      let wrong = CallosumTestSupport.Comparison(
+        y, expected, within: Tolerance(relative: 1e-12, ofLargest: 1e-12))
+      #expect(wrong.problem == nil, "\(theirs) through the door")
     }
   }
 

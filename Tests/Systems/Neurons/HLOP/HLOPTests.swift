@@ -52,6 +52,29 @@ private struct Reference {
     ) { reference.check(gradient, name) }
   }
 
+  /// Batch after batch through the door, rows and velocity handed on.
+  @Test(arguments: ["real", "spiking", "plain"])
+  func theDoorCarriesTheVelocity(_ name: String) throws {
+    let reference = try Reference()
+    let start = reference.golden["\(name).start"]
+    var settings = HLOP.Settings(), random = RandomGenerator(seed: 1)
+    (settings.rows, settings.subspace.rate) = (start.dim(0), 0.2)
+    if name == "plain" { (settings.subspace.rate, settings.subspace.momentum) = (0.05, 0) }
+    if name == "spiking" { (settings.subspace.levels, settings.subspace.range) = (8, 2) }
+    let door = try HLOP.door(settings, in: Slot(width: 7, outputWidth: 2, tokens: 1), using: &random)
+    #expect(Set(door.carried) == ["rows", "velocity"])
+    var carried = ["rows": start, "velocity": Tensor.zeros(like: start)]
+    let batches = reference.golden["\(name).x"].split(parts: 4).map { $0.squeezed(axis: 0) }
+    for batch in 0..<2 {
+      let inputs = [
+        "input": batches[batch], "error": Tensor.ones([batches[batch].dim(0), 2], dtype: .float64),
+      ]
+      let results = try door(inputs.merging(carried) { $1 }, using: &random)
+      carried = results.filter { door.carried.contains($0.key) }
+      reference.check(try #require(results["rows"]), "\(name).after.\(batch)")
+    }
+  }
+
   /// On convergence the rows are orthonormal and span the largest principal components, not centred; rows of
   /// a second task find the next ones.
   @Test func findsThePrincipalSubspace() {
