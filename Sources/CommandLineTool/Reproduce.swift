@@ -181,7 +181,7 @@ struct Reproduce: ParsableCommand {
       rehearsals.append(rehearsal)
       if !output.json { Terminal.say(lines: rehearsal.text(columns: Terminal.width) + "\n") }
     }
-    if output.json { print(try ResultCoding.text(rehearsals, pretty: true)) }
+    if output.json { Terminal.say(json: try ResultCoding.text(rehearsals, pretty: true)) }
     if let code = Interruption.exitCode { throw ExitCode(code) }
   }
 
