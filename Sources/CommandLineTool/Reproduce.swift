@@ -13,15 +13,22 @@ struct Reproduce: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Re-check papers' claims with criteria that were fixed before; print verdicts.",
     discussion: """
-      A verdict is 'holds', 'inconclusive' or 'contradicted', computed from all seeds. The exit code is 0 \
-      whatever the verdicts, and 1 if a claim could not be judged; the others are judged all the same.
+      Seeds are looked at after 7, 12 and 16, until they decide: 'holds', 'contradicted' or 'smaller than \
+      claimed', else 'undecided'; 'not tested' where a gate says that the experiment means nothing. The exit \
+      code is 0 whatever the verdicts, and 1 if a claim could not be judged; the others are judged all the same.
       """)
 
   @Argument(help: "Ids of claims; see 'callosum list --claims'.") var ids: [String] = []
   @Option(help: "All claims of a family.") var family: String?
   @Flag(help: "Every claim.") var all = false
-  @Option(parsing: .unconditional, help: "Seeds, instead of the claim's own.") var seeds: Int?
-  @Option(help: "quick (about three minutes a claim) or full.") var budget = "quick"
+  @Option(parsing: .unconditional, help: "Run so many seeds at least; the verdict is that of the looks.")
+  var seeds: Int?
+  @Option(help: "quick (ten minutes a claim at most) or full.") var budget = "quick"
+  @Option(parsing: .unconditional, help: "Take no further look after so many minutes.") var minutes: Double?
+  @Option(
+    parsing: .unconditional,
+    help: "Judge nothing: run so many of the seeds from 100 on, which are for choosing settings.")
+  var rehearse: Int?
   @Option(parsing: .unconditional, help: "Runs side by side; one for each core by default.")
   var jobs: Int?
   @Flag(help: "Go on with the latest run of each claim that was stopped.") var resume = false
@@ -71,6 +78,11 @@ struct Reproduce: ParsableCommand {
       try require((1...256).contains(processes), "--jobs must be from 1 to 256, is \(processes)")
       return try chosen.map { try Reproduction($0, budget: budget, seeds: seeds) }
     }
+    try fromCommandLine {
+      try require(minutes.map { $0 > 0 } ?? true, "--minutes must be above 0")
+      if let rehearse { try require((1...100).contains(rehearse), "--rehearse must be from 1 to 100, is \(rehearse)") }
+    }
+    if let rehearse { return try self.rehearse(zip(chosen, reproductions), seeds: rehearse, processes) }
     try checkFiles(
       writing: record.map { folder in chosen.map { ("--record", "\(folder)/\($0.id).json") } } ?? [],
       inFolder: true, keeping: place)
@@ -81,7 +93,8 @@ struct Reproduce: ParsableCommand {
     for (claim, reproduction) in zip(chosen, reproductions) where !Interruption.requested {
       do {
         try results?.prepare(for: claim.id)
-        let report = try reproduce(claim, reproduction, processes, in: store)
+        let judged = try store.judgedRuns(of: claim.id) + (results?.result(of: claim.id)?.judgedRuns ?? [])
+        let report = try reproduce(claim, reproduction.after(judged), processes, in: store)
         if !report.wasInterrupted { try results?.record(report) }
         outcomes.append(.judged(report))
         if !output.json { Terminal.say(lines: report.text(columns: Terminal.width) + "\n") }
@@ -126,21 +139,18 @@ struct Reproduce: ParsableCommand {
   ) throws -> ClaimReport {
     let kept = try StoredClaim(
       claim, budget: reproduction.budget, command: Program.commandLine, resume: resume, in: store)
-    // Counted in thousandths of a run, so that long runs move too.
     let bar = ProgressBar(
-      label: claim.id, total: (reproduction.jobs.count + 1) * 1000, unit: nil,
-      style: .standardError(quiet: quiet))
+      label: claim.id, total: 1000, unit: nil, style: .standardError(quiet: quiet))
     defer { bar.finish() }
-    var done: [Reproduction.Job: Int] = [:]
-    func reach(_ job: Reproduction.Job, _ fraction: Double) {
-      let now = Int(fraction * 1000), before = done[job, default: 0]
-      if now > before {
-        bar.advance(by: now - before)
-        done[job] = now
-      }
-    }
+    let show = shower(of: claim, on: bar)
     do {
-      let report = try run(reproduction, claim, kept, processes, reach: reach) { bar.label = $0 }
+      let report = try reproduction.run(
+        processes: processes, finished: kept.finished, limit: minutes.map { .seconds($0 * 60) },
+        worker: worker(claim),
+        onEvent: { event in
+          try kept.record(event)
+          show(event)
+        }, isCancelled: { Interruption.requested })
       bar.label = "\(claim.id): picture"
       try kept.end(report, drawing: bar.observer())
       if report.wasInterrupted {
@@ -154,27 +164,52 @@ struct Reproduce: ParsableCommand {
     }
   }
 
-  private func run(
-    _ reproduction: Reproduction, _ claim: Claim, _ kept: StoredClaim, _ processes: Int,
-    reach: (Reproduction.Job, Double) -> Void, label: (String) -> Void
-  ) throws -> ClaimReport {
-    try reproduction.run(
-      processes: processes, finished: kept.finished,
-      worker: { job, budget in
-        [
-          "run-claim", claim.id, "--arm", job.arm, "--seed", "\(job.seed)", "--budget", budget.rawValue,
-        ]
-      },
-      onEvent: { event in
-        try kept.record(event)
-        switch event {
-        case .started(let job): label("\(claim.id): \(job.arm), seed \(job.seed)")
-        case .message(let job, .progress(let fraction)): reach(job, fraction)
-        case .message(let job, .result): reach(job, 1)
-        case .message: break
-        }
-      },
-      isCancelled: { Interruption.requested })
+  /// Runs claims from seeds that nobody judges.
+  private func rehearse(
+    _ reproductions: Zip2Sequence<[Claim], [Reproduction]>, seeds: Int, _ processes: Int
+  ) throws {
+    Interruption.listen()
+    var rehearsals: [Rehearsal] = []
+    for (claim, reproduction) in reproductions where !Interruption.requested {
+      let bar = ProgressBar(
+        label: claim.id, total: 1, unit: nil, style: .standardError(quiet: quiet))
+      defer { bar.finish() }
+      let rehearsal = try reproduction.rehearse(
+        seeds: seeds, processes: processes, worker: worker(claim), onEvent: shower(of: claim, on: bar),
+        isCancelled: { Interruption.requested })
+      bar.finish()
+      rehearsals.append(rehearsal)
+      if !output.json { Terminal.say(lines: rehearsal.text(columns: Terminal.width) + "\n") }
+    }
+    if output.json { Terminal.say(json: try ResultCoding.text(rehearsals, pretty: true)) }
+    if let code = Interruption.exitCode { throw ExitCode(code) }
+  }
+
+  /// How a process of this program is told to run a job.
+  private func worker(_ claim: Claim) -> (Reproduction.Job, ClaimBudget) -> [String] {
+    { job, budget in
+      ["run-claim", claim.id, "--arm", job.arm, "--seed", "\(job.seed)", "--budget", budget.rawValue]
+    }
+  }
+
+  /// Shows events on a bar, counted in thousandths of a run, so that long runs move too.
+  private func shower(of claim: Claim, on bar: ProgressBar) -> (Reproduction.Event) -> Void {
+    var done: [Reproduction.Job: Int] = [:]
+    func reach(_ job: Reproduction.Job, _ fraction: Double) {
+      let now = Int(fraction * 1000), before = done[job, default: 0]
+      guard now > before else { return }
+      bar.advance(by: now - before)
+      done[job] = now
+    }
+    return { event in
+      switch event {
+      case .planned(let jobs): bar.extend(by: jobs * 1000)
+      case .started(let job): bar.label = "\(claim.id): \(job.arm), seed \(job.seed)"
+      case .message(let job, .progress(let fraction)): reach(job, fraction)
+      case .message(let job, .result): reach(job, 1)
+      case .message: break
+      }
+    }
   }
 }
 

@@ -26,7 +26,7 @@ package final class ProgressBar {
     set { shownLabel = newValue.printable() }
   }
   private var shownLabel: String
-  private let total: Int
+  private var total: Int
   private let unit: String?
   private let style: Style
   private let seconds: () -> Double
@@ -59,6 +59,9 @@ package final class ProgressBar {
   }
 
   deinit { finish() }
+
+  /// There is more to do than was known.
+  package func extend(by count: Int) { total += count }
 
   /// Records that `count` more units are done.
   package func advance(by count: Int) {

@@ -33,10 +33,11 @@ import Testing
     let result = try #require(try ResultsFolder(Self.root + "/Results").result(of: id))
     #expect(!result.runs.isEmpty && result.runs.keys.allSatisfy { ClaimBudget(rawValue: $0) != nil })
     for run in result.runs.values {
-      #expect(run.seeds.count >= claim.seeds.count)
-      #expect((run.verdict == "holds") == (run.explanation == nil))
+      #expect(run.seeds == run.seeds.indices.map { UInt64($0 + 1) } && run.seeds.count >= Looks.fewest)
+      #expect(Verdict(rawValue: run.verdict) != nil)
       for arm in run.arms {
-        #expect(arm.runs.map(\.seed) == run.seeds)
+        #expect(arm.runs.map(\.seed) == Array(run.seeds.prefix(arm.runs.count)))
+        #expect(arm.runs.count >= Looks.fewest)
         for one in arm.runs { try claim.validate(one.metrics, of: arm.id) }
       }
     }

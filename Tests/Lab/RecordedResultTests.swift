@@ -15,13 +15,14 @@ private func reported(
   /// Every number that the verdict rests on comes back as it was, to the last bit.
   @Test func holdsWhatWasFound() throws {
     try inTemporaryFolder { folder in
-      let report = try reported(lead: -0.5, seeds: 4), results = ResultsFolder(folder + "/a/Results")
+      let report = try reported(lead: -0.5, seeds: 8), results = ResultsFolder(folder + "/a/Results")
       try results.record(report)
       let result = try #require(try results.result(of: "made-up"))
       let run = try #require(result.runs["quick"])
       #expect(result.claim == "made-up" && result.runs.count == 1)
-      #expect(run.verdict == "contradicted" && run.seeds == [1, 2, 3, 4])
-      #expect(run.explanation == "Two sentences. They explain.")
+      #expect(run.verdict == "contradicted" && run.seeds == [1, 2, 3, 4, 5, 6, 7, 8])
+      #expect(run.explanation == report.explanation && run.explanation?.hasPrefix("Two sentences.") == true)
+      #expect(run.provenance == report.provenance && run.checks?.map(\.isTrue) == [true])
       #expect(run.arms.map(\.id) == ["a", "b"] && run.arms.map(\.parameters) == [100, 120])
       #expect(run.arms[1].runs.map(\.metrics) == report.arms[1].runs.map(\.metrics))
       #expect(run.findings[0].values == report.judgement.findings[0].values)
@@ -125,9 +126,10 @@ private func reported(
       #expect(lines.contains("| `made-up` | A is larger than B. | **contradicted** |"))
       #expect(
         lines.contains {
-          $0.hasPrefix("- contradicted: score(a) − score(b) ≥ 0.1, beyond 2 standard errors; found -0.5")
+          $0.hasPrefix("- contradicted: score(a) − score(b): a lead of at least 0.1; 0 of 7 seeds for it")
         })
-      #expect(lines.contains("Two sentences. They explain."))
+      #expect(lines.contains { $0.hasPrefix("Two sentences. They explain that a made ") })
+      #expect(lines.contains("- true: One is one.; 1") && lines.contains("First run."))
       // Made anew, it stays as it is.
       #expect(try lists.rewritten(fresh, of: "page") == fresh)
     }

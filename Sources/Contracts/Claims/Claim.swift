@@ -16,19 +16,27 @@ public struct Claim: Sendable {
   public let criterion: Criterion
   /// What makes the arms comparable.
   public let matching: Matching
-  public let seeds: [UInt64]
-  /// Two sentences on a verdict that is not `holds`: our scale, the paper, or an error that was looked for
-  /// and not found.
-  public let explanation: String?
+  /// What has no chance in it: theorems, identities. They run once and decide nothing about seeds.
+  public let checks: [Check]
+  /// How settings were chosen; nil if nothing was.
+  public let tuning: Tuning?
+  /// Two sentences on a verdict that is not `holds`: what speaks for our scale, for the paper, or for an error
+  /// of ours that was looked for. `{accuracy(delta)}` stands for what the arm `delta` measured in the run that
+  /// is explained, so that no figure is of another.
+  public let explanations: [Verdict: String]
   /// Trains and measures one arm from one seed.
   public let run: @Sendable (ClaimRun) throws -> ClaimResult
   /// Makes a picture that shows what the mechanism does; what has to be trained for it is watched.
   public let picture: (@Sendable (ClaimRun.Observer) throws -> Picture)?
 
+  /// Where it is written, as the compiler saw it: what a result is of can be told by the text of that folder.
+  package let file: String
+
+  /// - Parameter file: where the claim is written; leave it out.
   public init(
     of card: Card, sentence: String, paperFigure: String, experiment: String, arms: [Arm], metrics: [Metric],
-    criterion: Criterion, matching: Matching,
-    seeds: [UInt64] = [1, 2, 3], explanation: String? = nil,
+    criterion: Criterion, matching: Matching, file: String = #filePath,
+    checks: [Check] = [], tuning: Tuning? = nil, explanations: [Verdict: String] = [:],
     picture: (@Sendable (ClaimRun.Observer) throws -> Picture)? = nil,
     run: @escaping @Sendable (ClaimRun) throws -> ClaimResult
   ) {
@@ -40,8 +48,10 @@ public struct Claim: Sendable {
     self.metrics = metrics
     self.criterion = criterion
     self.matching = matching
-    self.seeds = seeds
-    self.explanation = explanation
+    self.file = file
+    self.checks = checks
+    self.tuning = tuning
+    self.explanations = explanations
     self.picture = picture
     self.run = run
   }
@@ -63,6 +73,47 @@ public struct Claim: Sendable {
       self.id = id
       self.name = name
       self.role = role
+    }
+  }
+
+  /// A statement without chance, such as a theorem on a case that can be computed.
+  public struct Check: Sendable {
+    /// What should be true, in a sentence.
+    public let statement: String
+    public let run: @Sendable (ClaimRun) throws -> Outcome
+
+    public struct Outcome: Sendable, Equatable, Codable {
+      public let isTrue: Bool
+      /// What was found, in words with figures.
+      public let found: String
+
+      public init(_ isTrue: Bool, found: String) {
+        self.isTrue = isTrue
+        self.found = found
+      }
+    }
+
+    public init(_ statement: String, run: @escaping @Sendable (ClaimRun) throws -> Outcome) {
+      self.statement = statement
+      self.run = run
+    }
+  }
+
+  /// How the settings of the arms were chosen: on seeds that are never judged, with as many trials for each arm.
+  public struct Tuning: Sendable, Equatable, Codable {
+    /// The seeds of tuning are these and above; those that are judged are below.
+    public static let firstSeed: UInt64 = 100
+
+    public let seeds: [UInt64]
+    /// Settings that were tried for each arm.
+    public let trialsPerArm: Int
+    /// What was tried and what was taken, in a sentence.
+    public let choice: String
+
+    public init(seeds: [UInt64], trialsPerArm: Int, choice: String) {
+      self.seeds = seeds
+      self.trialsPerArm = trialsPerArm
+      self.choice = choice
     }
   }
 
@@ -98,6 +149,34 @@ extension Claim {
         throw InvalidInput("claim \(id), criterion: \(unknownName(kind, name, in: names))")
       }
     }
+    for (verdict, text) in explanations {
+      for (metric, arm) in Claim.figures(in: text) {
+        for (kind, name, names) in [("arm", arm, armNames), ("metric", metric, metricNames)]
+        where !names.contains(name) {
+          throw InvalidInput(
+            "claim \(id), explanation of '\(verdict.rawValue)': \(unknownName(kind, name, in: names))")
+        }
+      }
+    }
+    for seed in tuning?.seeds ?? [] {
+      try check(
+        seed >= Tuning.firstSeed,
+        "seed \(seed) was tuned on, which may be judged; tune on \(Tuning.firstSeed) and above")
+    }
+  }
+
+  /// The explanation of a verdict with the figures of its run; nil if there is none to give.
+  /// - Parameter figure: what an arm measured, in words.
+  public func explanation(of verdict: Verdict, figure: (_ metric: String, _ arm: String) -> String) -> String? {
+    explanations[verdict]?.replacing(Claim.figurePattern) { match in
+      figure(String(match.output.1), String(match.output.2))
+    }
+  }
+
+  private static var figurePattern: Regex<(Substring, Substring, Substring)> { /\{([^{}()]+)\(([^{}()]+)\)\}/ }
+
+  private static func figures(in text: String) -> [(metric: String, arm: String)] {
+    text.matches(of: figurePattern).map { (String($0.output.1), String($0.output.2)) }
   }
 
   /// Whether an arm measured what it should: metrics of the claim only, and all that the criterion reads of it.
@@ -111,115 +190,5 @@ extension Claim {
       throw InvalidInput(
         "claim \(id): the criterion reads '\(input.metric)' of \(arm), which does not measure it")
     }
-  }
-}
-
-/// How long a claim may take.
-public enum ClaimBudget: String, Sendable, Codable, CaseIterable {
-  /// About three minutes on two cores for all arms and seeds.
-  case quick
-  /// As long as it takes to tell.
-  case full
-}
-
-/// One run of a claim: an arm, a seed, how much to do, and somebody who listens.
-public struct ClaimRun {
-  public let arm: String
-  public let seed: UInt64
-  private let extent: Extent
-  private let observer: Observer
-
-  private enum Extent {
-    case whole(ClaimBudget)
-    /// Two steps on a little data, to see that it runs. Not a budget: nobody can ask for it and nothing is
-    /// judged by it.
-    case trial
-  }
-
-  /// What a run tells while it goes on.
-  public enum Event {
-    /// How much of the run is done, 0 to 1.
-    case progress(Double)
-    /// A metric on the way, such as a loss.
-    case point(step: Int, metric: String, value: Double)
-  }
-
-  /// Who waits for a run: hears of it, and may want it to end.
-  public struct Observer {
-    fileprivate let onEvent: (Event) -> Void
-    fileprivate let isCancelled: () -> Bool
-
-    /// `isCancelled` is polled between steps, and a run that sees it stops with `CancellationError`.
-    public init(
-      onEvent: @escaping (Event) -> Void = { _ in }, isCancelled: @escaping () -> Bool = { false }
-    ) {
-      self.onEvent = onEvent
-      self.isCancelled = isCancelled
-    }
-  }
-
-  public init(arm: String, seed: UInt64, budget: ClaimBudget, observer: Observer = Observer()) {
-    self.arm = arm
-    self.seed = seed
-    extent = .whole(budget)
-    self.observer = observer
-  }
-
-  /// A run that only shows that an arm runs, as tests do: two steps where there are many, and little data.
-  public init(trialOf arm: String, seed: UInt64) {
-    self.arm = arm
-    self.seed = seed
-    extent = .trial
-    observer = Observer()
-  }
-
-  /// How often something is repeated, such as a step of training: two times at most in a trial.
-  public func steps(quick: Int, full: Int) -> Int {
-    count(quick: quick, full: full, trial: min(quick, 2))
-  }
-
-  /// Steps that are as many whatever the budget; two at most in a trial.
-  public func steps(_ steps: Int) -> Int { self.steps(quick: steps, full: steps) }
-
-  /// How many there are of something by which a run takes long: examples, layers, repetitions.
-  public func count(quick: Int, full: Int, trial: Int) -> Int {
-    switch extent {
-    case .whole(.quick): quick
-    case .whole(.full): full
-    case .trial: trial
-    }
-  }
-
-  /// As many whatever the budget, fewer in a trial.
-  public func count(_ count: Int, trial: Int) -> Int { self.count(quick: count, full: count, trial: trial) }
-
-  /// Random numbers of this seed: the same for every arm under one name, so that arms see the same data.
-  public func random(_ stream: String) -> RandomGenerator { RandomGenerator(seed: seed).stream(stream) }
-
-  /// Says how far the run is; stops it if it is no longer wanted.
-  public func progress(_ fraction: Double) throws {
-    if observer.isCancelled() { throw CancellationError() }
-    observer.onEvent(.progress(fraction))
-  }
-
-  /// Notes a metric on the way.
-  public func note(_ metric: String, _ value: Double, step: Int) {
-    observer.onEvent(.point(step: step, metric: metric, value: value))
-  }
-}
-
-/// What one run of a claim measured.
-public struct ClaimResult: Sendable {
-  /// By the names of the claim's metrics.
-  public let metrics: [String: Double]
-  /// Learned numbers.
-  public let parameters: Int
-  /// Multiply-accumulates of one forward pass on one example; nil where that means nothing.
-  public let multiplyAccumulates: Int?
-
-  public init(_ metrics: [String: Double], parameters: Int, multiplyAccumulates: Int? = nil) {
-    self.metrics = metrics
-    self.parameters = parameters
-    self.multiplyAccumulates = multiplyAccumulates
   }
 }

@@ -1,46 +1,31 @@
-/// When a claim holds, fixed in code before anything is run.
-///
-/// It holds if all conditions do. It is contradicted if `contradiction` says so. Anything else is
-/// inconclusive.
+/// When a claim holds, fixed in code before anything is run: it holds if all conditions do, and is contradicted
+/// if any is. How seeds decide a condition is said in Lab/Claims/Judgement.swift.
 public struct Criterion: Sendable, Equatable, Codable {
   public let conditions: [Condition]
-  public let contradiction: Contradiction
+  /// What must be true for the experiment to mean anything: that the best arm is far above a linear model, that
+  /// the baseline does forget, that nobody is at the ceiling. Where one fails the claim is *not tested*.
+  public let gates: [Condition]
 
-  /// What makes a claim contradicted.
-  public enum Contradiction: String, Sendable, Codable {
-    /// The first condition, which is the claim's heart.
-    case first
-    case any, all
-  }
-
-  public init(_ conditions: Condition..., contradictedBy contradiction: Contradiction = .first) {
+  public init(_ conditions: Condition..., gates: [Condition] = []) {
     self.conditions = conditions
-    self.contradiction = contradiction
+    self.gates = gates
   }
 
-  /// Everything that its conditions read: metric and arm.
-  public var inputs: [(metric: String, arm: String)] { conditions.flatMap(\.quantity.inputs) }
+  /// Everything that it reads: metric and arm.
+  public var inputs: [(metric: String, arm: String)] { (gates + conditions).flatMap(\.quantity.inputs) }
 }
 
-/// One statement about a quantity that has a value for each seed. Larger is better: for errors, put the
-/// rival's first. With g for the mean over seeds and se for its standard error:
+/// One statement about a quantity that has a value for each seed, with two bounds between which it is neither
+/// plainly true nor plainly false.
 public struct Condition: Sendable, Equatable, Codable {
   public enum Rule: Sendable, Equatable, Codable {
-    /// A difference is at least m: holds if g >= m and g > 2 se; contradicted if g + 2 se < m and g <= 0.
-    case beats(by: Double)
-    /// A difference is no worse than -m: holds if g - 2 se >= -m; contradicted if g + 2 se < -m.
-    case matches(within: Double)
-    /// A difference is at least m and all seeds agree in its sign: contradicted if g <= -m and all seeds
-    /// have that sign.
+    /// A difference, larger is better, is above 0; m is the smallest lead that counts. For errors, put the
+    /// rival's first.
     case leads(by: Double)
-    /// A mean is at least v: contradicted if g + 2 se < v.
+    /// A difference, larger is better, is no worse than -m.
+    case matches(within: Double)
     case isAtLeast(Double)
-    /// A mean is at most v: contradicted if g - 2 se > v.
     case isAtMost(Double)
-    /// Every seed is at least v: contradicted if none is.
-    case alwaysAtLeast(Double)
-    /// Every seed is at most v: contradicted if none is.
-    case alwaysAtMost(Double)
   }
 
   public let quantity: Quantity
@@ -51,23 +36,28 @@ public struct Condition: Sendable, Equatable, Codable {
     self.rule = rule
   }
 
-  /// In words: `accuracy(delta) − accuracy(additive) beats by 0.2`.
+  /// Beyond the first a seed speaks for the condition, short of the second against it. They differ for a lead
+  /// only, where a seed between them speaks for a lead and against one that counts.
+  public var bounds: (pro: Double, contra: Double) {
+    switch rule {
+    case .leads(let margin): (0, margin)
+    case .matches(let margin): (-margin, -margin)
+    case .isAtLeast(let value), .isAtMost(let value): (value, value)
+    }
+  }
+
+  /// Whether smaller values speak for it.
+  public var wantsLess: Bool { if case .isAtMost = rule { true } else { false } }
+
+  /// In words: `accuracy(delta) − accuracy(additive): a lead of at least 0.2`.
   public var text: String {
     let bound =
       switch rule {
-      case .beats(let margin): "≥ \(margin), beyond 2 standard errors"
-      case .matches(let margin): "≥ −\(margin), within 2 standard errors"
-      case .leads(let margin): "≥ \(margin), of one sign in all seeds"
-      case .isAtLeast(let value): "≥ \(value) on average"
-      case .isAtMost(let value): "≤ \(value) on average"
-      case .alwaysAtLeast(let value): "≥ \(value) in every seed"
-      case .alwaysAtMost(let value): "≤ \(value) in every seed"
+      case .leads(let margin): margin == 0 ? "a lead" : "a lead of at least \(margin)"
+      case .matches(let margin): "no worse than \(margin == 0 ? "0" : "−\(margin)")"
+      case .isAtLeast(let value): "at least \(value)"
+      case .isAtMost(let value): "at most \(value)"
       }
-    return "\(quantity.text) \(bound)"
+    return "\(quantity.text): \(bound)"
   }
-}
-
-/// What became of a claim.
-public enum Verdict: String, Sendable, Codable, CaseIterable {
-  case holds, inconclusive, contradicted
 }

@@ -1,15 +1,15 @@
 /// A number for each seed, made from what the arms of a claim measured under that seed.
 ///
 /// Written as arithmetic: `.measured("accuracy", of: "delta") - .measured("accuracy", of: "additive")`.
-/// Arms share their seeds, so differences are paired.
+/// Arms share their seeds, so differences are paired. There is no largest or smallest of several: the best of
+/// noisy arms, picked anew in each seed, is better than any of them, and more seeds do not mend that. Which of
+/// several baselines is the best is found on tuning seeds; or each gets a condition of its own.
 public indirect enum Quantity: Sendable, Equatable, Codable {
   case measured(String, of: String)
   case constant(Double)
   case difference(Quantity, Quantity)
   case product(Quantity, Quantity)
   case ratio(Quantity, Quantity)
-  case largest([Quantity])
-  case smallest([Quantity])
 
   public static func - (a: Quantity, b: Quantity) -> Quantity { .difference(a, b) }
   public static func * (a: Quantity, b: Quantity) -> Quantity { .product(a, b) }
@@ -22,18 +22,12 @@ public indirect enum Quantity: Sendable, Equatable, Codable {
       guard let a = a.value(measured), let b = b.value(measured) else { return nil }
       return combine(a, b)
     }
-    func all(_ parts: [Quantity], _ choose: ([Double]) -> Double?) -> Double? {
-      let values = parts.compactMap { $0.value(measured) }
-      return values.count == parts.count ? choose(values) : nil
-    }
     return switch self {
     case .measured(let metric, let arm): measured(metric, arm)
     case .constant(let value): value
     case .difference(let a, let b): both(a, b, -)
     case .product(let a, let b): both(a, b, *)
     case .ratio(let a, let b): both(a, b, /)
-    case .largest(let parts): all(parts) { $0.max() }
-    case .smallest(let parts): all(parts) { $0.min() }
     }
   }
 
@@ -43,7 +37,6 @@ public indirect enum Quantity: Sendable, Equatable, Codable {
     case .measured(let metric, let arm): [(metric, arm)]
     case .constant: []
     case .difference(let a, let b), .product(let a, let b), .ratio(let a, let b): a.inputs + b.inputs
-    case .largest(let parts), .smallest(let parts): parts.flatMap(\.inputs)
     }
   }
 
@@ -58,8 +51,6 @@ public indirect enum Quantity: Sendable, Equatable, Codable {
     case .difference(let a, let b): "\(a.text) − \(inner(b))"
     case .product(let a, let b): "\(inner(a)) × \(inner(b))"
     case .ratio(let a, let b): "\(inner(a)) / \(inner(b))"
-    case .largest(let parts): "max(\(parts.map(\.text).joined(separator: ", ")))"
-    case .smallest(let parts): "min(\(parts.map(\.text).joined(separator: ", ")))"
     }
   }
 }

@@ -35,14 +35,10 @@ extension Claim {
       Metric("largest cost of one other head, whole pass", higherIsBetter: false),
     ],
     criterion: Criterion(
-      Condition(.measured("cost of the top 2", of: "trained"), .alwaysAtLeast(0.5)),
-      Condition(.measured("cost of random 2", of: "trained"), .alwaysAtMost(0.1)),
-      Condition(.measured("correlation of scores", of: "trained"), .alwaysAtLeast(0.8))),
+      Condition(.measured("cost of the top 2", of: "trained"), .isAtLeast(0.5)),
+      Condition(.measured("cost of random 2", of: "trained"), .isAtMost(0.1)),
+      Condition(.measured("correlation of scores", of: "trained"), .isAtLeast(0.8))),
     matching: .stated("Heads of one model are masked, as many at random as at the top."),
-    explanation: "Our scale: a model that does nothing but retrieve makes all 8 heads of its second layer "
-      + "copy, half of its heads instead of under 5 %, and 6 of them do without the 2 best; all 8 together "
-      + "cost 0.91 of recall, as many others 0.35. An error was looked for and not found: in a circuit set "
-      + "by hand the one head that copies scores 1, the others 0, and without it the answer is lost.",
     picture: { try retrievalPicture($0) }
   ) { run in
     let model = try answeringModel(run, share: 0...0.8)

@@ -18,6 +18,10 @@ public struct ClaimReport: Sendable, Equatable, Codable {
   public let metrics: [Metric]
   public let arms: [Arm]
   public let judgement: Judgement
+  /// What has no chance in it; nil in what older versions stored, as are the next two.
+  public let checks: [Check]?
+  public let tuning: Claim.Tuning?
+  public let provenance: Provenance?
   /// What makes the arms comparable, or by how much they miss it.
   public let matching: String
   /// Why the verdict is not `holds`, as the claim's author sees it.
@@ -30,6 +34,12 @@ public struct ClaimReport: Sendable, Equatable, Codable {
   public let version: String
   /// Whether it was stopped before every run was complete.
   public let wasInterrupted: Bool
+
+  /// A statement without chance, and whether it is true.
+  public struct Check: Sendable, Equatable, Codable {
+    public let statement: String
+    public let outcome: Claim.Check.Outcome
+  }
 
   /// One arm and what it measured.
   public struct Arm: Sendable, Equatable, Codable {
@@ -68,8 +78,8 @@ public struct ClaimReport: Sendable, Equatable, Codable {
   /// Judges what the runs of `claim` measured; `runs` by arm.
   /// - Throws: `InvalidInput` if names do not fit together: what is misspelt must not pass for *inconclusive*.
   public init(
-    _ claim: Claim, runs: [String: [Run]], budget: ClaimBudget, seeds: [UInt64], seconds: Double,
-    wasInterrupted: Bool = false, date: Date = Date()
+    _ claim: Claim, runs: [String: [Run]], checks: [Check] = [], budget: ClaimBudget, seconds: Double,
+    provenance: Provenance, wasInterrupted: Bool = false, date: Date = Date()
   ) throws {
     try claim.validate()
     for (arm, runs) in runs { for run in runs { try claim.validate(run.metrics, of: arm) } }
@@ -83,14 +93,10 @@ public struct ClaimReport: Sendable, Equatable, Codable {
     paperFigure = claim.paperFigure
     experiment = claim.experiment
     metrics = claim.metrics
-    arms = claim.arms.map { arm in
-      let runs = (runs[arm.id] ?? []).sorted { $0.seed < $1.seed }
-      return Arm(
-        id: arm.id, name: arm.name, role: arm.role, parameters: runs.first?.parameters,
-        multiplyAccumulates: runs.first?.multiplyAccumulates, runs: runs)
-    }
+    let arms = Arm.all(of: claim, runs)
+    self.arms = arms
     judgement = Judgement(
-      of: claim.criterion, seeds: seeds,
+      of: claim.criterion, metrics: claim.metrics,
       arms.flatMap { arm in
         arm.runs.flatMap { run in
           run.metrics.map {
@@ -98,17 +104,22 @@ public struct ClaimReport: Sendable, Equatable, Codable {
           }
         }
       })
+    self.checks = checks
+    tuning = claim.tuning
+    self.provenance = provenance
     matching = ClaimReport.matching(claim, arms)
-    explanation = claim.explanation
+    explanation = claim.explanation(of: judgement.verdict) { metric, arm in
+      arms.first { $0.id == arm }?.estimate(metric).map(Format.estimate) ?? "nothing"
+    }
     self.budget = budget
-    self.seeds = seeds
+    seeds = Set(arms.flatMap { $0.runs.map(\.seed) }).sorted()
     self.seconds = seconds
     self.date = date
     self.wasInterrupted = wasInterrupted
     version = Version.current
   }
 
-  private static func matching(_ claim: Claim, _ arms: [Arm]) -> String {
+  static func matching(_ claim: Claim, _ arms: [Arm]) -> String {
     guard case .parameters(let fraction) = claim.matching else {
       guard case .stated(let sentence) = claim.matching else { return "" }
       return sentence
@@ -128,8 +139,20 @@ public struct ClaimReport: Sendable, Equatable, Codable {
   }
 }
 
+extension ClaimReport.Arm {
+  /// The arms of a claim and what they measured, by seed.
+  static func all(of claim: Claim, _ runs: [String: [ClaimReport.Run]]) -> [Self] {
+    claim.arms.map { arm in
+      let runs = (runs[arm.id] ?? []).sorted { $0.seed < $1.seed }
+      return Self(
+        id: arm.id, name: arm.name, role: arm.role, parameters: runs.first?.parameters,
+        multiplyAccumulates: runs.first?.multiplyAccumulates, runs: runs)
+    }
+  }
+}
+
 extension ClaimReport {
-  /// One line: verdict, claim, time.
+  /// One line: verdict, claim.
   package var headline: String {
     "\(judgement.verdict.rawValue.uppercased()): \(sentence)"
   }
@@ -139,42 +162,52 @@ extension ClaimReport {
 
   /// With tables folded to fit into `columns`, if told.
   package func text(columns: Int?) -> String {
-    var lines = [headline, "", armTable.text(columns: columns), "", measuredTable.text(columns: columns), ""]
-    for finding in judgement.findings {
-      let found = finding.problem ?? finding.estimate.map { "found \(Format.estimate($0))" } ?? ""
-      lines.append("  \(finding.verdict.rawValue): \(finding.condition); \(found)")
+    var lines = [headline, "", ArmTables(arms, metrics).text(columns: columns), ""]
+    for check in checks ?? [] {
+      lines.append("  \(check.outcome.isTrue ? "true" : "FALSE"): \(check.statement); \(check.outcome.found)")
     }
+    for gate in judgement.gates { lines.append("  gate, " + gate.text) }
+    for finding in judgement.findings { lines.append("  " + finding.text) }
     lines.append("  \(matching)")
-    if judgement.verdict != .holds, let explanation { lines.append("  \(explanation)") }
+    if let tuning { lines.append("  \(tuning.text)") }
+    if let provenance { lines.append("  \(provenance.sentence)") }
+    if let explanation { lines.append("  \(explanation)") }
     return lines.joined(separator: "\n")
   }
+}
 
-  private var armTable: Table {
-    var table = Table([
-      ("arm", .left), ("", .left), ("role", .left), ("parameters", .right), ("MACs", .right),
-      ("seconds", .right),
-    ])
-    for arm in arms {
-      let seconds = arm.runs.map(\.seconds)
-      table.add([
-        arm.id, arm.name, arm.role.rawValue, arm.parameters.map(Format.count) ?? "–",
-        arm.multiplyAccumulates.map { Format.compact(Double($0)) } ?? "–",
-        seconds.isEmpty ? "–" : Format.significant(Statistics.mean(seconds)),
-      ])
-    }
-    return table
+extension Claim.Tuning {
+  /// In a sentence.
+  package var text: String {
+    "Tuned on seeds \(Format.list(seeds.map(String.init))), \(trialsPerArm) settings an arm: \(choice)"
+  }
+}
+
+extension Judgement.Finding {
+  /// In a line: verdict, condition, and what decided it.
+  package var text: String {
+    ([verdict.rawValue + ": " + condition] + details).joined(separator: "; ")
   }
 
-  /// What was measured, a row for each metric; arms that nobody measured by any of them are left out.
-  private var measuredTable: Table {
-    let shown = arms.filter { arm in metrics.contains { arm.estimate($0.name) != nil } }
-    var columns: [(title: String, alignment: Table.Alignment)] = [("measured", .left)]
-    for arm in shown { columns.append((arm.id, .right)) }
-    var table = Table(columns)
-    for metric in metrics {
-      let title = metric.unit.isEmpty ? metric.name : "\(metric.name), \(metric.unit)"
-      table.add([title] + shown.map { $0.estimate(metric.name).map(Format.estimate) ?? "–" })
+  /// What the seeds say, in words with figures.
+  package var details: [String] {
+    if let problem { return [problem] }
+    var parts: [String] = []
+    if let wins, let losses {
+      let contra = pro == contra ? "" : ", \(losses) of \(values.count) short of \(Format.significant(contra ?? 0))"
+      parts.append("\(wins) of \(values.count) seeds for it\(contra)")
     }
-    return table
+    if let estimate {
+      parts.append(
+        "mean \(Format.estimate(estimate))" + (median.map { ", median \(Format.significant($0))" } ?? ""))
+    }
+    if let effect { parts.append("\(Format.significant(effect)) standard deviations") }
+    if verdict == .undecided, let detectable {
+      parts.append("80 % to be found from \(Format.significant(detectable)) on")
+    }
+    for (arm, seeds) in (diverged ?? [:]).sorted(by: { $0.key < $1.key }) {
+      parts.append("\(arm) diverged in \(seeds.count == 1 ? "seed" : "seeds") \(Format.list(seeds.map(String.init)))")
+    }
+    return parts
   }
 }

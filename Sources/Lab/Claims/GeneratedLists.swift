@@ -126,18 +126,23 @@ package struct GeneratedLists {
 
   private func details(_ run: RecordedResult.Run, _ budget: String) -> [String] {
     let day = run.date.formatted(.iso8601.year().month().day())
-    let findings = run.findings.map { finding -> String in
-      let found = finding.figures["mean"].map {
-        Format.estimate(mean: $0, halfWidth: finding.figures["halfWidth"])
-      }
-      return "- \(finding.verdict): \(finding.condition); found \(finding.problem ?? found ?? "nothing")"
-    }
     let lines =
       [
         "",
         "**\(run.verdict)** (\(budget) budget): \(run.seeds.count) seeds, \(Format.significant(run.seconds)) s on "
           + "\(run.machine.processor), \(day), version \(run.version).", "",
-      ] + findings
-    return lines + (run.explanation.map { ["", $0] } ?? [])
+      ]
+      + (run.checks ?? []).map { "- \($0.isTrue ? "true" : "**false**"): \($0.statement); \($0.found)" }
+      + (run.gates ?? []).map { "- gate, \(words($0))" } + run.findings.map { "- \(words($0))" }
+    let notes = [run.tuning, run.provenance?.sentence, run.explanation].compactMap { $0 }
+    return lines + notes.flatMap { ["", $0] }
+  }
+
+  private func words(_ finding: RecordedResult.Finding) -> String {
+    let mean = finding.figures["mean"].map {
+      "found " + Format.estimate(mean: $0, halfWidth: finding.figures["halfWidth"])
+    }
+    let details = finding.details ?? [finding.problem ?? mean ?? "found nothing"]
+    return (["\(finding.verdict): \(finding.condition)"] + details).joined(separator: "; ")
   }
 }

@@ -16,13 +16,20 @@ public struct RecordedResult: Codable, Sendable, Equatable {
   /// All arms from all seeds, under one budget.
   public struct Run: Codable, Sendable, Equatable {
     public let verdict: String
+    /// For each gate, in order; nil in older files, as are checks, tuning and provenance.
+    public let gates: [Finding]?
     /// For each condition, in order.
     public let findings: [Finding]
+    /// What has no chance in it, and whether it is true.
+    public let checks: [Check]?
+    /// How settings were chosen, in a sentence.
+    public let tuning: String?
+    public let provenance: Provenance?
     public let arms: [Arm]
     public let seeds: [UInt64]
     /// Whether arms are as much alike as they should be, in a sentence.
     public let matching: String?
-    /// Why the verdict is not `holds`, as it was said of this run.
+    /// What is to be said of the verdict, with the figures of this run.
     public let explanation: String?
     /// From start to end.
     public let seconds: Double
@@ -39,11 +46,21 @@ public struct RecordedResult: Codable, Sendable, Equatable {
     public let verdict: String
     /// The condition's quantity, seed by seed.
     public let values: [Double]
-    /// What was computed from them, by name: `mean`, and with two seeds or more `halfWidth` of its 95 %
-    /// interval and `standardError`.
+    /// What was computed from them, by name: the bounds `pro` and `contra`, `wins` and `losses` of the seeds,
+    /// `decidedAfter` so many of them, `mean` with `halfWidth` of its 95 % interval, `median`, `effect` in
+    /// standard deviations and what would have been `detectable`.
     public let figures: [String: Double]
+    /// In words what it rests on.
+    public let details: [String]?
     /// Why nothing can be said, where that is so.
     public let problem: String?
+  }
+
+  /// A statement without chance.
+  public struct Check: Codable, Sendable, Equatable {
+    public let statement: String
+    public let isTrue: Bool
+    public let found: String
   }
 
   /// What an arm measured.
@@ -72,19 +89,17 @@ public struct RecordedResult: Codable, Sendable, Equatable {
 }
 
 extension RecordedResult.Run {
-  /// What `report` says, found on `machine`.
-  package init(_ report: ClaimReport, on machine: Machine = .thisOne) {
+  /// What `report` says.
+  package init(_ report: ClaimReport) {
     func milliseconds(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
     verdict = report.judgement.verdict.rawValue
-    findings = report.judgement.findings.map { finding in
-      var figures: [String: Double] = [:]
-      figures["mean"] = finding.estimate?.mean
-      figures["halfWidth"] = finding.estimate?.halfWidth
-      figures["standardError"] = finding.standardError
-      return RecordedResult.Finding(
-        condition: finding.condition, verdict: finding.verdict.rawValue, values: finding.values,
-        figures: figures, problem: finding.problem)
+    gates = report.judgement.gates.map(RecordedResult.Finding.init)
+    findings = report.judgement.findings.map(RecordedResult.Finding.init)
+    checks = report.checks?.map {
+      RecordedResult.Check(statement: $0.statement, isTrue: $0.outcome.isTrue, found: $0.outcome.found)
     }
+    tuning = report.tuning?.text
+    provenance = report.provenance
     arms = report.arms.map { arm in
       RecordedResult.Arm(
         id: arm.id, role: arm.role.rawValue, parameters: arm.parameters,
@@ -95,11 +110,44 @@ extension RecordedResult.Run {
     }
     seeds = report.seeds
     matching = report.matching
-    explanation = report.judgement.verdict == .holds ? nil : report.explanation
+    explanation = report.explanation
     seconds = milliseconds(report.seconds)
     date = report.date
     version = report.version
-    self.machine = machine
+    machine = report.provenance?.machine ?? .thisOne
+  }
+}
+
+extension RecordedResult.Finding {
+  fileprivate init(_ finding: Judgement.Finding) {
+    var figures: [String: Double] = [:]
+    figures["pro"] = finding.pro
+    figures["contra"] = finding.contra
+    figures["wins"] = finding.wins.map(Double.init)
+    figures["losses"] = finding.losses.map(Double.init)
+    figures["decidedAfter"] = finding.decidedAfter.map(Double.init)
+    figures["mean"] = finding.estimate?.mean
+    figures["halfWidth"] = finding.estimate?.halfWidth
+    figures["median"] = finding.median
+    figures["effect"] = finding.effect
+    figures["detectable"] = finding.detectable
+    self.init(
+      condition: finding.condition, verdict: finding.verdict.rawValue, values: finding.values,
+      figures: figures, details: finding.details, problem: finding.problem)
+  }
+}
+
+extension RecordedResult {
+  /// Judged runs that it knows of, for a run to come: those it holds, and those before them.
+  package var judgedRuns: [Provenance.Earlier] {
+    runs.flatMap { budget, run in
+      (run.provenance?.earlier ?? [])
+        + [
+          Provenance.Earlier(
+            date: run.date, budget: budget, verdict: Verdict(stored: run.verdict) ?? .undecided,
+            claim: run.provenance?.claim)
+        ]
+    }
   }
 }
 
@@ -152,10 +200,10 @@ package struct ResultsFolder {
   }
 
   /// Puts what `report` says into the claim's file; what other budgets found stays.
-  package func record(_ report: ClaimReport, on machine: Machine = .thisOne) throws {
+  package func record(_ report: ClaimReport) throws {
     try prepare(for: report.id)
     var result = try self.result(of: report.id) ?? RecordedResult(claim: report.id)
-    result.runs[report.budget.rawValue] = RecordedResult.Run(report, on: machine)
+    result.runs[report.budget.rawValue] = RecordedResult.Run(report)
     try AtomicFile.write(try ResultCoding.text(result, pretty: true) + "\n", to: file(of: report.id))
   }
 

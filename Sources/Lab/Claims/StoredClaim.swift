@@ -57,7 +57,7 @@ package final class StoredClaim {
       let isInterruption = problem == "interrupted"
       try parts.removeValue(forKey: job)?.end(
         isInterruption ? .interrupted : .failed, message: isInterruption ? nil : problem)
-    case .message(_, .progress): break
+    case .planned, .message(_, .progress): break
     }
   }
 
@@ -98,6 +98,15 @@ extension ClaimReport.Run {
 }
 
 extension RunStore {
+  /// When a claim was judged, and what the claim was then.
+  package func judgedRuns(of claim: String) throws -> [Provenance.Earlier] {
+    try verdicts(claim: claim).map { record in
+      let report: ClaimReport? = try? ResultCoding.value(record.details)
+      return Provenance.Earlier(
+        date: record.date, budget: record.budget, verdict: record.verdict, claim: report?.provenance?.claim)
+    }
+  }
+
   /// The latest report of each claim, in alphabetical order, with its picture if it has one.
   package func claimReports() throws -> [(report: ClaimReport, picture: Picture?, run: Int64?)] {
     var latest: [String: VerdictRecord] = [:]

@@ -15,10 +15,9 @@ struct ClaimCard {
   }
 
   var html: HTML {
-    let verdict = report.judgement.verdict
     return """
       <section class="card" id="claim-\(report.id)">
-      <p class="eyebrow"><span class="verdict \(verdict.rawValue)">\(verdict.rawValue)</span> \
+      <p class="eyebrow">\(report.judgement.verdict.badge) \
       \(report.id) · \(report.family.rawValue) · \(paper), \(report.year)</p>
       <h3>\(report.sentence)</h3>
       <p>\(report.experiment)</p>
@@ -27,6 +26,7 @@ struct ClaimCard {
       \(arms)
       \(conditions)
       \(explanation)
+      <p class="soft">\(history)</p>
       <p class="soft">\(report.matching) Budget \(report.budget.rawValue), \(report.seeds.count) seeds,
       \(Format.duration(report.seconds)) in all, Callosum \(report.version).</p>
       <div class="figures">
@@ -42,8 +42,20 @@ struct ClaimCard {
   }
 
   private var explanation: HTML {
-    guard report.judgement.verdict != .holds, let text = report.explanation else { return "" }
+    guard let text = report.explanation else { return "" }
     return "<p><strong>Why:</strong> \(text)</p>"
+  }
+
+  /// How settings were chosen, how often the claim was run, of what code, and where.
+  private var history: String {
+    var parts: [String] = []
+    if let tuning = report.tuning { parts.append(tuning.text) }
+    if let provenance = report.provenance {
+      parts.append(provenance.sentence)
+      if let commit = provenance.commit { parts.append("Commit \(commit).") }
+      parts.append("On \(provenance.machine.processor).")
+    }
+    return parts.joined(separator: " ")
   }
 
   /// A row for each metric, a column for each arm.
@@ -70,17 +82,32 @@ struct ClaimCard {
   }
 
   private var conditions: HTML {
-    let items = report.judgement.findings.map { finding -> HTML in
-      let found = finding.problem ?? finding.estimate.map { "found \(Format.estimate($0))" } ?? ""
-      return """
-        <li><span class="verdict \(finding.verdict.rawValue)">\(finding.verdict.rawValue)</span> \
-        \(Format.unbroken("\(finding.condition); \(found)"))</li>
-        """
+    let judgement = report.judgement
+    let checks = (report.checks ?? []).map { check -> HTML in
+      """
+      <li><span class="verdict \(check.outcome.isTrue ? "holds" : "contradicted")">\
+      \(check.outcome.isTrue ? "true" : "false")</span> \(check.statement) \(check.outcome.found)</li>
+      """
     }
-    return "<ul class=\"conditions\">\(items)</ul>"
+    func items(_ findings: [Judgement.Finding], _ kind: String) -> [HTML] {
+      findings.map { finding in
+        let found = ([kind + finding.condition] + finding.details).joined(separator: "; ")
+        return "<li>\(finding.verdict.badge) \(Format.unbroken(found))\(SeedStrip(finding: finding).svg ?? "")</li>"
+      }
+    }
+    return """
+      <ul class="conditions">\(checks)\(items(judgement.gates, "gate: "))\(items(judgement.findings, ""))</ul>
+      """
   }
 
   private var figures: [HTML] {
     curves.figures(2) + (picture.map { PictureDrawing($0).figures } ?? [])
+  }
+}
+
+extension Verdict {
+  /// Its word in its colour.
+  var badge: HTML {
+    "<span class=\"verdict \(rawValue.replacing(" ", with: "-"))\">\(rawValue)</span>"
   }
 }

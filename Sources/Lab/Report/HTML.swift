@@ -35,7 +35,7 @@ struct HTML: ExpressibleByStringInterpolation {
     }
   }
 
-  /// A page that needs nothing else: no script, no network.
+  /// A page that needs nothing else, and no network.
   static func page(title: String, _ main: HTML) -> HTML {
     """
     <!DOCTYPE html>

@@ -70,16 +70,48 @@ package struct StoreReport {
   private var overview: HTML {
     guard !claims.isEmpty else { return "" }
     let rows = claims.map { card in
-      let report = card.report, verdict = report.judgement.verdict.rawValue
+      let report = card.report
       return DataTable.Row(
         title: "<a href=\"#claim-\(report.id)\">\(report.id)</a>",
         cells: [
-          .text(report.sentence), .html("<span class=\"verdict \(verdict)\">\(verdict)</span>"),
+          .text(report.sentence), .text(report.family.rawValue), .html(report.judgement.verdict.badge),
         ])
     }
-    let columns = ["Says", "Verdict"].map { DataTable.Column(title: $0) }
-    return DataTable(subject: "Claim", columns: columns, rows: rows, style: "prose").html
+    let columns = ["Says", "Family", "Verdict"].map { DataTable.Column(title: $0) }
+    return """
+      \(DataTable(subject: "Claim", columns: columns, rows: rows, style: "prose sortable").html)
+      <p class="soft">\(expectedErrors)</p>
+      \(Self.sorting)
+      """
   }
+
+  /// How many of the verdicts are false, if every effect lies where a verdict errs most.
+  private var expectedErrors: String {
+    let judgements = claims.map(\.report.judgement)
+    let holding = judgements.count { $0.verdict == .holds || $0.verdict == .smallerThanClaimed }
+    let conditions = judgements.filter { $0.verdict == .contradicted }.map(\.findings.count).reduce(0, +)
+    let most = Looks.error * Double(holding + conditions)
+    return "Coins would make each verdict in \(Format.percent(Looks.error)) of cases: of these, at most "
+      + "\(Format.significant(most)) are to be expected false."
+  }
+
+  /// Buttons that sort the list, for whoever runs scripts.
+  private static let sorting: HTML = """
+    <script>
+    document.querySelectorAll("table.sortable").forEach(table => {
+      const bar = document.createElement("p"), body = table.tBodies[0];
+      bar.append("Sort by ");
+      [...table.tHead.rows[0].cells].forEach((head, column) => {
+        const button = document.createElement("button");
+        button.textContent = head.textContent;
+        button.onclick = () => body.append(...[...body.rows].sort((a, b) =>
+          a.cells[column].textContent.localeCompare(b.cells[column].textContent)));
+        if (head.textContent != "Says") bar.append(button, " ");
+      });
+      table.before(bar);
+    });
+    </script>
+    """
 
   private var comparisonSection: HTML {
     guard !comparisons.isEmpty else { return "" }

@@ -73,6 +73,10 @@ enum Style {
     .verdict { display: inline-block; padding: 0 8px; border-radius: 9px; font-size: 13px; line-height: 1.5;
       border: 1px solid currentColor; color: var(--soft); white-space: nowrap; }
     .verdict.holds { color: var(--arm2); } .verdict.contradicted { color: var(--arm1); }
+    .verdict.smaller-than-claimed { color: var(--arm3); }
+    .conditions li { margin: 10px 0; } svg.strip { max-width: 420px; }
+    button { font: inherit; font-size: 14px; padding: 1px 10px; border: 1px solid var(--rule); border-radius: 9px;
+      background: var(--panel); color: var(--ink); cursor: pointer; }
     .card > .figures { margin-top: 26px; }
     .prose td, .prose th { text-align: left; white-space: normal; }
     .arms thead th { white-space: normal; vertical-align: bottom; }

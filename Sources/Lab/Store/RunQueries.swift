@@ -127,7 +127,7 @@ extension RunStore {
           guard let date = try row.date("date") else { throw DamagedValue(column: "date") }
           return VerdictRecord(
             claim: try row.value("claim"), budget: try row.value("budget"),
-            verdict: Verdict(rawValue: try row.value("verdict")) ?? .inconclusive,
+            verdict: Verdict(stored: try row.value("verdict")) ?? .undecided,
             run: try row.optional("run"), details: try ResultCoding.value(row.value("details") as String),
             codeVersion: try row.value("codeVersion"), date: date)
         }

@@ -29,11 +29,11 @@ extension Claim {
       Metric("error ratio 16k, depth 1"), Metric("error ratio 16k, depth 2"),
     ],
     criterion: Criterion(
-      Condition(share(1) - share(2), .alwaysAtLeast(0.001)),
-      Condition(share(2) - share(3), .alwaysAtLeast(0.001)),
-      Condition(share(3) - share(4), .alwaysAtLeast(0.001)),
-      Condition(.measured("late share off 1/2", of: "equation"), .alwaysAtMost(0.01)),
-      Condition(.measured("gap to equation", of: "network"), .alwaysAtMost(0.05)),
+      Condition(share(1) - share(2), .isAtLeast(0.001)),
+      Condition(share(2) - share(3), .isAtLeast(0.001)),
+      Condition(share(3) - share(4), .isAtLeast(0.001)),
+      Condition(.measured("late share off 1/2", of: "equation"), .isAtMost(0.01)),
+      Condition(.measured("gap to equation", of: "network"), .isAtMost(0.05)),
       Condition(.measured("error ratio 16k", of: "completion"), .isAtLeast(1.5))),
     matching: .stated("The arms are three views of one theory, not rivals."),
     picture: { _ in criticalPeriodsPicture() }

@@ -31,21 +31,17 @@ extension Claim {
       Metric("Good-Turing estimate", higherIsBetter: false),
     ],
     criterion: Criterion(
-      Condition(
-        .largest(
-          ["good-turing", "memoriser", "half", "eager"].map { .measured("violations", of: $0) }),
-        .alwaysAtMost(0.01)),
-      Condition(.measured("well calibrated", of: "good-turing"), .alwaysAtLeast(0.99))),
+      violations("good-turing"), violations("memoriser"), violations("half"), violations("eager"),
+      Condition(.measured("well calibrated", of: "good-turing"), .isAtLeast(0.99))),
     matching: .stated("The generators have seen the same samples; they have no parameters but one."),
-    explanation: "The bound held in every world; what fails is calibration within 7 / sqrt(n), because a "
-      + "generator that spreads the rest by counts gives facts seen once more than their true share, which "
-      + "does not shrink with n. In two bins, seen and unseen, it is calibrated that well in every world.",
     picture: { _ in hallucinationPicture() }
   ) { run in
     if run.arm == "characters" { return try characterModel(run) }
     return try ruleOfThumb(run)
   }
 }
+
+private func violations(_ arm: String) -> Condition { Condition(.measured("violations", of: arm), .isAtMost(0.01)) }
 
 // MARK: Generators over implicit worlds
 

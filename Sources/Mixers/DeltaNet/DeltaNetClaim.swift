@@ -30,7 +30,7 @@ extension Claim {
     metrics: [Metric("accuracy", chance: 1.0 / 32), Metric("chunks over tokens"), Metric("time for twice")],
     criterion: Criterion(
       Condition(
-        .measured("accuracy", of: "delta") - .measured("accuracy", of: "additive"), .beats(by: 0.2)),
+        .measured("accuracy", of: "delta") - .measured("accuracy", of: "additive"), .leads(by: 0.2)),
       Condition(.measured("accuracy", of: "delta"), .isAtLeast(0.95)),
       Condition(.measured("chunks over tokens", of: "delta"), .isAtLeast(3))),
     matching: .stated(

@@ -33,9 +33,6 @@ extension Claim {
       Condition(
         .measured("accuracy", of: "hlop") - .measured("accuracy", of: "svd"), .isAtLeast(-0.02))),
     matching: .parameters(within: 0),
-    explanation:
-      "The projection keeps what the claim says, but plain descent loses only 4.5 points, less than "
-      + "the check asks for: it is our scale. Separate heads and 2,000 pictures a task make the tasks mild.",
     picture: { try projectionPicture($0) }
   ) { run in
     let course = try Course(run, tasks: 5)
