@@ -80,7 +80,9 @@ struct Reproduce: ParsableCommand {
     }
     try fromCommandLine {
       try require(minutes.map { $0 > 0 } ?? true, "--minutes must be above 0")
-      if let rehearse { try require((1...100).contains(rehearse), "--rehearse must be from 1 to 100, is \(rehearse)") }
+      if let rehearse {
+        try require((1...100).contains(rehearse), "--rehearse must be from 1 to 100, is \(rehearse)")
+      }
     }
     if let rehearse { return try self.rehearse(zip(chosen, reproductions), seeds: rehearse, processes) }
     try checkFiles(

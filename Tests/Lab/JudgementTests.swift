@@ -72,7 +72,8 @@ private func seeds(_ above: Int, _ below: Int) -> [Double] {
       (.leads(by: 0), 0, .undecided), (.matches(within: 0.1), -0.05, .holds),
       (.matches(within: 0.1), -0.2, .contradicted), (.matches(within: 0.1), 5, .holds),
       (.isAtLeast(0.9), 0.95, .holds), (.isAtLeast(0.9), 0.85, .contradicted),
-      (.isAtMost(0.9), 0.85, .holds), (.isAtMost(0.9), 0.95, .contradicted), (.isAtMost(0.9), 0.9, .undecided),
+      (.isAtMost(0.9), 0.85, .holds), (.isAtMost(0.9), 0.95, .contradicted),
+      (.isAtMost(0.9), 0.9, .undecided),
     ] as [(Condition.Rule, Double, Verdict)])
   func rules(_ rule: Condition.Rule, _ value: Double, _ verdict: Verdict) {
     #expect(judged(rule, [Double](repeating: value, count: 16)).verdict == verdict)
@@ -198,7 +199,8 @@ private func seeds(_ above: Int, _ below: Int) -> [Double] {
       let lead =
         higherIsBetter ? score - .measured("score", of: "b") : .measured("score", of: "b") - score
       return Judgement(
-        of: Criterion(Condition(lead, .leads(by: 0))), metrics: [Metric("score", higherIsBetter: higherIsBetter)],
+        of: Criterion(Condition(lead, .leads(by: 0))),
+        metrics: [Metric("score", higherIsBetter: higherIsBetter)],
         (1...7).flatMap { seed in
           [("a", a), ("b", b)].map {
             Judgement.Measurement(arm: $0, seed: seed, metric: "score", value: $1)

@@ -160,7 +160,8 @@ func madeUpClaim(
       let run = ClaimReport.Run(
         seed: 1, result: try claim.run(ClaimRun(arm: "a", seed: 1, budget: .quick)), seconds: 1)
       #expect(throws: InvalidInput(line)) {
-        try ClaimReport(claim, runs: ["a": [run]], budget: .quick, seconds: 1, provenance: Provenance(of: claim))
+        try ClaimReport(
+          claim, runs: ["a": [run]], budget: .quick, seconds: 1, provenance: Provenance(of: claim))
       }
     }
   }

@@ -167,13 +167,16 @@ extension Claim {
 
   /// The explanation of a verdict with the figures of its run; nil if there is none to give.
   /// - Parameter figure: what an arm measured, in words.
-  public func explanation(of verdict: Verdict, figure: (_ metric: String, _ arm: String) -> String) -> String? {
+  public func explanation(of verdict: Verdict, figure: (_ metric: String, _ arm: String) -> String) -> String?
+  {
     explanations[verdict]?.replacing(Claim.figurePattern) { match in
       figure(String(match.output.1), String(match.output.2))
     }
   }
 
-  private static var figurePattern: Regex<(Substring, Substring, Substring)> { /\{([^{}()]+)\(([^{}()]+)\)\}/ }
+  private static var figurePattern: Regex<(Substring, Substring, Substring)> {
+    /\{([^{}()]+)\(([^{}()]+)\)\}/
+  }
 
   private static func figures(in text: String) -> [(metric: String, arm: String)] {
     text.matches(of: figurePattern).map { (String($0.output.1), String($0.output.2)) }

@@ -9,7 +9,9 @@ struct ArmTables {
   init(_ arms: [ClaimReport.Arm], _ metrics: [Metric]) { (self.arms, self.metrics) = (arms, metrics) }
 
   /// Folded to fit into `columns`, if told.
-  func text(columns: Int?) -> String { sizes.text(columns: columns) + "\n\n" + measured.text(columns: columns) }
+  func text(columns: Int?) -> String {
+    sizes.text(columns: columns) + "\n\n" + measured.text(columns: columns)
+  }
 
   private var sizes: Table {
     var table = Table([

@@ -194,7 +194,8 @@ extension Judgement.Finding {
     if let problem { return [problem] }
     var parts: [String] = []
     if let wins, let losses {
-      let contra = pro == contra ? "" : ", \(losses) of \(values.count) short of \(Format.significant(contra ?? 0))"
+      let contra =
+        pro == contra ? "" : ", \(losses) of \(values.count) short of \(Format.significant(contra ?? 0))"
       parts.append("\(wins) of \(values.count) seeds for it\(contra)")
     }
     if let estimate {
@@ -206,7 +207,8 @@ extension Judgement.Finding {
       parts.append("80 % to be found from \(Format.significant(detectable)) on")
     }
     for (arm, seeds) in (diverged ?? [:]).sorted(by: { $0.key < $1.key }) {
-      parts.append("\(arm) diverged in \(seeds.count == 1 ? "seed" : "seeds") \(Format.list(seeds.map(String.init)))")
+      parts.append(
+        "\(arm) diverged in \(seeds.count == 1 ? "seed" : "seeds") \(Format.list(seeds.map(String.init)))")
     }
     return parts
   }

@@ -48,7 +48,8 @@ public struct Provenance: Codable, Sendable, Equatable {
     guard count > 1 else { return "First run." }
     let times = changes == 1 ? "once" : "\(changes) times"
     return "Run \(count)"
-      + (changes == 0 ? ", nothing changed between them." : "; changed \(times) after judged seeds were seen.")
+      + (changes == 0
+        ? ", nothing changed between them." : "; changed \(times) after judged seeds were seen.")
   }
 }
 

@@ -35,7 +35,8 @@ package struct Rehearsal: Encodable {
     let rows = quantities.map { row in
       "  \(row.condition); found \(row.values.map { Format.significant($0) }.joined(separator: ", "))"
     }
-    return (["REHEARSAL of \(id), which judges nothing", "", ArmTables(arms, metrics).text(columns: columns), ""]
+    return
+      (["REHEARSAL of \(id), which judges nothing", "", ArmTables(arms, metrics).text(columns: columns), ""]
       + rows).joined(separator: "\n")
   }
 }

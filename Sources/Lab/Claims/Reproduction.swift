@@ -117,7 +117,8 @@ package struct Reproduction {
     var runs = finished
     func report() throws -> ClaimReport {
       try ClaimReport(
-        claim, runs: runs, checks: checks, budget: budget, seconds: (ContinuousClock.now - start) / .seconds(1),
+        claim, runs: runs, checks: checks, budget: budget,
+        seconds: (ContinuousClock.now - start) / .seconds(1),
         provenance: provenance, wasInterrupted: isCancelled())
     }
     var judgement: Judgement?

@@ -92,7 +92,8 @@ struct ClaimCard {
     func items(_ findings: [Judgement.Finding], _ kind: String) -> [HTML] {
       findings.map { finding in
         let found = ([kind + finding.condition] + finding.details).joined(separator: "; ")
-        return "<li>\(finding.verdict.badge) \(Format.unbroken(found))\(SeedStrip(finding: finding).svg ?? "")</li>"
+        return
+          "<li>\(finding.verdict.badge) \(Format.unbroken(found))\(SeedStrip(finding: finding).svg ?? "")</li>"
       }
     }
     return """

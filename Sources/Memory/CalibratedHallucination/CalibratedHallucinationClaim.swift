@@ -41,7 +41,9 @@ extension Claim {
   }
 }
 
-private func violations(_ arm: String) -> Condition { Condition(.measured("violations", of: arm), .isAtMost(0.01)) }
+private func violations(_ arm: String) -> Condition {
+  Condition(.measured("violations", of: arm), .isAtMost(0.01))
+}
 
 // MARK: Generators over implicit worlds
 
