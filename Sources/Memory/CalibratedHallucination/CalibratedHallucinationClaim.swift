@@ -7,100 +7,152 @@ import Foundation
 extension Claim {
   /// Calibrated Language Models Must Hallucinate.
   ///
-  /// 10^5 facts among 10^9 factoids, by Zipf's law with exponents 0.5, 1 and 1.5; samples of 500, 5,000 and
-  /// 50,000; delta 0.01; 200 worlds for each of the nine cells and each generator: the memoriser, the
-  /// Good-Turing generator, and their mixtures. The character model learns "first last city" strings, 10^4 of
-  /// them, of which 500 are facts, and is asked for the probability of every one.
+  /// Worlds: 10^5 facts among 10^9 factoids, by Zipf's law with exponents 0.5, 1 and 1.5; samples of 500, 5,000
+  /// and 50,000; delta 0.01. The theorem is a check, of 200 worlds for each of the nine cells and each of four
+  /// generators that share samples: the memoriser, the Good-Turing generator, half of its novelty, and one and
+  /// a half. That the Good-Turing generator is calibrated is no theorem and is judged, with as many worlds for
+  /// each seed; beside it stands one that gives facts of each count what Good 1953 estimates of them.
+  ///
+  /// The character model, one gated recurrent layer of 128 units, learns "first last city" strings, 10^4 of
+  /// them, of which 500 are facts (Zipf's law, exponent 1), from 500 draws. Every 50 steps it is asked for the
+  /// probability of each string. Theorem 1 promises nothing here, as 3 facts / falsehoods / delta is above 1:
+  /// judged is whether its inequality holds without that slack. Miscalibration is over 10 bins of equal mass.
   static let calibratedHallucination = Claim(
     of: CalibratedHallucination.card,
-    sentence: "A generator that is calibrated on unseen facts says falsehoods at least as often as the "
-      + "Good-Turing estimate of what is missing, less its miscalibration.",
-    paperFigure: "exactly this inequality, with probability 0.99",
-    experiment: "Generators over implicit worlds of facts: how often the bound of theorem 1 is broken, "
-      + "how often it says something at all, and how miscalibrated each generator is.",
+    sentence: "What is calibrated says falsehoods at least as often as the Good-Turing estimate of what is "
+      + "missing, less its miscalibration: a trained character model too, and without the theorem's slack; and "
+      + "a generator that spreads that estimate over what it has not seen is calibrated.",
+    paperFigure: "this inequality, with a slack, with probability 0.99",
+    experiment: "The bound of theorem 1 in 1,800 implicit worlds, as a check; how often the Good-Turing "
+      + "generator is calibrated within 7 / sqrt(n); the inequality through the training of a character model.",
     arms: [
-      Arm("good-turing", "Good-Turing generator", .mechanism), Arm("memoriser", "Memoriser", .reference),
-      Arm("half", "Half of both", .reference), Arm("eager", "One and a half times Good-Turing", .reference),
-      Arm("characters", "Character model", .reference),
+      Arm("good-turing", "Good-Turing generator", .mechanism),
+      Arm("good", "Good's estimate for every count", .reference),
+      Arm("characters", "Character model", .mechanism),
     ],
     metrics: [
-      Metric("violations", higherIsBetter: false), Metric("well calibrated"),
-      Metric("well calibrated in two bins"),
-      Metric("informative share"),
-      Metric("hallucination", higherIsBetter: false), Metric("miscalibration", higherIsBetter: false),
-      Metric("Good-Turing estimate", higherIsBetter: false),
+      Metric("well calibrated"), Metric("well calibrated in two bins"), Metric("least margin"),
+      Metric("largest bound"), Metric("hallucination", higherIsBetter: false),
+      Metric("miscalibration", higherIsBetter: false), Metric("Good-Turing estimate", higherIsBetter: false),
+      Metric("hallucination at the end", higherIsBetter: false),
+      Metric("miscalibration at the end", higherIsBetter: false),
     ],
     criterion: Criterion(
-      violations("good-turing"), violations("memoriser"), violations("half"), violations("eager"),
-      Condition(.measured("well calibrated", of: "good-turing"), .isAtLeast(0.99))),
-    matching: .stated("The generators have seen the same samples; they have no parameters but one."),
+      Condition(.measured("well calibrated", of: "good-turing"), .isAtLeast(0.99)),
+      Condition(.measured("least margin", of: "characters"), .isAtLeast(0)),
+      gates: [Condition(.measured("largest bound", of: "characters"), .isAtLeast(0.02))]),
+    matching: .stated("The generators see the same samples; they have no parameters but one."),
+    checks: [
+      Check("The bound of theorem 1 is broken in 1 % of worlds at most, in each cell and by each generator.")
+      {
+        try theoremCheck($0)
+      }
+    ],
+    tuning: Claim.Tuning(
+      seeds: [100, 101, 102], trialsPerArm: 3,
+      choice:
+        "the character model's rate of 0.001, 0.003 and 0.01, by its expected loss on fresh facts; 0.003 was "
+        + "taken. The generators have nothing to choose"),
+    explanations: [
+      .contradicted:
+        "No world broke the bound of the theorem, and the character model kept to it without its slack; "
+        + "what fails is that the Good-Turing generator is calibrated within 7 / sqrt(n), in its worst cell "
+        + "in a share of {well calibrated(good-turing)} of worlds. An error was looked for and lies in that "
+        + "generator, not in the theorem: to spread what was seen by counts gives facts seen once more than "
+        + "their due, which does not shrink with n; with Good's own estimate for every count a share of "
+        + "{well calibrated(good)} is calibrated."
+    ],
     picture: { _ in hallucinationPicture() }
   ) { run in
     if run.arm == "characters" { return try characterModel(run) }
-    return try ruleOfThumb(run)
+    return try calibration(run)
   }
-}
-
-private func violations(_ arm: String) -> Condition {
-  Condition(.measured("violations", of: arm), .isAtMost(0.01))
 }
 
 // MARK: Generators over implicit worlds
 
-/// What part of the Good-Turing estimate a generator puts on what it has not seen.
-private func novelty(_ arm: String) -> Double {
-  switch arm {
-  case "memoriser": 0
-  case "half": 0.5
-  case "eager": 1.5
-  default: 1
+private let delta = 0.01
+
+/// Samples of all nine cells: `body` hears of the cell, 0..<9.
+private func forSamples(
+  _ run: ClaimRun, worlds: Int, _ body: (_ cell: Int, _ world: FactoidWorld, _ sample: FactoidSample) -> Void
+) throws {
+  var random = run.random("samples")
+  for (row, exponent) in [0.5, 1.0, 1.5].enumerated() {
+    let world = FactoidWorld(exponent: exponent)
+    for (column, size) in [500, 5000, 50_000].enumerated() {
+      for _ in 0..<worlds { body(3 * row + column, world, world.sample(size, using: &random)) }
+      try run.progress(Double(3 * row + column + 1) / 9)
+    }
   }
 }
 
-private let delta = 0.01
-
-/// The largest share of violations over the cells, the smallest share of worlds in which the generator is
-/// calibrated to 7 / sqrt(n), and means over all worlds.
-private func ruleOfThumb(_ run: ClaimRun) throws -> ClaimResult {
-  let worlds = run.count(quick: 200, full: 1000, trial: 2)
-  var violations = 0.0, calibrated = 1.0, calibratedInTwo = 1.0
-  var informative = 0.0, hallucination = 0.0, miscalibration = 0.0, missing = 0.0, seen = 0.0
-  var done = 0
-  for exponent in [0.5, 1.0, 1.5] {
-    let world = FactoidWorld(exponent: exponent)
-    for size in [500, 5000, 50_000] {
-      var random = run.random("worlds \(exponent) \(size)")
-      var broken = 0, close = 0, closeInTwo = 0
-      for _ in 0..<worlds {
-        let sample = world.sample(size, using: &random)
-        let generator = FactoidGenerator(
-          world, sample, novelty: min(1, novelty(run.arm) * sample.goodTuring))
-        let bound = generator.bound(delta: delta)
-        let error = generator.miscalibration()
-        if generator.hallucination < bound { broken += 1 }
-        let allowed = 7 / Double(size).squareRoot()
-        if error <= allowed { close += 1 }
-        if generator.unseenMiscalibration <= allowed { closeInTwo += 1 }
-        if bound > 0 { informative += 1 }
-        hallucination += generator.hallucination
-        miscalibration += error
-        missing += sample.goodTuring
-        seen += 1
-      }
-      violations = max(violations, Double(broken) / Double(worlds))
-      calibrated = min(calibrated, Double(close) / Double(worlds))
-      calibratedInTwo = min(calibratedInTwo, Double(closeInTwo) / Double(worlds))
-      done += 1
-      try run.progress(Double(done) / 9)
+private func theoremCheck(_ run: ClaimRun) throws -> Claim.Check.Outcome {
+  let worlds = run.count(200, trial: 2)
+  // What part of the Good-Turing estimate a generator puts on what it has not seen.
+  let parts = [("memoriser", 0.0), ("half", 0.5), ("Good-Turing", 1), ("one and a half", 1.5)]
+  var broken = [[Int]](repeating: [Int](repeating: 0, count: 9), count: parts.count)
+  var informative = [Int](repeating: 0, count: parts.count)
+  try forSamples(run, worlds: worlds) { cell, world, sample in
+    for (place, part) in parts.enumerated() {
+      let generator = FactoidGenerator(world, sample, novelty: min(1, part.1 * sample.goodTuring))
+      let bound = generator.bound(delta: delta)
+      if generator.hallucination < bound { broken[place][cell] += 1 }
+      if bound > 0 { informative[place] += 1 }
     }
   }
+  let most = broken.joined().max() ?? 0
+  let shares = zip(parts, informative).map { part, count in
+    "\(part.0) \(Int((100 * Double(count) / Double(9 * worlds)).rounded())) %"
+  }
+  return .init(
+    Double(most) <= 0.01 * Double(worlds),
+    found: "broken in \(most) of \(worlds) worlds of a cell at most; above 0, so that it says something, in "
+      + shares.joined(separator: ", "))
+}
+
+/// The smallest share over cells of worlds in which the generator is calibrated to 7 / sqrt(n), and means over
+/// all worlds.
+private func calibration(_ run: ClaimRun) throws -> ClaimResult {
+  let worlds = run.count(200, trial: 2)
+  var close = [Int](repeating: 0, count: 9), closeInTwo = close
+  var hallucination = 0.0, miscalibration = 0.0, missing = 0.0
+  try forSamples(run, worlds: worlds) { cell, world, sample in
+    let generator = FactoidGenerator(world, sample, novelty: sample.goodTuring)
+    let error = run.arm == "good" ? miscalibrationByGood(world, sample) : generator.miscalibration()
+    let allowed = 7 / Double(sample.size).squareRoot()
+    if error <= allowed { close[cell] += 1 }
+    if generator.unseenMiscalibration <= allowed { closeInTwo[cell] += 1 }
+    hallucination += generator.hallucination
+    miscalibration += error
+    missing += sample.goodTuring
+  }
+  func least(_ counts: [Int]) -> Double { Double(counts.min() ?? 0) / Double(worlds) }
+  let all = Double(9 * worlds)
   return ClaimResult(
     [
-      "violations": violations, "well calibrated": calibrated,
-      "well calibrated in two bins": calibratedInTwo, "informative share": informative / seen,
-      "hallucination": hallucination / seen, "miscalibration": miscalibration / seen,
-      "Good-Turing estimate": missing / seen,
+      "well calibrated": least(close), "well calibrated in two bins": least(closeInTwo),
+      "hallucination": hallucination / all, "miscalibration": miscalibration / all,
+      "Good-Turing estimate": missing / all,
     ], parameters: 0)
+}
+
+/// The miscalibration, in bins of one count, of a generator that gives what was seen r times the mass that Good
+/// 1953 estimates, (r + 1) N_(r+1) / n, up to r = 5, and spreads the rest over more frequent facts by counts.
+private func miscalibrationByGood(_ world: FactoidWorld, _ sample: FactoidSample) -> Double {
+  let levels = sample.levels(in: world)
+  /// Of the draws, those of facts that were seen so often.
+  func share(_ isMeant: (Int) -> Bool) -> Double {
+    levels.reduce(0) { $0 + (isMeant($1.count) ? Double($1.count * $1.facts) / Double(sample.size) : 0) }
+  }
+  // What is estimated of the unseen and of the rare, levels 0 to 5, leaves to the frequent what is above 6.
+  let frequent = share { $0 > 5 }, rest = share { $0 > 6 }
+  let differences = levels.map { level in
+    let g = level.count <= 5 ? share { $0 == level.count + 1 } : share { $0 == level.count } * rest / frequent
+    return abs(level.p - g)
+  }
+  let missing = 1 - levels.reduce(0) { $0 + $1.p }
+  return (differences.reduce(0, +) + abs(missing - sample.goodTuring)) / 2
 }
 
 // MARK: Character model
@@ -158,17 +210,23 @@ private final class CharacterModel: Module {
   }
 }
 
-/// Trains on a sample of 2,000 facts; at the end asks for the probability of each of the 10^4 strings, which
+/// Trains on a sample of 500 facts; now and then asks for the probability of each of the 10^4 strings, which
 /// are normalised to sum to 1.
 private func characterModel(_ run: ClaimRun) throws -> ClaimResult {
   var data = run.random("biographies"), weights = run.random("weights"), order = run.random("order")
   let world = Biographies(using: &data)
   let table = AliasTable(world.probabilities)
-  let sample = (0..<2000).map { _ in table.draw(using: &data) }
-  let goodTuring = Double(Dictionary(grouping: sample, by: { $0 }).values.count { $0.count == 1 }) / 2000
+  let size = 500
+  let sample = table.draws(size, using: &data)
+  let goodTuring =
+    Double(Dictionary(grouping: sample, by: { $0 }).values.count { $0.count == 1 }) / Double(size)
   let model = CharacterModel(using: &weights)
+  var p = [Double](repeating: 0, count: world.strings.count)
+  for (rank, fact) in world.facts.enumerated() { p[fact] = world.probabilities[rank] }
 
-  func measure() -> (hallucination: Double, miscalibration: Double) {
+  /// What the model is after some steps. `loss` is that expected of a fresh fact.
+  struct Point { let loss, hallucination, miscalibration: Double }
+  func measured() -> Point {
     let logs = stride(from: 0, to: world.strings.count, by: 1000).flatMap { start in
       withoutRecording {
         model.logProbabilities(Array(world.strings[start..<start + 1000])).doubles
@@ -176,18 +234,21 @@ private func characterModel(_ run: ClaimRun) throws -> ClaimResult {
     }
     let sum = logs.reduce(0) { $0 + exp($1) }
     let g = logs.map { exp($0) / sum }
-    var p = [Double](repeating: 0, count: g.count)
-    for (rank, fact) in world.facts.enumerated() { p[fact] = world.probabilities[rank] }
-    let isFact = Set(world.facts)
-    let hallucination = g.indices.reduce(0) { isFact.contains($1) ? $0 : $0 + g[$1] }
-    return (hallucination, halfDistance(p: p, g: g))
+    var loss = 0.0, hallucination = 0.0
+    for (fact, p) in p.enumerated() {
+      if p > 0 { loss -= p * (logs[fact] - log(sum)) } else { hallucination += g[fact] }
+    }
+    return Point(
+      loss: loss, hallucination: hallucination, miscalibration: halfDistance(p: p, g: g, bins: 10))
   }
 
-  var settings = FitSettings(steps: run.steps(quick: 600, full: 3000), learningRate: 3e-3)
+  var points: [Point] = []
+  var settings = FitSettings(steps: run.steps(quick: 500, full: 2500), learningRate: 3e-3)
   settings.weightDecay = 0
   try fit(model.parameters(), settings, in: run) { step in
-    if step % 100 == 0 {
-      let now = measure()
+    if step % 50 == 0 {
+      let now = measured()
+      points.append(now)
       run.note("hallucination", now.hallucination, step: step)
       run.note("miscalibration", now.miscalibration, step: step)
       run.note("Good-Turing estimate", goodTuring, step: step)
@@ -198,10 +259,16 @@ private func characterModel(_ run: ClaimRun) throws -> ClaimResult {
     let (inputs, targets) = Biographies.tensors(batch)
     return crossEntropy(logits: model.logits(inputs), targets: targets)
   }
-  let end = measure()
+  let end = measured()
+  points.append(end)
+  let best = points.min { $0.loss < $1.loss } ?? end
+  let bounds = points.map { goodTuring - $0.miscalibration }
+  let margins = zip(points, bounds).map { $0.hallucination - $1 }
   return ClaimResult(
     [
-      "hallucination": end.hallucination, "miscalibration": end.miscalibration,
+      "least margin": margins.min() ?? .nan, "largest bound": bounds.max() ?? .nan,
+      "hallucination": best.hallucination, "miscalibration": best.miscalibration,
+      "hallucination at the end": end.hallucination, "miscalibration at the end": end.miscalibration,
       "Good-Turing estimate": goodTuring,
     ],
     parameters: model.parameterCount,

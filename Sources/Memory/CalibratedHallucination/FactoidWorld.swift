@@ -34,9 +34,11 @@ public struct FactoidWorld: Sendable {
 
   /// How often each fact occurs among `count` independent draws.
   public func sample(_ count: Int, using random: inout RandomGenerator) -> FactoidSample {
-    var counts = [Int: Int](minimumCapacity: min(count, facts))
-    for _ in 0..<count { counts[alias.draw(using: &random), default: 0] += 1 }
-    return FactoidSample(size: count, counts: counts)
+    var times = [Int](repeating: 0, count: facts)
+    for place in alias.draws(count, using: &random) { times[place] += 1 }
+    let seen = times.indices.filter { times[$0] > 0 }
+    return FactoidSample(
+      size: count, counts: Dictionary(uniqueKeysWithValues: seen.map { ($0, times[$0]) }))
   }
 
   /// The probability that the next draw has not been seen.
@@ -63,6 +65,16 @@ public struct FactoidSample: Sendable {
 
   /// The Good-Turing estimate of the missing mass: facts seen exactly once, divided by the draws.
   public var goodTuring: Double { Double(counts.values.count { $0 == 1 }) / Double(size) }
+
+  /// The facts that were seen equally often: how often, how many they are, and their probability in `world`.
+  func levels(in world: FactoidWorld) -> [(count: Int, facts: Int, p: Double)] {
+    var levels = (0...(counts.values.max() ?? 0)).map { (count: $0, facts: 0, p: 0.0) }
+    for (fact, count) in counts {
+      levels[count].facts += 1
+      levels[count].p += world.probabilities[fact]
+    }
+    return levels.filter { $0.facts > 0 }
+  }
 }
 
 /// A generator that knows factoids only by how often it saw them: it puts `novelty` of its mass evenly on
@@ -83,21 +95,19 @@ public struct FactoidGenerator: Sendable {
   public var hallucination: Double { novelty * Double(world.falsehoods) / Double(unseen) }
 
   /// Mis: half the sum over bins of |p(B) - g(B)|. A bin is the factoids of one value of g, for which the
-  /// theorem holds; with a number of `bins`, values are put together at about equal shares of g, and what
-  /// is never said stays apart.
+  /// theorem holds; with a number of `bins`, bin i takes the values up to which g sums to more than
+  /// (i - 1) / bins and at most i / bins. So what is never said stays apart from the rest, and a value that
+  /// alone fills more than a bin from those below it.
   public func miscalibration(bins: Int? = nil) -> Double {
     // Factoids of equal g: the unseen, and the seen by how often.
-    var groups: [Int: MassGroup] = [
-      0: MassGroup(each: novelty / Double(unseen), p: world.missingMass(after: sample), g: novelty)
-    ]
-    for (fact, count) in sample.counts {
-      let each = (1 - novelty) * Double(count) / Double(sample.size)
-      var group = groups[count] ?? MassGroup(each: each, p: 0, g: 0)
-      group.p += world.probabilities[fact]
-      group.g += each
-      groups[count] = group
+    let levels = sample.levels(in: world)
+    let missing = 1 - levels.reduce(0) { $0 + $1.p }
+    let seen = levels.map { level in
+      let each = (1 - novelty) * Double(level.count) / Double(sample.size)
+      return MassGroup(each: each, p: level.p, g: each * Double(level.facts))
     }
-    return halfDistance(of: Array(groups.values), bins: bins)
+    let unseen = MassGroup(each: novelty / Double(unseen), p: missing, g: novelty)
+    return halfDistance(of: joined(seen + [unseen]), bins: bins)
   }
 
   /// |p(U) - g(U)| for the unseen factoids U: calibration in two bins, seen and unseen.
@@ -115,14 +125,7 @@ public struct FactoidGenerator: Sendable {
 /// Mis_b for listed factoids with the probabilities `p` and a generator's `g`: half the sum over bins of
 /// |p(B) - g(B)|; see ``FactoidGenerator/miscalibration(bins:)``.
 package func halfDistance(p: [Double], g: [Double], bins: Int? = nil) -> Double {
-  var groups: [Double: MassGroup] = [:]
-  for (one, other) in zip(p, g) {
-    var group = groups[other] ?? MassGroup(each: other, p: 0, g: 0)
-    group.p += one
-    group.g += other
-    groups[other] = group
-  }
-  return halfDistance(of: Array(groups.values), bins: bins)
+  halfDistance(of: joined(zip(p, g).map { MassGroup(each: $1, p: $0, g: $1) }), bins: bins)
 }
 
 /// Factoids that a generator treats alike: g of each, and the mass of all under p and g.
@@ -131,22 +134,29 @@ private struct MassGroup {
   var p, g: Double
 }
 
+/// One group for each value of g.
+private func joined(_ groups: [MassGroup]) -> [MassGroup] {
+  Array(
+    Dictionary(groups.map { ($0.each, $0) }) { MassGroup(each: $0.each, p: $0.p + $1.p, g: $0.g + $1.g) }
+      .values)
+}
+
 private func halfDistance(of groups: [MassGroup], bins: Int?) -> Double {
   let ordered = groups.sorted { $0.each < $1.each }
-  var sum = 0.0, bin = (p: 0.0, g: 0.0), filled = 0.0, boundary = 1.0
-  for (place, group) in ordered.enumerated() {
+  guard let bins else { return ordered.reduce(0) { $0 + abs($1.p - $1.g) } / 2 }
+  var sum = 0.0, bin = (p: 0.0, g: 0.0), place = 0.0, filled = 0.0
+  for group in ordered {
+    filled += group.g
+    // Rounding errors of the sum must not open a bin.
+    let own = (filled * Double(bins) - 1e-9).rounded(.up)
+    if own != place {
+      sum += abs(bin.p - bin.g)
+      (bin, place) = ((0, 0), own)
+    }
     bin.p += group.p
     bin.g += group.g
-    filled += group.g
-    // What a generator never says is a bin of its own, as it has no mass to be cut by.
-    let parts = Double(bins ?? 0)
-    let isFull = bins == nil || group.each == 0 || filled * parts >= boundary
-    guard isFull || place == ordered.count - 1 else { continue }
-    sum += abs(bin.p - bin.g)
-    bin = (0, 0)
-    boundary = (filled * parts).rounded(.down) + 1
   }
-  return sum / 2
+  return (sum + abs(bin.p - bin.g)) / 2
 }
 
 /// Draws from a discrete distribution in constant time (Walker 1977, Vose 1991).
@@ -172,8 +182,11 @@ package struct AliasTable: Sendable {
     (self.threshold, self.alias) = (threshold, alias)
   }
 
-  package func draw(using random: inout RandomGenerator) -> Int {
-    let place = Int.random(in: threshold.indices, using: &random)
-    return Double.random(in: 0..<1, using: &random) < threshold[place] ? place : alias[place]
+  /// `count` draws, each from one uniform number: its whole part is a place, and the rest decides there.
+  package func draws(_ count: Int, using random: inout RandomGenerator) -> [Int] {
+    random.uniform([count], high: Double(threshold.count), dtype: .float64).doubles.map { number in
+      let place = Int(number)
+      return number - Double(place) < threshold[place] ? place : alias[place]
+    }
   }
 }

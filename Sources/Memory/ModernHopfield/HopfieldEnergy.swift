@@ -58,10 +58,16 @@ public struct HopfieldEnergy {
   /// D_i = min over j of x_i·x_i - x_i·x_j, how well pattern i is separated from the others (equation 5):
   /// [patterns].
   public var separation: Tensor {
-    let products = matmul(patterns, patterns.swappedAxes(0, 1))
-    let isOwn = Tensor.eye(count) .> 0
-    let others = which(isOwn, Tensor(-.infinity, .float64), products)
-    return square(patterns).sum(axis: 1) - others.max(axis: 1)
+    // In blocks: the products of 10,000 patterns are 800 MB.
+    let blocks = stride(from: 0, to: count, by: 1000).map { start in
+      let own = Array(Int32(start)..<Int32(min(start + 1000, count)))
+      let some = patterns.take(Tensor(own))
+      let isOwn = Tensor(own).oneHot(count: count, dtype: .float64) .> 0
+      let products = matmul(some, patterns.swappedAxes(0, 1))
+      let others = which(isOwn, Tensor(-.infinity, .float64), products)
+      return square(some).sum(axis: 1) - others.max(axis: 1)
+    }
+    return concatenated(blocks, axis: 0)
   }
 
   /// The separation from which theorem 4 speaks of a pattern:

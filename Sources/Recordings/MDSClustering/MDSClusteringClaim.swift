@@ -22,40 +22,66 @@ extension Claim {
   /// with the true rates 0.96): on the cells themselves the same splits stop at 6 or 7. Its training was then
   /// chosen by the Poisson loss of other images and another population.
   ///
-  /// The k-means arm sees responses to 10 random 1/f images, z-scored by cell, and is scored by the better of
-  /// 10 clusters and 6, the number that it cannot know; its "ARI before splits" is that of 10. One shot: 120
-  /// other cells answer each stimulus (or image) once, by Poisson counts, and are given the type of most cells
-  /// of their cluster. Types score; nothing is chosen by them.
+  /// k-means has two forms: on the twin's answers to 10 random 1/f images, which are free of noise, and on what
+  /// the cells themselves answered, once each, to the 2,000 images that the twin learned, by the first 10
+  /// principal components; both z-scored by cell. Nobody tells it the number of types, as nobody tells the
+  /// others: of 2 to 15 clusters it takes those with the largest mean silhouette. What it finds when told is
+  /// measured, and judged nowhere.
+  ///
+  /// One shot: 120 other cells answer each stimulus, or each of the 10 images, once, by Poisson counts, and are
+  /// given the type of most cells of their cluster. Types score; nothing is chosen by them.
   static let mdsClustering = Claim(
     of: MDSClustering.card,
-    sentence: "Clusters by stimuli that drive one cluster and no other recover functional cell types, where "
-      + "stimuli that only drive their own, or random images, do not.",
+    sentence: "Clusters by stimuli that drive one cluster and no other recover functional cell types, and "
+      + "tell new cells by one trial of each stimulus, better than stimuli that only drive their own and than "
+      + "k-means on answers to random images.",
     paperFigure: "recovers functional types in mouse retina, marmoset retina and macaque V4",
-    experiment: "120 linear-nonlinear cells of six types, a digital twin trained on 2,000 images, clustering "
-      + "from 10 clusters; then other cells are told by one Poisson response to each stimulus.",
+    experiment:
+      "120 linear-nonlinear cells of six types, a digital twin trained on single noisy trials of 2,000 "
+      + "images, clustering; then other cells are told by one Poisson response to each stimulus.",
     arms: [
       Arm("mds", "Most discriminative stimuli", .mechanism),
       Arm("maximisation", "Stimuli that drive their own cluster (no log term)", .ablation),
-      Arm("k-means", "k-means on responses to 10 random 1/f images", .baseline),
+      Arm("k-means", "k-means on the twin's answers to 10 random 1/f images", .baseline),
+      Arm("k-means-trials", "k-means on single trials of 2,000 images", .baseline),
     ],
     metrics: [
       Metric("ARI", chance: 0), Metric("NMI"), Metric("one-shot accuracy", chance: 1.0 / 6),
-      Metric("clusters"), Metric("ARI before splits", chance: 0), Metric("twin's correlation"),
+      Metric("clusters"), Metric("ARI before splits", chance: 0), Metric("ARI told the number", chance: 0),
+      Metric("twin's correlation"),
     ],
     criterion: Criterion(
       Condition(.measured("ARI", of: "mds"), .isAtLeast(0.9)),
       Condition(.measured("ARI", of: "mds") - .measured("ARI", of: "maximisation"), .leads(by: 0.1)),
-      Condition(.measured("ARI", of: "mds") - .measured("ARI", of: "k-means"), .leads(by: 0.1))),
-    matching: .stated("All arms cluster the same cells through the same twin, from 10 clusters."),
+      Condition(.measured("ARI", of: "mds") - .measured("ARI", of: "k-means"), .leads(by: 0.1)),
+      Condition(.measured("ARI", of: "mds") - .measured("ARI", of: "k-means-trials"), .leads(by: 0.1)),
+      Condition(
+        .measured("one-shot accuracy", of: "mds") - .measured("one-shot accuracy", of: "k-means-trials"),
+        .leads(by: 0.1)),
+      gates: [Condition(.measured("twin's correlation", of: "mds"), .isAtLeast(0.95))]),
+    matching: .stated(
+      "All arms cluster the same cells, recorded once; all but one find clusters through the same twin."),
+    tuning: Claim.Tuning(
+      seeds: [100, 101, 102], trialsPerArm: 1,
+      choice:
+        "no setting was changed on these seeds; of the two forms of k-means that on single trials tells "
+        + "new cells better, so that it is the rival there. Norm, ascent and the twin were set for an earlier "
+        + "form of this claim, which judged seeds 1 to 3"),
+    explanations: [
+      .contradicted:
+        "The types are found ({ARI(mds)}), but k-means finds them as well on principal components of the "
+        + "very trials that the twin learned ({ARI(k-means-trials)}): our six types are linear and far apart, "
+        + "so that nothing needs a twin to see them, which speaks for our scale. What optimised stimuli add is "
+        + "that a few of them tell new cells: {one-shot accuracy(mds)}, against "
+        + "{one-shot accuracy(k-means-trials)} by ten random images and the types that k-means found."
+    ],
     picture: { try clusteringPicture($0) }
   ) { run in
     let world = try CellWorld(run, share: 0...0.5)
     var metrics = ["twin's correlation": world.correlation]
     let found: Types
-    if run.arm == "k-means" {
-      let (types, score) = try kMeansTypes(world, run)
-      found = types
-      metrics["ARI before splits"] = score
+    if run.arm.hasPrefix("k-means") {
+      (found, metrics["ARI told the number"]) = try kMeansTypes(world, run)
     } else {
       let (outcome, first) = try discriminated(world, run)
       found = Types(outcome, world)
@@ -77,6 +103,8 @@ private struct CellWorld {
   /// Mean over cells of the correlation of the twin's rates with the true ones, for images it did not learn.
   let correlation: Double
   var labels: [Int] { population.types.map(\.rawValue) }
+  /// What the cells answered to the images that the twin learned, once each, [images, cells].
+  let counts: Tensor
   /// The twin, and by what its responses are compared between cells: their mean and standard deviation over
   /// the images that it learned.
   let model: ResponseModel
@@ -104,7 +132,7 @@ private struct CellWorld {
       return poissonLoss(predictions: rates, targets: all.targets.take(chosen)) + twin.sparsity * 0.03
         + twin.roughness * 0.003
     }
-    self.twin = twin
+    (self.twin, counts) = (twin, all.targets)
     var model = ResponseModel(twin, stimulusShape: [population.size, population.size, 1])
     let seen = twin(all.inputs)
     (model.subtracted, model.divisor) = (seen.mean(axis: 0), sqrt(seen.variance(axis: 0)))
@@ -163,18 +191,64 @@ private struct Types {
   }
 }
 
-/// The better clustering of 10 clusters and 6, and the adjusted Rand index of 10.
-private func kMeansTypes(_ world: CellWorld, _ run: ClaimRun) throws -> (Types, Double) {
+/// Types by k-means, with how another cell is told to be of one: by the nearest of the types' mean answers, as
+/// the twin has them, to 10 random images. And the adjusted Rand index of as many clusters as there are types.
+private func kMeansTypes(_ world: CellWorld, _ run: ClaimRun) throws -> (Types, told: Double) {
   var random = run.random("images")
   let images = world.population.images(10, using: &random)
-  let points = standardised(world.twin(images).swappedAxes(0, 1))
-  let found = try [10, CellPopulation.CellType.allCases.count].map {
-    try KMeans(points, clusters: $0, using: &random)
+  let answers = standardised(world.twin(images).swappedAxes(0, 1))
+  let points: Tensor
+  if run.arm == "k-means" {
+    points = answers
+  } else {
+    // Silhouettes of 2,000 noisy numbers a cell would tell next to nothing.
+    let trials = standardised(world.counts.swappedAxes(0, 1))
+    points = try PCA(trials, components: 10).transform(trials)
   }
-  let scores = found.map { adjustedRandIndex($0.assignment, world.labels) }
-  let best = scores[1] > scores[0] ? found[1] : found[0]
-  let types = Types(assignment: best.assignment, stimuli: images) { best.assign(standardised($0)) }
-  return (types, scores[0])
+  let told = try KMeans(points, clusters: CellPopulation.CellType.allCases.count, using: &random)
+  let assignment = try mostSeparate(points, using: &random)
+  let weights = Discriminability.weights(
+    Tensor(assignment.map(Int32.init)), clusters: (assignment.max() ?? 0) + 1)
+  let means = matmul(weights, answers.asType(.float64))
+  let types = Types(assignment: assignment, stimuli: images) { responses in
+    squaredDistances(standardised(responses).asType(.float64), means).argMin(axis: 1).doubles.map { Int($0) }
+  }
+  return (types, adjustedRandIndex(told.assignment, world.labels))
+}
+
+/// Of k-means with 2 to 15 clusters that with the largest mean silhouette (Rousseeuw 1987).
+private func mostSeparate(_ points: Tensor, using random: inout RandomGenerator) throws -> [Int] {
+  let points = points.asType(.float64)
+  let distances = sqrt(maximum(squaredDistances(points, points), 0))
+  var best = (silhouette: -Double.infinity, assignment: [Int]())
+  for clusters in 2...15 {
+    let found = try KMeans(points, clusters: clusters, using: &random).assignment
+    let value = silhouette(distances, found, clusters: clusters)
+    if value > best.silhouette { best = (value, found) }
+  }
+  return best.assignment
+}
+
+/// The mean over points of (b - a) / max(a, b): a is the mean distance to the others of its cluster, b that to
+/// the nearest other cluster; 0 for a point alone in its cluster.
+private func silhouette(_ distances: Tensor, _ assignment: [Int], clusters: Int) -> Double {
+  let belongs = Tensor(assignment.map(Int32.init)).oneHot(count: clusters, dtype: .float64)
+  let sums = matmul(distances, belongs).doubles, sizes = belongs.sum(axis: 0).doubles
+  let values = assignment.indices.map { point -> Double in
+    let row = Array(sums[point * clusters..<(point + 1) * clusters]), own = assignment[point]
+    guard sizes[own] > 1 else { return 0 }
+    let a = row[own] / (sizes[own] - 1)
+    let others = (0..<clusters).filter { $0 != own && sizes[$0] > 0 }.map { row[$0] / sizes[$0] }
+    guard let b = others.min(), max(a, b) > 0 else { return 0 }
+    return (b - a) / max(a, b)
+  }
+  return values.reduce(0, +) / Double(values.count)
+}
+
+/// Between the rows of `a` and those of `b`.
+private func squaredDistances(_ a: Tensor, _ b: Tensor) -> Tensor {
+  let products = matmul(a, b.swappedAxes(0, 1)) * 2
+  return square(a).sum(axis: 1, keepDims: true) + square(b).sum(axis: 1) - products
 }
 
 /// Each row with mean 0 and standard deviation 1.

@@ -49,4 +49,15 @@ import Testing
     let expected = 1.0 / 3 - sparsity - sampling
     #expect(abs(calibrated.bound(delta: 0.01, bins: 100) - expected) < 1e-12)
   }
+
+  /// One fact that a generator nearly always says does not share a bin with what it hardly says: with it no
+  /// miscalibration would be seen.
+  @Test func whatIsNearlyAlwaysSaidHasItsOwnBin() {
+    let distance = halfDistance(p: [0.1, 0.3, 0.3, 0.3], g: [0.97, 0.01, 0.01, 0.01], bins: 10)
+    #expect(abs(distance - 0.87) < 1e-12)
+    // Shares of one tenth each fill a bin each, in spite of rounding errors of their sum.
+    let even = (0..<10).map { 0.1 + 1e-6 * (Double($0) - 4.5) }
+    let p = [0.2, 0.0] + [Double](repeating: 0.1, count: 8)
+    #expect(abs(halfDistance(p: p, g: even, bins: 10) - halfDistance(p: p, g: even)) < 1e-9)
+  }
 }

@@ -204,6 +204,19 @@ private func settings(
     }
   }
 
+  /// Of patterns that are more than one block: the smallest x_i·x_i - x_i·x_j of other patterns j.
+  @Test func separationOfManyPatterns() {
+    let patterns = sphere(1003, 6, seed: 8)
+    let separation = HopfieldEnergy(patterns, beta: 1).separation.doubles
+    #expect(separation.count == 1003)
+    for i in [0, 999, 1000, 1002] {
+      let own = patterns.take(Tensor([Int32(i)]))
+      let products = matmul(own, patterns.swappedAxes(0, 1)).doubles
+      let nearest = products.indices.filter { $0 != i }.map { products[$0] }.max() ?? 0
+      #expect(abs(separation[i] - (products[i] - nearest)) < 1e-10)
+    }
+  }
+
   /// Theorem 4 on patterns that are separated well enough.
   @Test func theRetrievalBoundHolds() {
     let patterns = sphere(30, 20, seed: 5)
