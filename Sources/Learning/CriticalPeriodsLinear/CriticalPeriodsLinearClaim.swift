@@ -48,7 +48,7 @@ extension Claim {
       seeds: [100, 101, 102], trialsPerArm: 1,
       choice:
         "Sizes, rate and steps were written down before and not tuned; that a matrix counts as completed below "
-        + "0.1 was set on these seeds, where no error lay near it."),
+        + "0.1, a tenth of its entries' size, was set on these seeds."),
     explanations: [
       .contradicted:
         "The error is {error(wrong-rank)} after rank 6, {error(right-rank)} after another matrix of "
