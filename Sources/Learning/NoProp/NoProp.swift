@@ -225,6 +225,13 @@ public final class NoProp: Mechanism, Module {
     logits(course(x, using: &generator).last ?? x)
   }
 
+  /// Logits [batch, classes] of the last block on a course from noise: what descent through all blocks can
+  /// learn by, which the softmax in each would flatten if it learned by ``callAsFunction(_:using:)``.
+  package func named(_ x: Tensor, using generator: inout RandomGenerator) -> Tensor {
+    let shape = [x.dim(0), codes?.dim(1) ?? classes]
+    return passed(x) { generator.normal(shape).asType(x.dtype) }.last
+  }
+
   /// What a code z [batch, d] says of the class. For the flow the nearest row of W is the class: up to what all
   /// classes share, logits are -|z - W_k|² / 2.
   public func logits(_ z: Tensor) -> Tensor {
@@ -245,34 +252,39 @@ public final class NoProp: Mechanism, Module {
 
   /// With `noise` [batch, d] for the start and then for each step that has some.
   package func course(_ x: Tensor, drawing noise: () -> Tensor) -> [Tensor] {
-    var course = [noise()]
+    passed(x, drawing: noise).course
+  }
+
+  /// The course, and the logits of the last block on it, [batch, classes].
+  func passed(_ x: Tensor, drawing noise: () -> Tensor) -> (course: [Tensor], last: Tensor) {
+    var course = [noise()], named = course[0]
     switch settings.variant {
     case .discrete:
       let features = blocks.features(x).split(parts: settings.blocks)
       let weights = places.map { $0.value.split(parts: settings.blocks) }
       for t in 0..<settings.blocks {
-        let named = exchanging(places, for: weights.map { $0[t] }) { answer(features[t], course[t]) }
+        named = exchanging(places, for: weights.map { $0[t] }) { answer(features[t], course[t]) }
         let step = schedule.steps[t]
         let z = mixed(softmax(named)) * step.guess + course[t] * step.kept
         course.append(z + noise() * step.noise.squareRoot())
       }
     case .continuous:
-      guard let schedule = self.noise else { return course }
+      guard let schedule = self.noise else { return (course, named) }
       let steps = schedule.steps(settings.steps)
       let features = blocks.features(x)
       for t in 0..<settings.steps {
-        let guess = mixed(softmax(answer(features, course[t], at: time(t, x))))
-        let z = guess * steps.guess[t] + course[t] * steps.kept[t]
+        named = answer(features, course[t], at: time(t, x))
+        let z = mixed(softmax(named)) * steps.guess[t] + course[t] * steps.kept[t]
         course.append(z + noise() * sqrt(steps.noise[t]))
       }
     case .flow:
       let features = blocks.features(x)
       for t in 0..<settings.steps {
-        let velocity = mixed(answer(features, course[t], at: time(t, x)))
-        course.append(course[t] + velocity / Double(settings.steps))
+        named = answer(features, course[t], at: time(t, x))
+        course.append(course[t] + mixed(named) / Double(settings.steps))
       }
     }
-    return course
+    return (course, named)
   }
 
   private func time(_ step: Int, _ x: Tensor) -> Tensor {

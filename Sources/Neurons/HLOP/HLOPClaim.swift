@@ -11,10 +11,11 @@ extension Claim {
   /// the threshold in the first task, without the lower bound that they have where they do: it went below 0,
   /// and one seed stayed at chance in all arms.)
   ///
-  /// Descent at 0.1 with batches of 64, 5 epochs a task (31 steps each). The paper's rows, a quarter of them for
-  /// its quarter of hidden neurons: 80 and 50 for the first task, 70 and 18 for later ones, 20 and 5 fewer
-  /// after every third. The exact arm has as many rows, the largest components of all inputs of a task that
-  /// earlier rows leave over. The frozen trunk learns heads only, after the first task.
+  /// Descent at 0.1 with batches of 64, 30 epochs a task (32 steps each): with fewer, plain training loses too
+  /// little of earlier tasks for anything to be saved. The paper's rows, a quarter of them for its quarter of
+  /// hidden neurons: 80 and 50 for the first task, 70 and 18 for later ones, 20 and 5 fewer after every third. The
+  /// exact arm has as many rows, the largest components of all inputs of a task that earlier rows leave over. The
+  /// frozen trunk learns heads only, after the first task, and all of it at 0.3.
   static let hlop = Claim(
     of: HLOP.card,
     sentence: "Spiking layers whose weights learn outside the space that lateral Hebbian weights have found "
@@ -28,14 +29,31 @@ extension Claim {
     ],
     metrics: [Metric("accuracy", chance: 0.1), Metric("backward transfer")],
     criterion: Criterion(
-      Condition(.measured("backward transfer", of: "hlop"), .isAtLeast(-0.03)),
-      Condition(.measured("backward transfer", of: "plain"), .isAtMost(-0.10)),
-      Condition(
-        .measured("accuracy", of: "hlop") - .measured("accuracy", of: "svd"), .isAtLeast(-0.02))),
+      Condition(transfer("hlop"), .isAtLeast(-0.03)),
+      Condition(transfer("hlop") - transfer("plain"), .leads(by: 0.04)),
+      Condition(accuracy("hlop") - accuracy("frozen"), .leads(by: 0.02)),
+      Condition(accuracy("hlop") - accuracy("svd"), .matches(within: 0.02)),
+      gates: [Condition(transfer("plain"), .isAtMost(-0.05))]),
     matching: .parameters(within: 0),
+    tuning: Tuning(
+      seeds: [100, 101], trialsPerArm: 3,
+      choice:
+        "Rates 0.1, which is the authors', and 0.3 with 10 epochs, and 0.3 with 5: 0.1 was better for all arms "
+        + "but the frozen trunk. Then 30 epochs for all, of 10, 20, 30 and 40, where plain training lost about 0.1."
+    ),
+    explanations: [
+      .contradicted: "Plain training changes earlier tasks by {backward transfer(plain)}, the projection by "
+        + "{backward transfer(hlop)} and the exact subspace by {backward transfer(svd)}. What is missing where the "
+        + "exact subspace has it owes to the Hebbian rows, of which a task of 2,000 pictures gives few updates; what "
+        + "both miss owes to the number of rows, which is the paper's.",
+      .smallerThanClaimed:
+        "Plain training changes earlier tasks by {backward transfer(plain)} only, the projection "
+        + "by {backward transfer(hlop)}: with heads of their own and 2,000 pictures tasks are mild, which speaks "
+        + "for our scale.",
+    ],
     picture: { try projectionPicture($0) }
   ) { run in
-    let course = try Course(run, tasks: 5)
+    let course = try Course(run, tasks: 5, epochs: run.count(quick: 30, full: 60, trial: 1))
     let table = try course.learn(run)
     let last = table[table.count - 1]
     let changes = (0..<table.count - 1).map { last[$0] - table[$0][$0] }
@@ -46,13 +64,19 @@ extension Claim {
   }
 }
 
+private func accuracy(_ arm: String) -> Quantity { .measured("accuracy", of: arm) }
+private func transfer(_ arm: String) -> Quantity { .measured("backward transfer", of: arm) }
+
 /// One network on its way through the tasks.
 private final class Course {
   let network: SpikingPerceptron
   private let tasks: [(training: Batch, test: Batch)]
   private let epochs: Int
+  private let rate: Double
 
-  init(_ run: ClaimRun, tasks count: Int) throws {
+  init(_ run: ClaimRun, tasks count: Int, epochs: Int) throws {
+    self.epochs = epochs
+    rate = run.arm == "frozen" ? 0.3 : 0.1
     var settings = SpikingPerceptron.Settings(), random = run.random("weights")
     (settings.hidden, settings.steps) = ([200, 200], 6)
     network = try SpikingPerceptron(settings, inputs: 784, classes: 10, using: &random)
@@ -70,7 +94,6 @@ private final class Course {
       }
       return (flat(.training), flat(.test))
     }
-    epochs = run.count(quick: 5, full: 20, trial: 1)
   }
 
   /// After each task the share right of every task so far.
@@ -96,7 +119,7 @@ private final class Course {
             }
             return crossEntropy(logits: logits, targets: labels)
           }
-          for (one, gradient) in zip(learned, gradients) { one.value = one.value - gradient * 0.1 }
+          for (one, gradient) in zip(learned, gradients) { one.value = one.value - gradient * rate }
         }
         try run.progress((Double(task) + Double(epoch + 1) / Double(epochs)) / Double(tasks.count))
       }
@@ -133,7 +156,7 @@ private func projectionPicture(_ observer: ClaimRun.Observer) throws -> Picture 
   var courses: [(name: String, table: [[Double]], gram: [[Double]])] = []
   for (arm, name) in [("hlop", "Hebbian projection"), ("plain", "no projection")] {
     let run = ClaimRun(arm: arm, seed: 1, budget: .quick, observer: observer)
-    let course = try Course(run, tasks: 4)
+    let course = try Course(run, tasks: 4, epochs: 5)
     let table = try course.learn(run)
     let rows = course.network.subspaces[1].rows
     let gram = matmul(rows, rows.transposed())

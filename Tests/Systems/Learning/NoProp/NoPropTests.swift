@@ -78,6 +78,26 @@ private func network(_ change: (inout NoProp.Settings) -> Void = { _ in }) throw
     }
   }
 
+  /// What descent through all blocks learns by: the last block's logits on a course, on which every block has
+  /// a say.
+  @Test func theLastBlockNamesTheClass() throws {
+    let own = try network()
+    var random = RandomGenerator(seed: 2)
+    let x = random.normal([5, 1, 6])
+    var noise = random, same = random
+    let named = own.named(x, using: &noise)
+    let expected = own.guesses(x, along: own.course(x, using: &same))[3]
+    #expect(abs(named - expected).max().item() < 1e-5)
+    var drawn = random
+    let parameters = own.blocks.parameters()
+    let (_, gradients) = valueAndGradient(by: parameters) { square(own.named(x, using: &drawn)).sum() }
+    for (parameter, gradient) in zip(parameters, gradients) {
+      for (block, own) in gradient.split(parts: 4).enumerated() {
+        #expect(own.floats.contains { $0 != 0 }, "\(parameter.name) \(block)")
+      }
+    }
+  }
+
   /// The sum of the loss, written out for fixed codes.
   @Test func theLossWrittenOut() throws {
     let own = try network { ($0.blocks, $0.eta) = (2, 0.3) }
