@@ -8,47 +8,80 @@ import Foundation
 extension Claim {
   /// Titans: a memory learned at test time recalls what attention no longer sees.
   ///
-  /// Multi-query associative recall: 128 tokens, 16 pairs of 64 keys and 64 values, 16 queries. One block of
-  /// width 32 (embedding, mixer and MLP with norms and residuals, decision), chunks of 8, 800 steps of 16
+  /// Multi-query associative recall: 128 tokens, 16 pairs of 32 keys and 32 values, 16 queries; the first
+  /// four tenths of training have a quarter of the length and of the pairs, the next three half. One block of
+  /// width 32 (embedding, mixer and MLP with norms and residuals, decision), chunks of 8, 600 steps of 16
   /// sequences; the MLP's hidden width makes parameters equal. Judged at 128 and, without further training,
   /// at 512 tokens.
   ///
-  /// All memories take relative steps (``Titans``) with the part's own bound of theta. In earlier runs
-  /// theta was bounded by constants: with 1/16 two-layer memories ended as NaN, with 1/256 they still did from
-  /// the judged seeds 0 and 2, as eta came close to 1, and no arm stored anything. Relative steps were chosen
-  /// on memories alone, without a network around them (seeds 0 and 7, random pairs), and in training from
-  /// seeds 100 to 102: a running mean as momentum is enough for a linear memory, two-layer ones with it still
-  /// ended as NaN from 100 and 101, and with the curvature as well nothing did. Learning rates of 0.005, 0.01
-  /// and 0.02 were tried from those seeds, for some arms and seeds each, and 0.01 taken for all arms: a linear
-  /// memory recalled 91 % from seed 102, 13 % from 100 and 1 % from 101, the gate 9 % from 102 and 2 % from 100.
-  /// With 0.02 the linear memory recalled 48 % from 100, but the gate 2 % from 100 and 1 % from 101.
+  /// The rivals have the delta rule or the gated delta rule in the memory's place, in the same gate on the same
+  /// attention. Their state of 64 x 64 is as large as the memory's, two layers of 32 x 32 and their momentum.
+  /// A condition reads the gated one, the better of the two from the seeds of tuning: the plain one's training
+  /// did not take off from one of them.
+  ///
+  /// The memory takes relative steps (``Titans``): bounded by a constant, two-layer memories ended as NaN. The
+  /// part's own bound of theta holds a chunk of eight equal tokens steady, and then a pair that is shown once
+  /// corrects an eighth of its error at most, so that what it stored drowns in what the weights held at the
+  /// start. Here keys differ and theta may be as large as one token allows; the last layer starts at zero, so
+  /// that all that is recalled was stored; eta starts at 0.1 and alpha at 0.002. With 8 pairs, from seed 100, the
+  /// gate recalls 0.17 with the part's own bound and starts and 0.93 with these.
   static let titans = Claim(
     of: Titans.card,
     sentence: "A neural memory that learns while it reads, as a gate on sliding attention, recalls what the "
-      + "attention alone no longer sees.",
+      + "attention alone no longer sees, and more than a linear state of the same size.",
     paperFigure: "ahead of Transformers and linear recurrent models; needles in more than two million tokens",
-    experiment: "Associative recall of 16 pairs among 128 tokens by sliding attention (window 16), by "
-      + "neural memories with one and two layers, without momentum, without forgetting, and by both at once.",
+    experiment: "Associative recall of 16 pairs among 128 tokens by sliding attention (window 16), alone and "
+      + "gated by a two-layer memory or by states of the delta rule; memories alone besides, with one layer, "
+      + "without momentum, without forgetting.",
     arms: [
       Arm("gate", "Memory as gate on attention", .mechanism),
-      Arm("attention", "Sliding attention", .baseline), Arm("linear", "Linear memory", .ablation),
+      Arm("attention", "Sliding attention", .baseline),
+      Arm("delta", "Delta rule as gate on attention", .baseline),
+      Arm("gated-delta", "Gated delta rule as gate on attention", .baseline),
+      Arm("linear", "Linear memory", .ablation),
       Arm("two-layer", "Two-layer memory", .ablation),
       Arm("no-momentum", "Two-layer memory, eta 0", .ablation),
       Arm("no-forgetting", "Two-layer memory, alpha 0", .ablation),
     ],
-    metrics: [Metric("recall", chance: 1.0 / 64), Metric("recall at 512", chance: 1.0 / 64)],
+    metrics: [
+      Metric("recall", chance: 1.0 / 32), Metric("recall at 512", chance: 1.0 / 32),
+      Metric("missed", higherIsBetter: false),
+    ],
     criterion: Criterion(
-      Condition(.measured("recall", of: "gate") - .measured("recall", of: "attention"), .leads(by: 0.2))),
+      Condition(recall("gate") - recall("attention"), .leads(by: 0.2)),
+      Condition(fewerMisses(than: "gated-delta"), .leads(by: 0)),
+      gates: [Condition(recall("gated-delta"), .isAtLeast(0.5))]),
     matching: .parameters(within: 0.05),
+    tuning: Tuning(
+      seeds: [100, 101], trialsPerArm: 3,
+      choice:
+        "Rates of 0.005, 0.01 and 0.02 for each arm, from seed 100; 0.01 was the best for gate, gated delta rule and "
+        + "memories alone. With 0.02 the gate's training did not take off from seed 101, nor the plain delta "
+        + "rule's with any. Before, the gate's bound of theta and the starts of its rates and last layer were "
+        + "chosen at 8 pairs, from seed 100, by five trials."),
+    explanations: [
+      .contradicted:
+        "The memory recalls what attention alone does not, {recall(gate)} against {recall(attention)}, but it "
+        + "misses {missed(gate)} where the gated delta rule, as large a state in the same place, misses "
+        + "{missed(gated-delta)}. That speaks for our scale: 16 pairs fit into a matrix of 64 x 64, which leaves "
+        + "a deeper memory nothing to gain; errors of ours were looked for in its bound of theta and its start, "
+        + "which had held it back."
+    ],
     picture: { _ in try titansPicture() }
   ) { run in
     let network = try RecallNetwork(run)
-    let task = try AssociativeRecall(seed: run.seed),
-      long = try AssociativeRecall(length: 512, seed: run.seed)
-    let steps = run.steps(quick: 800, full: 8000), batch = 16
+    /// With a fraction of the pairs and of the length, or with more tokens between.
+    func task(_ part: Int, length: Int = 128) throws -> AssociativeRecall {
+      try AssociativeRecall(
+        keys: RecallNetwork.keys, values: RecallNetwork.keys, pairs: 16 / part, queries: 16 / part,
+        length: length / part, seed: run.seed)
+    }
+    let quarter = try task(4), half = try task(2), whole = try task(1), long = try task(1, length: 512)
+    let steps = run.steps(quick: 600, full: 6000), batch = 16
     let settings = FitSettings(
       steps: steps, learningRate: 1e-2, schedule: .cosine(warmup: steps / 20))
     try fit(network.parameters(), settings, in: run) { step in
+      let task = step * 10 < steps * 4 ? quarter : step * 10 < steps * 7 ? half : whole
       let batch = task.batch(.training, Array(step * batch..<(step + 1) * batch))
       return task.objective.loss(network(batch.inputs), batch)
     }
@@ -60,16 +93,26 @@ extension Claim {
       }
       return score.mean
     }
+    let found = recall(whole)
     return ClaimResult(
-      ["recall": recall(task), "recall at 512": recall(long)], parameters: network.parameterCount,
+      ["recall": found, "recall at 512": recall(long), "missed": 1 - found],
+      parameters: network.parameterCount,
       multiplyAccumulates: countingMultiplyAccumulates {
-        _ = network(task.batch(.training, [0]).inputs)
+        _ = network(whole.batch(.training, [0]).inputs)
       })
   }
 }
 
+private func recall(_ arm: String) -> Quantity { .measured("recall", of: arm) }
+
+/// Above 0 where the gate misses less than four fifths of what the rival misses, the smallest lead that counts:
+/// rivals that recall nearly all leave no room for a lead in recall.
+private func fewerMisses(than rival: String) -> Quantity {
+  0.8 * .measured("missed", of: rival) - .measured("missed", of: "gate")
+}
 /// Tokens [batch, length] -> logits [batch, length, vocabulary], by one block around the mixer of an arm.
 private final class RecallNetwork: Module {
+  static let keys = 32
   private let embedding: Embedding
   private let mixer: any StatefulLayer
   private let first, second, last: RMSNorm
@@ -78,27 +121,35 @@ private final class RecallNetwork: Module {
 
   init(_ run: ClaimRun) throws {
     var random = run.random("weights")
-    let width = 32, vocabulary = 129
+    let width = 32, vocabulary = 2 * Self.keys + 1
     embedding = Embedding(vocabulary, width, using: &random)
     (first, second, last) = (RMSNorm(width), RMSNorm(width), RMSNorm(width))
     head = Linear(width, vocabulary, using: &random)
     let slot = Slot(width: width, tokens: 128)
-    var memory = Titans.Settings()
-    (memory.expansion, memory.chunk, memory.step) = (1, 8, .relative)
+    var settings = Titans.Settings()
+    (settings.expansion, settings.chunk, settings.step) = (1, 8, .relative)
+    (settings.largestRate, settings.momentumStart, settings.forgettingStart) = (0.5, 0.1, 0.002)
+    var memory: Titans?
     switch run.arm {
-    case "attention": mixer = SlidingAttention(width, heads: 4, window: 16, using: &random)
+    case "attention":
+      mixer = SlidingAttention(width, heads: 4, window: 16, using: &random)
     case "gate":
       var block = TitansBlock.Settings()
-      (block.form, block.window, block.memory) = (.gate, 16, memory)
-      mixer = try TitansBlock(block, in: slot, using: &random)
+      (block.form, block.window, block.memory) = (.gate, 16, settings)
+      let made = try TitansBlock(block, in: slot, using: &random)
+      (mixer, memory) = (made, made.memory)
+    case "delta", "gated-delta":
+      mixer = try DeltaGate(width, fades: run.arm == "gated-delta", using: &random)
     default:
-      if run.arm == "linear" { memory.depth = 1 }
-      memory.momentum = run.arm != "no-momentum"
-      memory.forgetting = run.arm != "no-forgetting"
-      mixer = try Titans(memory, in: slot, using: &random)
+      if run.arm == "linear" { settings.depth = 1 }
+      settings.momentum = run.arm != "no-momentum"
+      settings.forgetting = run.arm != "no-forgetting"
+      let made = try Titans(settings, in: slot, using: &random)
+      (mixer, memory) = (made, made)
     }
-    // The gate's block has some 11,300 numbers; the MLP, 65 for each hidden unit, makes up for the others.
-    let hidden = 64 + max(0, 11_300 - mixer.parameterCount) / (2 * width + 1)
+    if let last = memory?.start.last { last.value = .zeros(last.value.shape) }
+    // The rivals' blocks have some 15,500 numbers; the MLP, 65 for each hidden unit, makes up for the others.
+    let hidden = 64 + max(0, 15_500 - mixer.parameterCount) / (2 * width + 1)
     mlp = MLP(width, hidden: hidden, using: &random)
   }
 
@@ -109,6 +160,43 @@ private final class RecallNetwork: Module {
       x = x + mlp(second(x))
       return head(last(x))
     }
+  }
+}
+
+/// The rival: the Titans block's gate with a memory by the delta rule in the neural memory's place, plain or
+/// gated. Its one head of 64 keys and 64 values is as large as two layers of 32 x 32 and their momentum.
+private final class DeltaGate: Layer {
+  let attention: SlidingAttention
+  let streams: HeadStreams
+  let beta: Linear
+  let decay: Linear?
+  let read: Linear
+  let attentionNorm, memoryNorm: RMSNorm
+  let output: Linear
+
+  init(_ width: Int, fades: Bool, using random: inout RandomGenerator) throws {
+    attention = SlidingAttention(width, heads: 4, window: 16, using: &random)
+    var settings = HeadStreams.Settings()
+    (settings.heads, settings.keyWidth, settings.valueWidth) = (1, 64, 64)
+    streams = try HeadStreams(settings, width: width, part: "delta", using: &random)
+    beta = Linear(width, 1, using: &random)
+    decay = fades ? Linear(width, 1, using: &random) : nil
+    // As much fades with a token at the start as of the neural memory.
+    decay?.bias = .full([1], Foundation.log(499))
+    read = Linear(64, width, bias: false, using: &random)
+    (attentionNorm, memoryNorm) = (RMSNorm(width), RMSNorm(width))
+    output = Linear(width, width, bias: false, using: &random)
+  }
+
+  func forward(_ x: Tensor) -> Tensor {
+    let parts = streams(x, after: streams.initialRecent(batch: x.dim(0)))
+    func head(_ x: Tensor) -> Tensor { x.swappedAxes(1, 2) }
+    let found = deltaRule(
+      queries: parts.q, keys: parts.k, values: parts.v, beta: head(sigmoid(beta(x))),
+      logDecay: decay.map { head(logSigmoid($0(x))) }
+    ).output
+    let near = attention(x, attention.initialState(batch: x.dim(0))).output
+    return output(attentionNorm(near) * silu(memoryNorm(read(found.squeezed(axis: 1)))))
   }
 }
 

@@ -8,42 +8,97 @@ import Foundation
 extension Claim {
   /// Parallelizing Linear Transformers with the Delta Rule over Sequence Length.
   ///
-  /// Recall with overwriting: 16 keys, each written 1 to 3 times with one of 32 values, 64 tokens, and at the
-  /// end the last value of every key is asked for. One layer of width 32 (mixer, then an MLP), one head of
-  /// 16. The arms share embedding, projections, convolutions, MLP and decision; softmax attention has
+  /// Recall with overwriting: 16 keys, each written 1 to 3 times with one of 32 values, 112 tokens, which all
+  /// writes fit, and at the end the last value of every key is asked for. Judged are the keys that were written
+  /// more than once. One layer of width 32 (mixer, then an MLP), one head of 16. The arms share embedding,
+  /// projections, convolutions, MLP and decision, and all but softmax a state of 16 x 16. Softmax attention has
   /// learned positions besides, as in the paper's own harness, because nothing else tells it which write was
   /// last, and scores that are not normalised, so that it can choose sharply.
   ///
-  /// Speed: one head of keys and values of 64, 2,048 tokens, forward and backward, least of several times:
-  /// in chunks against one token after the other with the state carried.
+  /// The decay is learned, for each channel of the keys and from the token, as in the paper's rival GLA:
+  /// RetNet's fixed one forgets half in 22 tokens with one head, which is no match on 112 (0.11 recalled from
+  /// seed 100 where the learned one recalls 0.86).
+  ///
+  /// How much time chunks save is measured with other times, in Benchmarks: seeds do not decide it.
   static let deltaNet = Claim(
     of: DeltaNet.card,
     sentence: "A linear-attention state that is written by the delta rule recalls what was last written to a "
-      + "key, where one that only adds does not, and chunks make it fast.",
+      + "key, where one that only adds, or that learns to fade, does not.",
     paperFigure: "perplexity 16.87 against 17.06 (Mamba) and 17.22 (GLA) at 1.3 B parameters",
-    experiment: "Multi-query associative recall with overwriting, 16 keys, 64 tokens, one layer of width 32 "
-      + "with one head of 16; time for 2,048 tokens in chunks and token by token.",
+    experiment: "Multi-query associative recall with overwriting, 16 keys, 112 tokens, one layer of width 32 "
+      + "with one head of 16; judged by the keys that were overwritten.",
     arms: [
       Arm("delta", "Delta rule", .mechanism), Arm("additive", "Additive state", .baseline),
-      Arm("retention", "Decaying state (RetNet)", .baseline), Arm("softmax", "Softmax attention", .reference),
+      Arm("gated", "Learned decay (GLA)", .baseline), Arm("softmax", "Softmax attention", .reference),
     ],
-    metrics: [Metric("accuracy", chance: 1.0 / 32), Metric("chunks over tokens"), Metric("time for twice")],
+    metrics: [Metric("accuracy", chance: 1.0 / 32), Metric("all keys", chance: 1.0 / 32)],
     criterion: Criterion(
-      Condition(
-        .measured("accuracy", of: "delta") - .measured("accuracy", of: "additive"), .leads(by: 0.2)),
-      Condition(.measured("accuracy", of: "delta"), .isAtLeast(0.95)),
-      Condition(.measured("chunks over tokens", of: "delta"), .isAtLeast(3))),
+      Condition(accuracy("delta"), .isAtLeast(0.95)),
+      Condition(accuracy("delta") - accuracy("additive"), .leads(by: 0.2)),
+      Condition(accuracy("delta") - accuracy("gated"), .leads(by: 0.2)),
+      gates: [
+        Condition(accuracy("softmax"), .isAtLeast(0.98)), Condition(accuracy("additive"), .isAtLeast(0.15)),
+      ]),
     matching: .stated(
-      "All arms share every size; delta has 32 weights for beta besides, softmax 2,048 for positions."),
+      "All arms share every size and all but softmax the size of the state; delta has 32 weights for beta "
+        + "besides, the learned decay 528, softmax 3,584 for positions."),
+    checks: [Check("Chunks give what the recurrence gives token by token.", run: chunksAgainstTokens)],
+    tuning: Tuning(
+      seeds: [100, 101], trialsPerArm: 3,
+      choice:
+        "Rates of 0.0025, 0.005 and 0.01 for each arm; 0.01 was the best for each, and 0.02 worse for the "
+        + "two rivals. At the start the learned decay keeps sigmoid(6) of a key with each token: sigmoid(4) and "
+        + "GLA's sigmoid(0)^(1/16), tried at 0.005, recalled less."),
+    explanations: [
+      .smallerThanClaimed:
+        "The delta rule recalls {accuracy(delta)} of the overwritten keys and an additive state "
+        + "{accuracy(additive)}, but a decay learned for each channel of the keys {accuracy(gated)}: 16 keys fit "
+        + "into 16 channels, and a channel can be emptied before it is written. That speaks for our scale: among "
+        + "more keys than channels no decay can forget one key alone."
+    ],
     picture: { _ in overwritingPicture() }
   ) { run in
     let network = try RecallNetwork(run)
-    var metrics = ["accuracy": try network.accuracy(run)]
-    if run.arm == "delta" { metrics.merge(speed(run)) { $1 } }
     return ClaimResult(
-      metrics, parameters: network.parameterCount,
-      multiplyAccumulates: countingMultiplyAccumulates { _ = network(Tensor.zeros([1, 64], dtype: .int32)) })
+      try network.metrics(run), parameters: network.parameterCount,
+      multiplyAccumulates: countingMultiplyAccumulates { _ = network(Tensor.zeros([1, 112], dtype: .int32)) })
   }
+}
+
+private func accuracy(_ arm: String) -> Quantity { .measured("accuracy", of: arm) }
+
+/// Outputs, last state and all gradients of 256 tokens at once, and of the same one by one with the state
+/// carried.
+private func chunksAgainstTokens(_ run: ClaimRun) -> Claim.Check.Outcome {
+  var random = run.random("chunks")
+  let shape = [1, 2, 256, 64]
+  let directions = random.normal(shape)
+  let inputs = [
+    random.normal(shape), directions / sqrt(square(directions).sum(axis: 3, keepDims: true)),
+    random.normal(shape), random.uniform([1, 2, 256]),
+  ]
+  func recalled(_ pieces: Int) -> [Tensor] {
+    let (results, pullback) = valueAndPullback(at: inputs) { x in
+      let parts = x.map { $0.split(parts: pieces, axis: 2) }
+      var state: Tensor?
+      var outputs: [Tensor] = []
+      for piece in 0..<pieces {
+        let (output, after) = deltaRule(
+          queries: parts[0][piece], keys: parts[1][piece], values: parts[2][piece], beta: parts[3][piece],
+          initial: state)
+        state = after
+        outputs.append(output)
+      }
+      return [concatenated(outputs, axis: 2)] + (state.map { [$0] } ?? [])
+    }
+    return results + pullback(results)
+  }
+  let differences = zip(recalled(1), recalled(256)).map { whole, single in
+    abs(whole - single).max().item() / abs(single).max().item()
+  }
+  let largest = differences.max() ?? .infinity
+  return Claim.Check.Outcome(
+    largest < 1e-4, found: "They differ by \(String(format: "%.1g", largest)) of the largest number at most.")
 }
 
 // MARK: Recall
@@ -69,6 +124,32 @@ private final class StreamAttention: Layer {
   }
 }
 
+/// Gated linear attention (Yang et al. 2023) on the same streams: each channel of the keys fades as the token
+/// says, by sigmoid(w x).
+private final class GatedAttention: Layer {
+  let streams: HeadStreams
+  let decay: Linear
+  let norm: RMSNorm
+  let output: Linear
+
+  init(_ settings: HeadStreams.Settings, width: Int, using random: inout RandomGenerator) throws {
+    streams = try HeadStreams(settings, width: width, part: "gated", using: &random)
+    decay = Linear(width, settings.heads * streams.keyWidth, using: &random)
+    // So that at the start a key fades by half in 280 tokens.
+    decay.bias = .full([settings.heads * streams.keyWidth], 6)
+    norm = RMSNorm(streams.valueWidth)
+    output = Linear(settings.heads * streams.valueWidth, width, bias: false, using: &random)
+  }
+
+  func forward(_ x: Tensor) -> Tensor {
+    let parts = streams(x, after: streams.initialRecent(batch: x.dim(0)))
+    let (heads, keyWidth) = (parts.k.dim(1), parts.k.dim(3))
+    let kept = logSigmoid(decay(x)).reshaped(x.dim(0), x.dim(1), heads, keyWidth).transposed(0, 2, 1, 3)
+    let y = linearAttention(queries: parts.q, keys: parts.k, values: parts.v, logDecay: kept).output
+    return output(norm(y.transposed(0, 2, 1, 3)).reshaped(x.dim(0), x.dim(1), -1))
+  }
+}
+
 /// Embedding, one layer of a mixer and an MLP, decision: tokens [batch, length] -> [batch, length, vocabulary].
 private final class RecallNetwork: Module {
   private let embedding: Embedding
@@ -84,7 +165,7 @@ private final class RecallNetwork: Module {
   init(_ run: ClaimRun) throws {
     let width = 32
     task = try AssociativeRecall(
-      keys: 16, values: 32, pairs: 16, queries: 16, writes: 1...3, length: 64, seed: run.seed)
+      keys: 16, values: 32, pairs: 16, queries: 16, writes: 1...3, length: 112, seed: run.seed)
     var random = run.random("weights")
     embedding = Embedding(task.vocabulary, width, using: &random)
     (norm1, norm2, norm) = (RMSNorm(width), RMSNorm(width), RMSNorm(width))
@@ -94,11 +175,14 @@ private final class RecallNetwork: Module {
     (settings.streams.heads, settings.streams.keyWidth, settings.streams.valueWidth) = (1, 16, 16)
     if let rule = DeltaNet.Rule(rawValue: run.arm) {
       settings.rule = rule
-      mixer = try DeltaNet(settings, in: Slot(width: width, tokens: 64), using: &random)
+      mixer = try DeltaNet(settings, in: Slot(width: width, tokens: 112), using: &random)
+      positions = nil
+    } else if run.arm == "gated" {
+      mixer = try GatedAttention(settings.streams, width: width, using: &random)
       positions = nil
     } else {
       mixer = try StreamAttention(settings.streams, width: width, using: &random)
-      positions = random.normal([64, width], standardDeviation: 0.02)
+      positions = random.normal([112, width], standardDeviation: 0.02)
     }
   }
 
@@ -113,58 +197,29 @@ private final class RecallNetwork: Module {
   }
 
   /// Trains on sequences that never repeat and judges on others.
-  func accuracy(_ run: ClaimRun) throws -> Double {
+  func metrics(_ run: ClaimRun) throws -> [String: Double] {
     let settings = FitSettings(
-      steps: run.steps(quick: 800, full: 4000), learningRate: 5e-3,
+      steps: run.steps(quick: 800, full: 4000), learningRate: 1e-2,
       schedule: .cosine(warmup: 80, final: 0))
     try fit(parameters(), settings, in: run, share: 0...0.9) { step in
       let batch = task.batch(.training, Array(step * 32..<(step + 1) * 32))
       return task.objective.loss(self(batch.inputs), batch)
     }
-    let judged = task.batch(.test, Array(0..<512))
-    return task.objective.score(self(judged.inputs), judged).mean
-  }
-}
-
-// MARK: Speed
-
-/// How many times longer a token loop takes than chunks, and chunks for twice the length.
-private func speed(_ run: ClaimRun) -> [String: Double] {
-  var random = run.random("speed")
-
-  /// Seconds for forward and backward through `length` tokens, `piece` of them at a time.
-  func seconds(_ length: Int, piece: Int, repeats: Int) -> Double {
-    let width = 64
-    func stream() -> Tensor { random.normal([1, 1, length, width]) * 0.125 }
-    let inputs = [stream(), stream(), stream(), random.uniform([1, 1, length])]
-    func loss(_ x: [Tensor]) -> Tensor {
-      var state: Tensor?
-      var outputs: [Tensor] = []
-      let pieces = x.map { $0.split(parts: length / piece, axis: 2) }
-      for part in 0..<length / piece {
-        let (output, after) = deltaRule(
-          queries: pieces[0][part], keys: pieces[1][part], values: pieces[2][part], beta: pieces[3][part],
-          initial: state)
-        state = after
-        outputs.append(output)
-      }
-      return concatenated(outputs, axis: 2).sum()
-    }
-    var least = Double.infinity
-    for _ in 0..<repeats {
-      let begin = ContinuousClock.now
-      _ = valueAndGradient(at: inputs, of: loss)
-      least = min(least, (ContinuousClock.now - begin) / .seconds(1))
-    }
-    return least
+    let judged = task.batch(.test, Array(0..<run.count(512, trial: 32)))
+    let outputs = self(judged.inputs)
+    let hard = Batch(inputs: judged.inputs, targets: judged.targets, mask: overwritten(judged))
+    func share(_ batch: Batch) -> Double { task.objective.score(outputs, batch).mean }
+    return ["accuracy": share(hard), "all keys": share(judged)]
   }
 
-  let many = run.count(60, trial: 1)
-  let chunks = seconds(2048, piece: 2048, repeats: many)
-  return [
-    "chunks over tokens": seconds(2048, piece: 1, repeats: run.count(3, trial: 1)) / chunks,
-    "time for twice": seconds(4096, piece: 4096, repeats: many) / chunks,
-  ]
+  /// Which of the scored positions ask for a key that was written more than once, so that it is there three
+  /// times or more.
+  private func overwritten(_ batch: Batch) -> Tensor? {
+    let inputs = batch.inputs
+    let same = inputs.expandedDimensions(axis: 1) .== inputs.expandedDimensions(axis: 2)
+    let often = same.asType(.float32).sum(axis: 2) .> 2.5
+    return batch.mask.map { $0 .&& often }
+  }
 }
 
 // MARK: Picture

@@ -7,55 +7,60 @@ import CallosumTensors
 extension Claim {
   /// MetaFormer Is Actually What You Need for Vision: what mixes tokens matters less than what is around it.
   ///
-  /// 2,000 training and 2,000 test images of Fashion-MNIST, 7 x 7 tokens, width 32, 4 blocks and 6 epochs (12
-  /// and 30 with a full budget) of batches of 10. In all arms: layer scale from 1 (1e-5 is for long runs),
-  /// learned positions, image norm, AdamW at 8e-3 falling to 0. Depthwise convolution by 3 x 3, attention of 4
-  /// heads. The ablations are of the pooling network.
+  /// The 60,000 training images of Fashion-MNIST, each seen once in batches of 10, and 2,000 test images; 7 x 7
+  /// tokens, width 32, 4 blocks (12 with a full budget). In all arms: layer scale from 1 (1e-5 is for long runs),
+  /// learned positions, image norm, AdamW whose rate rises for 100 steps and falls to 0. Depthwise convolution by
+  /// 3 x 3, attention of 4 heads. The ablations are of the pooling network.
   ///
-  /// The first run, with batches of 40 at 2e-3, was inconclusive too and left all arms far from trained
-  /// (accuracy 0.37 to 0.72). Batch and rate were then chosen on the network without mixing, which no
-  /// condition reads, from seeds that are not judged.
+  /// Weights start five times as large as the part has them: its deviation of 0.02 is for widths of 64 to 512,
+  /// and with a width of 32 the blocks add little to what passes them by (from seed 100, 2,000 images twelve
+  /// times over: pooling 0.67 with 0.02, 0.79 with 0.1). With 2,000 images pooling and attention stay at 0.78 to
+  /// 0.80 while their loss falls on, below a linear model; it is steps on new images that help.
   ///
-  /// The budget is small: after 30 epochs at depth 4, from one seed that is not judged and on 1,000 test images,
-  /// the five mixers reached 0.76 (attention) to 0.82 (depthwise), no mixing 0.82, pooling without residuals 0.58
-  /// and without the channel network 0.65, so that the skeleton is worth more than the mixers differ (0.06).
+  /// The gate asks every mixer for 0.84. In rehearsal, from seed 100 alone, random mixing reached 0.8445, attention
+  /// 0.8455, pooling 0.8535, and with a rate of 0.003 the spatial map 0.8565 and depthwise convolution 0.8725; a
+  /// linear model 0.85, pooling without residuals 0.81 and without the channel network 0.66. That leaves the gate
+  /// little air, and may make it fail.
   static let metaFormer = Claim(
     of: MetaFormer.card,
     sentence: "Five mixers of tokens, from pooling to attention, differ less than residual connections or "
       + "the channel network are worth.",
     paperFigure: "S12: pooling 77.2, random 75.8, depthwise 78.1, identity 74.3; no residual 0.1, no MLP 2.5",
-    experiment: "Six mixers in one skeleton on 2,000 images of Fashion-MNIST, and the pooling network "
+    experiment: "Six mixers in one skeleton on the 60,000 images of Fashion-MNIST, and the pooling network "
       + "without residual connections, norms or channel network.",
     arms: [
       Arm("average-pooling", "Pooling", .mechanism), Arm("random-mixing", "Random matrix", .mechanism),
       Arm("depthwise-convolution", "Depthwise convolution", .mechanism),
       Arm("spatial-linear", "Spatial linear map", .mechanism),
       Arm("softmax-attention", "Softmax attention", .mechanism),
-      Arm("identity-mixer", "No mixing", .reference),
+      Arm("identity-mixer", "No mixing", .reference), Arm("linear", "Linear model", .reference),
       Arm("no-residual", "Pooling, no residual", .ablation), Arm("no-norm", "Pooling, no norms", .ablation),
       Arm("no-mlp", "Pooling, no channel network", .ablation),
     ],
     metrics: [Metric("accuracy", chance: 0.1)],
     criterion: Criterion(
-      Condition(cost("no-residual") - spread, .leads(by: 0)),
-      Condition(spread, .isAtMost(0.04))),
+      Condition(spread, .isAtMost(0.04)),
+      Condition(cost("no-mlp") - spread, .leads(by: 0)),
+      gates: mixing.map { Condition(accuracy($0), .isAtLeast(0.84)) }),
     matching: .stated("One skeleton and training for all; a mixer brings the weights that it has."),
+    tuning: Tuning(
+      seeds: [100], trialsPerArm: 2,
+      choice:
+        "Rates of 0.003 and 0.006 for each arm, on 24,000 images in batches of 25, the better one taken; "
+        + "attention, where the smaller was better, took 0.0015 from a third trial. Best and worst mixer, and that "
+        + "the channel network is worth more than residual connections, are those of the rehearsal on all images."
+    ),
     picture: { _ in try reachPicture() }
   ) { run in
     let task = try FashionMNISTTask()
-    var random = run.random("weights")
-    let network = try MetaFormer(
-      settings(run), in: Slot(width: 1, outputWidth: 10, rows: 28, columns: 28), using: &random)
-    var shuffle = run.random("subset")
-    let chosen = (0..<task.trainingCount).map { $0 }.shuffled(using: &shuffle).prefix(2000)
-    let batchSize = 10, batches = chosen.count / batchSize
+    let network = try network(run)
+    let batch = 10, steps = run.steps(task.trainingCount / batch)
     var order = run.random("order")
-    var epoch: [Int] = []
-    let fitting = FitSettings(steps: run.steps(quick: 6 * batches, full: 30 * batches), learningRate: 8e-3)
-    try fit(network.parameters(), fitting, in: run) { _ in
-      if epoch.isEmpty { epoch = chosen.shuffled(using: &order) }
-      let batch = task.trainingBatch(Array(epoch.prefix(batchSize)))
-      epoch.removeFirst(batchSize)
+    let images = (0..<task.trainingCount).map { $0 }.shuffled(using: &order)
+    let fitting = FitSettings(
+      steps: steps, learningRate: rates[run.arm] ?? 6e-3, schedule: .cosine(warmup: 100, final: 0))
+    try fit(network.parameters(), fitting, in: run) { step in
+      let batch = task.trainingBatch(Array(images[step * batch..<(step + 1) * batch]))
       return task.objective.loss(network(batch.inputs), batch)
     }
     let judged = run.count(2000, trial: 200)
@@ -76,14 +81,22 @@ private let mixing = [
 
 private func accuracy(_ arm: String) -> Quantity { .measured("accuracy", of: arm) }
 private func cost(_ ablation: String) -> Quantity { accuracy("average-pooling") - accuracy(ablation) }
-/// Between the mixers that were the best and the worst before.
-private let spread: Quantity = accuracy("spatial-linear") - accuracy("softmax-attention")
+/// Between the mixers that were the best and the worst on the seeds of tuning.
+private let spread: Quantity = accuracy("depthwise-convolution") - accuracy("random-mixing")
+
+/// Learning rates, where they are not 0.006.
+private let rates = [
+  "average-pooling": 3e-3, "no-residual": 3e-3, "softmax-attention": 1.5e-3,
+]
 
 private let mixerSettings: [String: JSONValue] = [
   "depthwise-convolution": .object(["window": .number(3)])
 ]
 
-private func settings(_ run: ClaimRun) -> MetaFormer.Settings {
+/// Images [batch, rows, columns, 1] -> logits [batch, 10].
+private func network(_ run: ClaimRun) throws -> any Layer {
+  var random = run.random("weights")
+  if run.arm == "linear" { return LinearModel(using: &random) }
   var settings = MetaFormer.Settings()
   settings.depths = [run.count(quick: 4, full: 12, trial: 2)]
   settings.positions = true
@@ -95,7 +108,18 @@ private func settings(_ run: ClaimRun) -> MetaFormer.Settings {
   case "no-mlp": settings.block.mlp = false
   default: settings.mixers = [run.arm]
   }
-  return settings
+  let network = try MetaFormer(
+    settings, in: Slot(width: 1, outputWidth: 10, rows: 28, columns: 28), using: &random)
+  for one in network.parameters() where one.value.ndim > 1 { one.value = one.value * 5 }
+  return network
+}
+
+private final class LinearModel: Layer {
+  private let map: Linear
+
+  init(using random: inout RandomGenerator) { map = Linear(28 * 28, 10, using: &random) }
+
+  func forward(_ images: Tensor) -> Tensor { map(images.flattened(start: 1)) }
 }
 
 // MARK: Picture
