@@ -11,14 +11,17 @@ extension Claim {
   /// Eight instances of a network of five layers (16, 32 and 64 channels, 128 units, 10 classes) learn 3,000
   /// images of Fashion-MNIST, the same for all, for 2 epochs from other weights and in another order. 60 test
   /// images are the stimuli; codes are compared by correlation, as in the paper's recordings, with Gaussian
-  /// noise of 0, 0.5, 1 and 2 standard deviations of their layer, drawn 4 times. Each code is given to the
-  /// layer with the nearest centroid over the other instances. RDM: the correlation distances; RGTM(0.2, 0.8);
-  /// RGDM(0, 0.5). A seed has its own instances and stimuli. RDM is above chance where its accuracy exceeds
-  /// 0.2 by 2 standard errors of 40 guesses.
+  /// noise of 0, 1, 2 and 3 standard deviations of their layer, drawn 8 times. Each code is given to the
+  /// layer with the nearest centroid over the other instances. RDM: the correlation distances; ranks: their
+  /// ranks, which is RGTM(0, 1); RGTM(0.2, 0.8); RGDM(0, 0.5). A seed has its own instances and stimuli.
+  ///
+  /// Without noise all but RGDM are at the ceiling, at 1 RDM is, and at 4 RDM guesses: what decides are 2, the least
+  /// at which nobody is at the ceiling, and 3, the most at which RDM is above chance. Ranks are a rival because the
+  /// cuts are what makes RGTM more than ranks.
   static let topologicalRSA = Claim(
     of: TopologicalRSA.card,
     sentence: "Statistics that keep the topology of a code and drop much of its geometry tell layers apart "
-      + "as well as dissimilarities do, and are robust to noise.",
+      + "as well as dissimilarities do, and under noise better than those and than ranks.",
     paperFigure: "regions and layers identified about as well by RGTM as by RDM, in brains and networks",
     experiment: "Eight convolutional networks on Fashion-MNIST; the layer of a held-out instance's code is "
       + "found by RDM, ranks, RGTM and RGDM, with four levels of noise.",
@@ -26,50 +29,70 @@ extension Claim {
       Arm("trained", "Trained networks", .mechanism), Arm("untrained", "Untrained networks", .reference),
       Arm("random", "Random codes", .reference),
     ],
-    metrics: [
-      Metric("RGTM without noise", chance: 0.2), Metric("RDM without noise", chance: 0.2),
-      Metric("RGTM at the last level", chance: 0.2), Metric("RDM at the last level", chance: 0.2),
-      Metric("last level"),
-    ]
-      + levels.flatMap { level in
-        Named.allCases.map { Metric("\($0.rawValue), noise \(level)", chance: 0.2) }
-      },
+    metrics: levels.flatMap { level in Named.allCases.map { Metric($0.metric(level), chance: 0.2) } }
+      + [Metric("accuracy of the networks", chance: 0.1)],
     criterion: Criterion(
-      Condition(
-        .measured("RGTM without noise", of: "trained") - .measured("RDM without noise", of: "trained"),
-        .matches(within: 0.02)),
-      Condition(
-        .measured("RGTM at the last level", of: "trained")
-          - .measured("RDM at the last level", of: "trained"),
-        .isAtLeast(0))),
+      Condition(trained(.rgtm, 2) - trained(.rdm, 2), .matches(within: 0.02)),
+      Condition(trained(.rgtm, 3) - trained(.rdm, 3), .isAtLeast(0)),
+      Condition(trained(.rgtm, 3) - trained(.ranks, 3), .leads(by: 0.02)),
+      gates: [
+        Condition(.measured("accuracy of the networks", of: "trained"), .isAtLeast(0.6)),
+        Condition(trained(.rdm, 2), .isAtMost(0.95)),
+        Condition(trained(.rdm, 3), .isAtLeast(0.25)),
+        Condition(trained(.ranks, 3), .isAtMost(0.95)),
+      ]),
     matching: .stated("All statistics judge the same codes; the arms differ in where codes come from."),
+    tuning: Tuning(
+      seeds: [100, 101, 102], trialsPerArm: 1,
+      choice:
+        "levels of noise from 0 to 4 were looked at for which of them leave nobody at the ceiling or at chance; "
+        + "no statistic has a setting that was chosen, RGTM(0.2, 0.8) and RGDM(0, 0.5) were fixed before"),
+    explanations: [
+      .contradicted:
+        "For the paper speaks that RGTM finds {RGTM, noise 3(trained)} of the layers where RDM finds "
+        + "{RDM, noise 3(trained)}; but ranks alone find {ranks, noise 3(trained)}, so that ranking makes what is "
+        + "gained and the cuts add nothing, and at one standard deviation RDM is ahead, {RDM, noise 1(trained)} to "
+        + "{RGTM, noise 1(trained)}. An error was looked for and not found: all transforms agree with the authors' "
+        + "code to 1e-9, and of six other pairs of cuts none was ahead of ranks by more than 0.018 from any seed of "
+        + "tuning."
+    ],
     picture: { try topologicalPicture($0) }
   ) { run in
     let task = try FashionMNISTTask()
     var random = run.random("stimuli")
     let stimuli = task.batch(.test, random.distinct(60, of: task.testCount).sorted()).inputs
     var codes: [[Tensor]] = []
-    var parameters = 0
+    var (parameters, right) = (0, 0.0)
     let instances = run.count(8, trial: 3)
+    let judged = task.testBatch(0..<run.count(1000, trial: 20))
     for instance in 0..<instances {
       let share = Double(instance) / Double(instances)...Double(instance + 1) / Double(instances)
       let network = try instanceNetwork(instance, task, run, share: share)
       parameters = network.parameterCount
       let layers = layerCodes(network, stimuli)
       codes.append(run.arm == "random" ? layers.map { random.normal($0.shape) } : layers)
+      right += task.objective.score(network(judged.inputs), judged).mean / Double(instances)
       try run.progress(share.upperBound)
     }
-    return ClaimResult(
-      try identified(codes, noise: run.random("noise")), parameters: run.arm == "random" ? 0 : parameters)
+    var metrics = try identified(codes, noise: run.random("noise"))
+    // Random codes are of no network.
+    if run.arm != "random" { metrics["accuracy of the networks"] = right }
+    return ClaimResult(metrics, parameters: run.arm == "random" ? 0 : parameters)
   }
 }
 
 /// Noise in standard deviations of the layer.
-private let levels = [0, 0.5, 1, 2]
+private let levels = [0, 1, 2, 3]
+
+private func trained(_ statistic: Named, _ level: Int) -> Quantity {
+  .measured(statistic.metric(level), of: "trained")
+}
 
 private enum Named: String, CaseIterable {
   case rdm = "RDM"
   case ranks, rgtm = "RGTM", rgdm = "RGDM"
+
+  func metric(_ level: Int) -> String { "\(rawValue), noise \(level)" }
 }
 
 private func probe(_ lower: Double, _ upper: Double) throws -> TopologicalRSA {
@@ -114,14 +137,13 @@ private func identified(_ codes: [[Tensor]], noise: RandomGenerator) throws -> [
   var metrics: [String: Double] = [:]
   let rgtm = try probe(0.2, 0.8), rgdm = try probe(0, 0.5)
   let deviations = codes.map { $0.map { $0.variance().item().squareRoot() } }
-  let chance = 0.2 + 2 * (0.2 * 0.8 / Double(codes.joined().count)).squareRoot()
   for level in levels {
     var sums: [Named: Double] = [:]
-    let draws = level == 0 ? 1 : 4
+    let draws = level == 0 ? 1 : 8
     for _ in 0..<draws {
       let distances = zip(codes, deviations).map { layers, deviations in
         zip(layers, deviations).map { code, deviation -> [Double] in
-          let noisy = level == 0 ? code : code + noise.normal(code.shape) * (level * deviation)
+          let noisy = level == 0 ? code : code + noise.normal(code.shape) * (Double(level) * deviation)
           return dissimilarities(noisy, by: .correlation).doubles
         }
       }
@@ -139,13 +161,7 @@ private func identified(_ codes: [[Tensor]], noise: RandomGenerator) throws -> [
         sums[name, default: 0] += LayerIdentification(vectors).accuracy
       }
     }
-    for (name, sum) in sums { metrics["\(name.rawValue), noise \(level)"] = sum / Double(draws) }
-    let rdm = metrics["RDM, noise \(level)"] ?? 0, topological = metrics["RGTM, noise \(level)"] ?? 0
-    if level == 0 { (metrics["RDM without noise"], metrics["RGTM without noise"]) = (rdm, topological) }
-    if level == 0 || rdm > chance {
-      metrics["last level"] = level
-      (metrics["RDM at the last level"], metrics["RGTM at the last level"]) = (rdm, topological)
-    }
+    for (name, sum) in sums { metrics[name.metric(level)] = sum / Double(draws) }
   }
   return metrics
 }
