@@ -6,13 +6,11 @@ import CallosumTensors
 extension Claim {
   /// Left/Right Brain, human motor control and the implications for robotics.
   ///
-  /// Two layers of 10 units, or of 5 in each half; 500 steps of 64 movements (1,500 at full budget), Adam
-  /// 1e-3. The plan was 150 steps, after which no arm has learned to reach; the verdict was the same. The
-  /// authors' example takes 1,000 and says itself that they are too few: its two halves are still 0.26 m off
-  /// along each axis on average. Here, from a seed that is not judged, both single
-  /// networks and the halves with a callosum reached after 1,250. Each arm learns both tasks, with a controller
-  /// for each. The error is the hand's mean distance from where it should be over the 50 steps of 512 new
-  /// movements; the late error over the last 10.
+  /// Two layers of 10 units, or of 6 in each half, which makes about as many weights, 346 and 332; 150 steps of
+  /// 64 movements (1,000 at full budget) of Adam. With the authors' rate of 1e-3 no arm has learned to reach by
+  /// then, nor after 500; with 0.03 all have, and end closer to their targets than after 500 at 1e-3. Each
+  /// arm learns both tasks, with a controller for each. The error is the hand's mean distance from where it
+  /// should be over the 50 steps of 512 new movements; the late error over the last 10.
   ///
   /// The senses are those of the present step; in the authors' code muscles report one step late.
   static let bilateralMotor = Claim(
@@ -22,7 +20,7 @@ extension Claim {
     paperFigure: "each half wins its own task; the bilateral controller is as good as or better than the "
       + "preferred one",
     experiment: "An arm of six muscles reaches for random places and holds random postures under a load; "
-      + "controllers of 10 units a layer in all learn it through the arm's derivatives.",
+      + "controllers of as many weights learn it through the arm's derivatives, each with the best of four rates.",
     arms: [
       Arm("bilateral-callosum", "Two halves with a callosum", .mechanism),
       Arm("bilateral", "Two halves", .mechanism),
@@ -38,8 +36,22 @@ extension Claim {
     },
     criterion: Criterion(
       beats("single-b", "reach"), beats("single-b", "hold"), matches("single-a", "reach"),
-      matches("single-a", "hold")),
-    matching: .stated("All have 10 units in each of 2 layers; halves have fewer weights than one network."),
+      matches("single-a", "hold"), gates: [reaches("single-a"), reaches("single-b")]),
+    matching: .parameters(within: 0.05),
+    tuning: Tuning(
+      seeds: [100], trialsPerArm: 4,
+      choice:
+        "Rates of 0.003, 0.01 and 0.03 for 250 steps and 0.1 for 150; the best for every arm was 0.03. "
+        + "Loss B gave the larger errors of the two at both tasks."),
+    explanations: [
+      .contradicted:
+        "With as many weights and a good rate, one network with loss A is the better "
+        + "one at either task (reaching {reach error(single-a)} m off, holding {hold error(single-a)} m; the "
+        + "halves {reach error(bilateral)} m and {hold error(bilateral)} m), so that there is nothing that a "
+        + "second loss could add. An error was looked for: controllers, gradients and their routing agree with "
+        + "the authors' code or with the definition, and in longer runs and with lower rates on the seed of "
+        + "tuning the halves were no match at holding either."
+    ],
     picture: { try bilateralPicture($0) }
   ) { run in
     var metrics: [String: Double] = [:], parameters = 0
@@ -71,6 +83,14 @@ private func matches(_ single: String, _ task: String) -> Condition {
   Condition(error(task, "bilateral") / error(task, single), .isAtMost(1.05))
 }
 
+/// Whether an arm has learned to reach at all: hands start 0.4 m off on average.
+private func reaches(_ arm: String) -> Condition {
+  Condition(.measured("reach late error", of: arm), .isAtMost(0.15))
+}
+
+/// What did best for each arm on seeds that are not judged.
+private let rate = 0.03
+
 /// Moves the arms of a batch; the controller sees the muscles' lengths and speeds, the hand and the target.
 private func move(_ task: ReachAndHold, _ inputs: Tensor, _ controller: (Tensor) -> Tensor) -> Movement {
   let moved = task.run(inputs) { state, target, _ in
@@ -92,20 +112,21 @@ private func trained(_ run: ClaimRun, _ kind: MovementKind, share: Int) throws -
   let slot = Slot(width: 16, outputWidth: 6, tokens: 1)
   var weights = run.random("weights"), settings = BilateralMotor.Settings()
   let task = try ReachAndHold(kind, seed: run.seed)
-  let steps = run.steps(quick: 500, full: 1500), rows = 64
+  let steps = run.steps(quick: 150, full: 1000), rows = 64
   let controller: any Layer
   let learn: (Tensor) -> Double
   switch run.arm {
   case "single-a", "single-b":
     settings.units = 10
     let single = UnilateralController(settings, in: slot, using: &weights)
-    let trainer = SingleLossTrainer(single, loss: run.arm == "single-a" ? .a : .b)
+    let trainer = SingleLossTrainer(single, loss: run.arm == "single-a" ? .a : .b, learningRate: rate)
     controller = single
     learn = { trainer.step($0) { move(task, $0, $1) } }
   default:
+    settings.units = 6
     settings.callosum = run.arm == "bilateral-callosum"
     let bilateral = try BilateralMotor(settings, in: slot, using: &weights)
-    let trainer = DualLossTrainer(bilateral)
+    let trainer = DualLossTrainer(bilateral, learningRate: rate)
     controller = bilateral
     learn = { trainer.step($0) { move(task, $0, $1) }.a }
   }
@@ -120,8 +141,7 @@ private func trained(_ run: ClaimRun, _ kind: MovementKind, share: Int) throws -
 // MARK: Picture
 
 private func bilateralPicture(_ observer: ClaimRun.Observer) throws -> Picture {
-  // Two hands that reach are to be seen: a quick run has not learned it yet.
-  let run = ClaimRun(arm: "bilateral-callosum", seed: 1, budget: .full, observer: observer)
+  let run = ClaimRun(arm: "bilateral-callosum", seed: 1, budget: .quick, observer: observer)
   var panels: [Picture.Panel] = []
   for kind in MovementKind.allCases {
     guard let controller = try trained(run, kind, share: kind == .reach ? 0 : 1) as? BilateralMotor
@@ -161,6 +181,6 @@ private func bilateralPicture(_ observer: ClaimRun.Observer) throws -> Picture {
   return Picture(
     "Two halves control a hand",
     caption: "Paths of the hand with both halves, and with what one half says silenced. The left half has "
-      + "learned by the distance alone, the right one by squared distance and effort, 1,500 steps long.",
+      + "learned by the distance alone, the right one by squared distance and effort, 150 steps long.",
     panels: panels)
 }

@@ -8,8 +8,13 @@ extension Claim {
   ///
   /// A swimmer of 5 joints; an episode is 500 steps from rest. The reward of a step is the forward speed by the
   /// one aimed at, 0 to 1: a sixth of the body's length in a second, as the authors' 0.1 m/s is of theirs.
-  /// Evolution with 16 antithetic pairs, 25 generations (100 at full budget). The perceptrons see bends, how
-  /// fast the body moves, and the time; one of them also the oscillator.
+  /// Evolution with 16 antithetic pairs, 60 generations (200 at full budget) of 33 episodes, one for the weights
+  /// as they are and one for each try; the plan was 25, before which no perceptron levels off. Perceptrons have
+  /// 64-64 tanh units and see bends, how fast the body moves, and the time; one of them also the oscillator.
+  ///
+  /// It swims that gets two thirds of the largest return, which is 95 % of what the circuit comes to. What a
+  /// perceptron comes to in the end is shown and not judged: on the seeds of tuning some stayed at 200 and some
+  /// went on to 440, faster than the circuit, whose rhythm is given.
   static let ncap = Claim(
     of: NCAP.card,
     sentence: "A worm's motor circuit swims before it has learned anything and is ahead of a perceptron "
@@ -18,32 +23,59 @@ extension Claim {
       + "fewer parameters",
     experiment:
       "A chain of 6 links in a viscous fluid; the circuit with and without signs and perceptrons of "
-      + "64-64 tanh units learn by the same evolution strategy.",
+      + "64-64 tanh units learn by the same evolution strategy, each with a step size and a rate of its own.",
     arms: [
       Arm("ncap", "Circuit", .mechanism), Arm("unsigned", "Circuit without signs", .ablation),
       Arm("mlp", "Perceptron 64-64", .baseline),
-      Arm("mlp-rhythm", "Perceptron told the rhythm", .reference),
+      Arm("mlp-rhythm", "Perceptron told the rhythm", .baseline),
     ],
     metrics: [
       Metric("final return"), Metric("untrained return"), Metric("best return"),
-      Metric("best return in a quarter"),
+      Metric("episodes to swim", higherIsBetter: false),
     ],
     criterion: Criterion(
       Condition(
         measured("untrained return", "ncap") / measured("final return", "ncap"), .isAtLeast(0.5)),
       Condition(
-        measured("best return in a quarter", "ncap") - measured("best return", "mlp"), .isAtLeast(0)),
-      Condition(measured("final return", "ncap") - measured("final return", "unsigned"), .isAtLeast(0))),
+        measured("episodes to swim", "mlp-rhythm") / measured("episodes to swim", "ncap"), .isAtLeast(4)),
+      Condition(
+        measured("episodes to swim", "mlp") / measured("episodes to swim", "ncap"), .isAtLeast(4)),
+      // A twentieth of the largest return.
+      Condition(measured("final return", "ncap") - measured("final return", "unsigned"), .leads(by: 25)),
+      // Perceptrons learn: they start with less than 50.
+      gates: [
+        Condition(measured("best return", "mlp-rhythm"), .isAtLeast(100)),
+        Condition(measured("best return", "mlp"), .isAtLeast(100)),
+      ]),
     matching: .stated(
       "All live through the same number of episodes; the perceptrons have a thousand times more weights."),
+    tuning: Tuning(
+      seeds: [100, 101, 102], trialsPerArm: 6,
+      choice:
+        "Steps of 0.1 to 1 with rates of 0.03 to 0.3 for circuits, of 0.02 or 0.04 with 0.02 to 0.1 for "
+        + "perceptrons, tried in a second program of the same swimmer; of six pairs each arm got the one with "
+        + "the largest mean return over 60 generations."),
+    explanations: [
+      .holds:
+        "What is reached in the end is another matter: {final return(ncap)} by the circuit, whose rhythm "
+        + "is given, {final return(mlp)} and {final return(mlp-rhythm)} by the perceptrons, of which some stop "
+        + "half way and some go on to swim faster. The paper's equal asymptote is not what is seen here.",
+      .smallerThanClaimed:
+        "Our scale: with four weights an evolution of large steps finds the signs by itself, "
+        + "and then swims as well as the circuit that was given them ({final return(unsigned)} against "
+        + "{final return(ncap)}). What the signs save is episodes: {episodes to swim(unsigned)} against "
+        + "{episodes to swim(ncap)}.",
+      .contradicted: "Our scale: the perceptrons took {episodes to swim(mlp)} and "
+        + "{episodes to swim(mlp-rhythm)} episodes where the circuit took {episodes to swim(ncap)}. An error "
+        + "was looked for: a second program of the same equations gives the same returns.",
+    ],
     picture: { try swimmerPicture($0) }
   ) { run in
     let swimmer = LinkSwimmer(joints: 5)
     let pilot = try Pilot(run.arm, swimmer, run)
-    var evolution = EvolutionStrategy.Settings()
-    evolution.pairs = 16
-    let strategy = try EvolutionStrategy(pilot.module, evolution, using: run.random("evolution"))
-    let generations = run.steps(quick: 25, full: 100)
+    let strategy = try EvolutionStrategy(
+      pilot.module, searching(run.arm), using: run.random("evolution"))
+    let generations = run.steps(quick: 60, full: 200)
     var returns: [Double] = []
     // The last generation shows what the one before has led to.
     for generation in 0...generations {
@@ -52,11 +84,13 @@ extension Claim {
       run.note("return", found[0], step: generation)
       try run.progress(Double(generation + 1) / Double(generations + 1))
     }
+    // Who never swims took all episodes, at the least.
+    let swims = returns.firstIndex { $0 >= swimming } ?? generations
     return ClaimResult(
       [
         "untrained return": returns[0], "final return": returns[generations],
         "best return": returns.max() ?? 0,
-        "best return in a quarter": returns.prefix(generations / 4 + 1).max() ?? 0,
+        "episodes to swim": Double((swims + 1) * (2 * strategy.settings.pairs + 1)),
       ], parameters: pilot.module.parameterCount)
   }
 }
@@ -66,6 +100,21 @@ private func measured(_ metric: String, _ arm: String) -> Quantity { .measured(m
 /// Steps of an episode.
 private let episode = 500
 private let period = 60
+/// The return from which on one swims: two thirds of the largest.
+private let swimming = 2.0 / 3 * Double(episode)
+
+/// How an arm searches: what did best on seeds that are not judged.
+private func searching(_ arm: String) -> EvolutionStrategy.Settings {
+  var settings = EvolutionStrategy.Settings()
+  settings.pairs = 16
+  (settings.sigma, settings.learningRate) =
+    switch arm {
+    case "ncap": (0.3, 0.1)
+    case "unsigned": (1, 0.1)
+    default: (0.02, 0.02)
+    }
+  return settings
+}
 
 /// What controls a swimmer: the circuit, or a perceptron that also sees speeds and time.
 private struct Pilot {
