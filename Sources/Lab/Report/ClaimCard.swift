@@ -86,7 +86,7 @@ struct ClaimCard {
     let checks = (report.checks ?? []).map { check -> HTML in
       """
       <li><span class="verdict \(check.outcome.isTrue ? "holds" : "contradicted")">\
-      \(check.outcome.isTrue ? "true" : "false")</span> \(check.statement) \(check.outcome.found)</li>
+      \(check.outcome.isTrue ? "true" : "false")</span> \(Format.clause(check.statement)): \(check.outcome.found)</li>
       """
     }
     func items(_ findings: [Judgement.Finding], _ kind: String) -> [HTML] {
