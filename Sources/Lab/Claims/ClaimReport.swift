@@ -164,7 +164,9 @@ extension ClaimReport {
   package func text(columns: Int?) -> String {
     var lines = [headline, "", ArmTables(arms, metrics).text(columns: columns), ""]
     for check in checks ?? [] {
-      lines.append("  \(check.outcome.isTrue ? "true" : "FALSE"): \(Format.clause(check.statement)); \(check.outcome.found)")
+      lines.append(
+        "  \(check.outcome.isTrue ? "true" : "FALSE"): \(Format.clause(check.statement)); \(check.outcome.found)"
+      )
     }
     for gate in judgement.gates { lines.append("  gate, " + gate.text) }
     for finding in judgement.findings { lines.append("  " + finding.text) }

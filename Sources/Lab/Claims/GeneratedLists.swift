@@ -132,7 +132,9 @@ package struct GeneratedLists {
         "**\(run.verdict)** (\(budget) budget): \(run.seeds.count) seeds, \(Format.significant(run.seconds)) s on "
           + "\(run.machine.processor), \(day), version \(run.version).", "",
       ]
-      + (run.checks ?? []).map { "- \($0.isTrue ? "true" : "**false**"): \(Format.clause($0.statement)); \($0.found)" }
+      + (run.checks ?? []).map {
+        "- \($0.isTrue ? "true" : "**false**"): \(Format.clause($0.statement)); \($0.found)"
+      }
       + (run.gates ?? []).map { "- gate, \(words($0))" } + run.findings.map { "- \(words($0))" }
     let notes = [run.tuning, run.provenance?.sentence, run.explanation].compactMap { $0 }
     return lines + notes.flatMap { ["", $0] }
