@@ -8,6 +8,14 @@
 
 #include "include/CallosumKernels.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define callosum_checks_leaks
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/lsan_interface.h>
+#endif
+#endif
+
 // The end of a thread runs clean-up code near the bottom of its stack, where the frames that were left
 // lie too, and Swift may still look at what they hold: this much is kept free for the clean-up.
 enum { gap = 64 * 1024, least_stack = 8 * 1024 * 1024, most_idle = 8 };
@@ -29,6 +37,9 @@ struct worker {
   closure *body;
   void *captured;
   jmp_buf bottom;
+#ifdef callosum_checks_leaks
+  char *frame;
+#endif
   struct worker *next;
 };
 
@@ -70,6 +81,9 @@ static void hand_over(struct worker *worker, enum state state) {
 static void *work(void *data) {
   struct worker *worker = data;
   self = worker;
+#ifdef callosum_checks_leaks
+  worker->frame = __builtin_frame_address(0);
+#endif
   if (setjmp(worker->bottom)) {
     hand_over(worker, left);
     return NULL;
@@ -83,7 +97,27 @@ static void *work(void *data) {
   return NULL;
 }
 
-void callosum_leave_error_scope(void) { longjmp(self->bottom, 1); }
+#ifdef callosum_checks_leaks
+__attribute__((no_sanitize("address"))) static void ignore_leaks(char *from, char *to) {
+  void *fake = __asan_get_current_fake_stack();
+  for (void **word = (void **)from; (char *)word < to; word++) {
+    __lsan_ignore_object(*word);
+    void *begin, *end;
+    if (fake && __asan_addr_is_in_fake_stack(fake, *word, &begin, &end))
+      for (void **held = begin; held < (void **)end; held++) __lsan_ignore_object(*held);
+  }
+}
+#endif
+
+// What the frames that are left behind held stays allocated: the price of a mistake that is caught, and
+// none of the leaks that a sanitiser looks for.
+void callosum_leave_error_scope(void) {
+#ifdef callosum_checks_leaks
+  __builtin_unwind_init();
+  ignore_leaks(__builtin_frame_address(0), self->frame);
+#endif
+  longjmp(self->bottom, 1);
+}
 
 // MARK: The caller
 
