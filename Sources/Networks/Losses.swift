@@ -79,7 +79,9 @@ public func klDivLoss(
   requireFit(logPredictions, targets, "klDivLoss")
   let isPositive = targets .> 0
   let safe = which(isPositive, targets, targets.constant(1))
-  return reduction(which(isPositive, targets * (log(safe) - logPredictions), targets * 0))
+  // 0 whatever the prediction, even a logarithm of -infinity; but what is not a number stays visible.
+  let nothing = stopGradient(targets * exp(minimum(logPredictions, 0)) * 0)
+  return reduction(which(isPositive, targets * (log(safe) - logPredictions), nothing))
 }
 
 /// prediction - target log(prediction + epsilon): how unlikely the counts `targets` are at the rates

@@ -28,6 +28,14 @@ import Testing
     }
   }
 
+  @Test func whatIsImpossibleAndNotExpectedCostsNothing() {
+    let values = klDivLoss(
+      logPredictions: Tensor([-Float.infinity, .nan, -1, -1]), targets: Tensor([Float(0), 0, 0, .nan]),
+      reduction: .none
+    ).doubles
+    #expect(values[0] == 0 && values[1].isNaN && values[2] == 0 && values[3].isNaN, "\(values)")
+  }
+
   @Test func aLossDoesNotBroadcast() async {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       _ = mseLoss(predictions: .zeros([4, 1]), targets: .zeros([4]))
