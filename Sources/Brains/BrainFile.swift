@@ -13,6 +13,10 @@ public struct BrainFile {
 
   /// - Throws: `InvalidInput` that names the file, the line and the nearest word that is known.
   public init(path: String) throws {
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+      throw InvalidInput("\(path) is a folder; name the YAML file of a brain")
+    }
     guard let data = FileManager.default.contents(atPath: path) else {
       throw InvalidInput("\(path) cannot be read; check that it exists and that you may read it")
     }

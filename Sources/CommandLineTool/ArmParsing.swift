@@ -35,7 +35,7 @@ extension ArmChoice {
     let part = try Program.catalogue.part(id)
     guard brace < piece.endIndex else { return ArmChoice(part, configurations[id]) }
     let settings = try JSONValue(yaml: String(piece[brace...]), called: "the settings of \(id)")
-    return ArmChoice(part, settings.placed(in: part.defaults))
+    return ArmChoice(part, try settings.placed(in: part.defaults))
   }
 
   /// Split at commas that stand in no braces or brackets.
@@ -51,32 +51,5 @@ extension ArmChoice {
       }
     }
     return pieces.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
-  }
-}
-
-extension JSONValue {
-  /// A name that is no setting by itself, but that of one nested setting only, is taken for that one: `{heads:
-  /// 4}` for `{streams: {heads: 4}}`.
-  fileprivate func placed(in defaults: JSONValue) -> JSONValue {
-    guard case .object(let given) = self, case .object(let known) = defaults else { return self }
-    var placed: [String: JSONValue] = [:]
-    for (name, value) in given {
-      let homes = known[name] == nil ? known.filter { $0.value.holds(name) } : [:]
-      guard homes.count == 1, let (home, inner) = homes.first else {
-        placed[name] = value
-        continue
-      }
-      var nested: [String: JSONValue] = if case .object(let table)? = placed[home] { table } else { [:] }
-      if case .object(let table) = JSONValue.object([name: value]).placed(in: inner) {
-        nested.merge(table) { $1 }
-      }
-      placed[home] = .object(nested)
-    }
-    return .object(placed)
-  }
-
-  private func holds(_ name: String) -> Bool {
-    guard case .object(let table) = self else { return false }
-    return table[name] != nil || table.values.contains { $0.holds(name) }
   }
 }

@@ -12,8 +12,16 @@ struct BrainOptions: ParsableArguments {
   @Argument(help: "The brain's regions and tracts, as YAML.") var file: String
   @Option(help: "What to learn, if not what the file says; see 'callosum list --tasks'.") var task: String?
 
+  /// Refuses what is some other file.
+  func checkName() throws {
+    guard [".safetensors", ".swift", ".json"].contains(where: file.hasSuffix) else { return }
+    throw UsageError(
+      "\(file) is no plan of a brain, which is a YAML file such as Examples/two-hemispheres.yaml")
+  }
+
   /// The plan and its task.
   func open() throws -> (file: BrainFile, task: any LearningTask) {
+    try checkName()
     let file = try BrainFile(path: self.file)
     if let task { return (file, try fromCommandLine { try Program.catalogue.task(task) }) }
     return (

@@ -1,9 +1,25 @@
 import CallosumLab
 import CallosumTasks
 import CallosumTensors
+import Foundation
 
 /// A file that the command line names, and by which option.
 typealias NamedFile = (option: String, path: String)
+
+/// Refuses a name that promises another format than is written.
+/// - Throws: `UsageError` with a name that does not.
+func checkFormat(of path: String, by option: String, _ format: String) throws {
+  let others: Set = [
+    "png", "jpg", "jpeg", "gif", "pdf", "svg", "html", "htm", "json", "csv", "yaml", "yml", "safetensors",
+    "npy",
+    "npz", "pt", "pth", "swift", "txt", "md",
+  ]
+  let file = URL(fileURLWithPath: path), promised = file.pathExtension.lowercased()
+  guard others.contains(promised), promised != format, (promised, format) != ("htm", "html") else { return }
+  throw UsageError(
+    "\(option) writes \(format), which \(path) does not sound like; call it "
+      + "\(file.deletingPathExtension().lastPathComponent).\(format)")
+}
 
 /// Looks at all files of a command before it begins: each that it is to write can be written, is none that it
 /// reads or keeps runs in, and is no other that it writes, whatever links and folders lead there.

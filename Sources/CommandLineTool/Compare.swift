@@ -28,7 +28,7 @@ struct Compare: ParsableCommand {
   var tune: String?
   @Option(parsing: .unconditional, help: "Seeds of each trial of --tune.") var tuneSeeds = 1
   @Flag(help: "Train to a good accuracy instead of a first look (about two hours).") var full = false
-  @Option(parsing: .unconditional, help: "Training steps of each run.") var steps: Int?
+  @Option(parsing: .unconditional, help: "Training steps of each run; 600 by default.") var steps: Int?
   @Option(parsing: .unconditional, help: "Runs of each arm, from different random seeds.") var seeds = 3
   @Option(parsing: .unconditional, help: "Examples in a batch.") var batch: Int?
   @Option(parsing: .unconditional, help: "Numbers per token.") var width: Int?
@@ -49,6 +49,7 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     let tasks = try resume == nil ? self.tasks() : [task]
+    try checkFormat(of: report, by: "--report", "html")
     try checkFiles(
       reading: brains.map { ("--parts", $0) },
       writing: tasks.map { ("--report", reportPath($0, tasks.count)) },
@@ -88,6 +89,7 @@ struct Compare: ParsableCommand {
       in: store, command: Program.commandLine, resuming: resume,
       observer: ComparisonPlan.Observer(
         started: { name, seed in bar.label = "\(name), seed \(seed)" }, progress: { bar.advance(by: $0) },
+        answering: { bar.show($0, $1, of: $2) },
         isCancelled: { Interruption.requested }))
     bar.finish()
     try Report(result).write(to: path)
@@ -124,7 +126,10 @@ struct Compare: ParsableCommand {
     try fromCommandLine {
       try require(!isChanged, "--resume takes all settings from the run; leave out the others")
     }
-    return try ComparisonPlan(of: id, in: try place.holdingRuns(), catalogue: Program.catalogue)
+    let store = try place.holdingRuns()
+    let plan = try ComparisonPlan(of: id, in: store, catalogue: Program.catalogue)
+    Terminal.remarkOtherThreads(try store.run(id))
+    return plan
   }
 
   /// Ids of the tasks.

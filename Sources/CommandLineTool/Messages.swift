@@ -19,6 +19,17 @@ extension Interruption {
   static func say(_ howToGoOn: String) { Terminal.remark("Interrupted: \(howToGoOn).") }
 }
 
+extension Terminal {
+  /// Says that a run goes on with another number of threads than it began with.
+  static func remarkOtherThreads(_ run: RunRecord) {
+    let threads = Machine.thisOne.threads
+    guard run.machine.threads != threads else { return }
+    remark(
+      "Run \(run.id) began with \(Format.count(run.machine.threads, "thread")) and goes on with \(threads): the last "
+        + "digits may be others than without a break.")
+  }
+}
+
 extension BusyMachine {
   /// Advises fewer threads where other programs take the cores.
   static func warn() {

@@ -22,6 +22,9 @@ struct PartOptions: ParsableArguments {
   /// in one that it was tried in.
   func open() throws -> (part: Part, slot: Slot, door: Door) {
     try fromCommandLine {
+      try require(
+        ![".yaml", ".yml"].contains(where: id.hasSuffix),
+        "\(id.clipped) is a brain, not a part: 'callosum show' draws it, 'callosum train' trains it")
       let part = try Program.catalogue.part(id)
       let settings = try config.map { try parsedJSON($0, option: "--config", example: part.exampleSettings) }
       func built(in slot: Slot) throws -> (part: Part, slot: Slot, door: Door) {

@@ -7,6 +7,11 @@ import CallosumTasks
 import CallosumTensors
 
 extension ProgressBar {
+  /// Says that examples of a split are answered, of which nothing is learned.
+  func show(_ split: Split, _ done: Int, of count: Int) {
+    show("\(split.rawValue) examples \(Format.count(done)) of \(Format.count(count))")
+  }
+
   /// Moves this bar, which counts thousandths, by the progress of a run, and ends the run on Ctrl-C. Where
   /// several runs follow each other under one watch, what the first one passed is not passed again.
   func observer() -> ClaimRun.Observer {

@@ -18,6 +18,7 @@ struct ReportCommand: ParsableCommand {
   @OptionGroup var place: StoreOption
 
   func run() throws {
+    try checkFormat(of: output, by: "--output", "html")
     try checkFiles(writing: [("--output", output)], keeping: place)
     let store = try place.holdingRuns()
     try StoreReport(store).write(to: output)

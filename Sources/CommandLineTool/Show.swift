@@ -21,6 +21,7 @@ struct Show: ParsableCommand {
 
   func run() throws {
     let isBrain = [".yaml", ".yml"].contains { options.file.hasSuffix($0) }
+    if let output { try checkFormat(of: output, by: "--output", isBrain ? "svg" : "html") }
     try isBrain ? drawWiring(output ?? "wiring.svg") : drawMechanism(output ?? "\(options.file).html")
   }
 

@@ -51,7 +51,9 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
+    try options.checkName()
     let path = output ?? stem + ".safetensors"
+    try checkFormat(of: path, by: "--output", "safetensors")
     try checkFiles(
       reading: [("the command", options.file)], writing: [("--output", path)], keeping: place)
     let (file, whole) = try options.open()
@@ -77,6 +79,7 @@ struct Train: ParsableCommand {
     Interruption.listen()
     let outcome = try trainer.train(
       learner, seed: seed, keptAs: run, progress: { bar.advance(by: $0) },
+      answering: { bar.show($0, $1, of: $2) },
       isCancelled: { Interruption.requested })
     bar.finish()
     let isComplete = outcome.end == .complete
@@ -118,6 +121,7 @@ struct Train: ParsableCommand {
     guard let latest = stopped.max(by: { $0.started < $1.started }) else {
       throw InvalidInput("no such training of \(stem) was stopped; leave out --resume")
     }
+    Terminal.remarkOtherThreads(latest)
     return try store.resume(latest.id)
   }
 
@@ -136,7 +140,9 @@ struct Train: ParsableCommand {
     for point in result.losses { table.add(["\(point.step)", Format.significant(point.loss)]) }
     table.show()
     Terminal.say()
-    Terminal.say("\(Format.count(result.parameters)) parameters, \(result.steps) steps on \(result.task)")
+    Terminal.say(
+      "\(Format.count(result.parameters, "parameter")), \(Format.count(result.steps, "step")) on \(result.task)"
+    )
     if let score = result.score { Terminal.say("\(result.metric): \(Format.significant(score))") }
     if let output = result.output { Terminal.say("Weights: \(output)") }
   }

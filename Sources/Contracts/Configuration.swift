@@ -18,19 +18,22 @@ extension Configuration {
 
   /// The defaults, changed by the keys of a JSON object, at any depth: `{"streams": {"heads": 2}}` leaves the
   /// other fields of `streams` as they are. What is not a struct (a list, a dictionary, a case) is replaced.
+  /// Where only one nested setting has a name, it can be said by itself: `{"heads": 2}`.
   /// - Throws: `InvalidInput` for an unknown key (with the nearest known one) or an unfit value.
-  public static func decoded(from json: JSONValue?, for owner: String) throws -> Self {
-    guard let json else { return Self() }
-    guard case .object = json else {
+  public static func decoded(from given: JSONValue?, for owner: String) throws -> Self {
+    guard let given else { return Self() }
+    guard case .object = given else {
       throw InvalidInput("the configuration of \(owner) must be a JSON object, such as {}")
     }
     let standard = Self()
     let defaults = try JSONValue(encoding: standard)
+    func refusal(_ problem: String) -> InvalidInput { InvalidInput("configuration of \(owner): \(problem)") }
+    let json: JSONValue
+    do { json = try given.placed(in: defaults) } catch { throw refusal("\(error)") }
     func decode(_ given: JSONValue) throws -> Self {
       let whole = merged(given, into: defaults, of: standard)
       return try JSONDecoder().decode(Self.self, from: JSONEncoder().encode(whole))
     }
-    func refusal(_ problem: String) -> InvalidInput { InvalidInput("configuration of \(owner): \(problem)") }
     let result: Self
     do {
       result = try decode(json)
@@ -124,7 +127,9 @@ private func unknownKey(
       // A field without a value is not encoded.
       if field != nil, new == .null { continue }
       guard let counterpart = known[key] else {
-        return unknownName("key", key, in: Set(known.keys).union(fields.map(\.name)), under: path)
+        let names = Set(known.keys).union(fields.map(\.name))
+        let sayable = names.union(JSONValue.object(known).nestedNames)
+        return unknownName("key", key, in: names, under: path, nearest: nearestName(to: key, in: sayable))
       }
       if let problem = unknownKey(new, in: counterpart, of: field?.value, under: "\(path)\(key).") {
         return problem

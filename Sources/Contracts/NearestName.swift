@@ -35,8 +35,14 @@ private func editDistance(_ a: String, _ b: String) -> Int {
 public func unknownName(
   _ kind: String, _ name: String, in names: some Sequence<String>, under path: String = ""
 ) -> InvalidInput {
+  unknownName(kind, name, in: names, under: path, nearest: nearestName(to: name, in: names))
+}
+
+func unknownName(
+  _ kind: String, _ name: String, in names: some Sequence<String>, under path: String, nearest: String?
+) -> InvalidInput {
   let names = Array(names).sorted(), problem = "unknown \(kind) '\((path + name).clipped)'"
-  if let nearest = nearestName(to: name, in: names) {
+  if let nearest {
     return InvalidInput("\(problem); did you mean '\(path)\(nearest)'?")
   }
   let shown = names.count > 12 ? names.prefix(8) + ["and \(names.count - 8) others"] : names[...]

@@ -98,9 +98,10 @@ static void *work(void *data) {
 }
 
 #ifdef callosum_checks_leaks
-__attribute__((no_sanitize("address"))) static void ignore_leaks(char *from, char *to) {
+// All frames above its own, and with them the registers that its caller saved.
+__attribute__((no_sanitize("address"), noinline)) static void ignore_leaks_up_to(char *top) {
   void *fake = __asan_get_current_fake_stack();
-  for (void **word = (void **)from; (char *)word < to; word++) {
+  for (void **word = __builtin_frame_address(0); (char *)word < top; word++) {
     __lsan_ignore_object(*word);
     void *begin, *end;
     if (fake && __asan_addr_is_in_fake_stack(fake, *word, &begin, &end))
@@ -114,7 +115,7 @@ __attribute__((no_sanitize("address"))) static void ignore_leaks(char *from, cha
 void callosum_leave_error_scope(void) {
 #ifdef callosum_checks_leaks
   __builtin_unwind_init();
-  ignore_leaks(__builtin_frame_address(0), self->frame);
+  ignore_leaks_up_to(self->frame);
 #endif
   longjmp(self->bottom, 1);
 }

@@ -51,6 +51,11 @@ package enum Format {
     p < 0.001 ? "< 0.001" : String(format: p < 0.1 ? "%.3f" : "%.2f", p)
   }
 
+  /// "1 step", "2 steps", of a noun that takes an s.
+  package static func count(_ value: Int, _ noun: String) -> String {
+    "\(count(value)) \(noun)\(value == 1 ? "" : "s")"
+  }
+
   /// 1234567 as "1,234,567".
   package static func count(_ value: Int) -> String {
     let digits = String(value.magnitude)

@@ -11,7 +11,9 @@ extension Trainer {
   /// `examples per second`.
   public func train(
     _ learner: any Learner, seed: UInt64, judgedOn split: Split = .test, keptAs run: RunWriter,
-    progress: (_ examples: Int) -> Void = { _ in }, isCancelled: () -> Bool = { false }
+    progress: (_ examples: Int) -> Void = { _ in },
+    answering: (_ split: Split, _ done: Int, _ count: Int) -> Void = { _, _, _ in },
+    isCancelled: () -> Bool = { false }
   ) throws -> Outcome {
     do {
       try run.record(RunSizes(parameters: learner.module.parameterCount))
@@ -21,6 +23,7 @@ extension Trainer {
         onEvent: { event in
           switch event {
           case .examples(let count): progress(count)
+          case .answered(let split, let done, let count): answering(split, done, count)
           case .points(let points): try run.note(points)
           }
         }, isCancelled: isCancelled)

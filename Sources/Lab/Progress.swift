@@ -26,6 +26,8 @@ package final class ProgressBar {
     set { shownLabel = newValue.printable() }
   }
   private var shownLabel: String
+  /// What goes on while nothing advances, such as "test examples 3,500 of 10,000"; nil otherwise.
+  private var aside: String?
   private let total: Int
   private let unit: String?
   private let style: Style
@@ -60,9 +62,20 @@ package final class ProgressBar {
 
   deinit { finish() }
 
+  /// Says what goes on until the next units are done.
+  package func show(_ aside: String) {
+    self.aside = aside.printable()
+    redraw()
+  }
+
   /// Records that `count` more units are done.
   package func advance(by count: Int) {
     done += count
+    if count > 0 { aside = nil }
+    redraw()
+  }
+
+  private func redraw() {
     let now = seconds()
     switch style {
     case .terminal(let columns) where now - lastShown >= 0.1:
@@ -120,15 +133,15 @@ package final class ProgressBar {
 
   private func plainLine(at now: Double) -> String {
     let figures = figures(at: now)
-    let parts = [figures.percent, figures.speed, figures.left].filter { !$0.isEmpty }
-    return "\(label): \(parts.joined(separator: ", "))"
+    let parts = aside.map { [figures.percent, $0] } ?? [figures.percent, figures.speed, figures.left]
+    return "\(label): \(parts.filter { !$0.isEmpty }.joined(separator: ", "))"
   }
 
   private func bar(at now: Double, columns: Int) -> String {
     let figures = figures(at: now)
     let percent = String(repeating: " ", count: 5 - figures.percent.count) + figures.percent
-    let after = [percent, figures.speed, figures.left].filter { !$0.isEmpty }
-      .joined(separator: "  ")
+    let after = (aside.map { [percent, $0] } ?? [percent, figures.speed, figures.left])
+      .filter { !$0.isEmpty }.joined(separator: "  ")
     // The last column stays free: a full line would make some terminals scroll.
     let room = columns - 1 - DisplayWidth.of(label) - 2 - 1 - after.count
     guard room >= 6 else {

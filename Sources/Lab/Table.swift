@@ -27,7 +27,8 @@ package struct Table {
   package var lines: [String] { lines(columns: nil) }
 
   /// The heading (unless every title is empty) and the rows, without spaces at their ends. Where they are
-  /// wider than `columns`, the widest columns of words are folded between words, down to `narrowest`.
+  /// wider than `columns`, titles and columns of words are folded between words, the widest first; where that is
+  /// not enough, columns of words are folded within words too, down to `narrowest`.
   package func lines(columns limit: Int?) -> [String] {
     let widths = widths(within: limit)
     func line(_ cells: [String]) -> String {
@@ -52,17 +53,26 @@ package struct Table {
   private static let narrowest = 12
 
   private func widths(within limit: Int?) -> [Int] {
-    var widths = columns.indices.map { column in
-      ([columns[column].title] + rows.map { $0[column] }).map(DisplayWidth.of).max() ?? 0
+    func width(_ texts: [String]) -> Int { texts.map(DisplayWidth.of).max() ?? 0 }
+    func words(_ texts: [String]) -> [String] { texts.flatMap { $0.split(separator: " ").map(String.init) } }
+    let cells = columns.indices.map { column in rows.map { $0[column] } }
+    var widths = columns.indices.map { width([columns[$0].title] + cells[$0]) }
+    // Numbers are never folded.
+    let wholeWords = columns.indices.map { column in
+      let isOfWords = columns[column].alignment == .left
+      return width(words([columns[column].title]) + (isOfWords ? words(cells[column]) : cells[column]))
+    }
+    let parts = columns.indices.map { column in
+      columns[column].alignment == .left ? Table.narrowest : wholeWords[column]
     }
     var excess = widths.reduce(0, +) + 2 * (columns.count - 1) - (limit ?? .max)
-    while excess > 0 {
-      let foldable = columns.indices.filter {
-        columns[$0].alignment == .left && widths[$0] > Table.narrowest
+    for least in [wholeWords.map { max($0, Table.narrowest) }, parts] {
+      while excess > 0 {
+        let foldable = columns.indices.filter { widths[$0] > least[$0] }
+        guard let widest = foldable.max(by: { widths[$0] < widths[$1] }) else { break }
+        widths[widest] -= 1
+        excess -= 1
       }
-      guard let widest = foldable.max(by: { widths[$0] < widths[$1] }) else { break }
-      widths[widest] -= 1
-      excess -= 1
     }
     return widths
   }

@@ -83,6 +83,34 @@ private let mistakes: [(arguments: String, line: String)] = [
     "describe delta-net --config {\"streams\":{\"head\":2}}",
     "configuration of delta-net: unknown key 'streams.head'; did you mean 'streams.heads'?"
   ),
+  (
+    "compare --parts delta-net{head:1}",
+    "configuration of delta-net: unknown key 'head'; did you mean 'heads'?"
+  ),
+  (
+    "describe delta-net --config {\"heads\":2,\"streams\":{\"heads\":4}}",
+    "configuration of delta-net: 'heads' is said twice, by itself and in 'streams'"
+  ),
+  (
+    "describe brain.yaml",
+    "brain.yaml is a brain, not a part: 'callosum show' draws it, 'callosum train' trains it"
+  ),
+  (
+    "show small.yaml --output wiring.png",
+    "--output writes svg, which wiring.png does not sound like; call it wiring.svg"
+  ),
+  (
+    "compare --report out.pdf --steps 1",
+    "--report writes html, which out.pdf does not sound like; call it out.html"
+  ),
+  (
+    "train weights.safetensors",
+    "weights.safetensors is no plan of a brain, which is a YAML file such as Examples/two-hemispheres.yaml"
+  ),
+  (
+    "compare --parts ncap",
+    "ncap maps"
+  ),
   ("compare --config []", "--config needs a JSON object with the ids of parts as keys"),
   (
     "compare --config {\"softmax-attention\":{\"head\":2}}",

@@ -97,6 +97,22 @@ private struct Settings: Configuration {
     #expect(message(json) == "configuration of mixer: unknown key '\(path)'; did you mean '\(meant)'?")
   }
 
+  /// What only one nested setting is called can be said by itself.
+  @Test func shortNames() throws {
+    var expected = Settings()
+    expected.inner.depth = 9
+    #expect(try decoded(#"{"depth": 9}"#) == expected)
+    expected.inner.leaf.size = 7
+    #expect(try decoded(#"{"depth": 9, "size": 7}"#) == expected)
+    #expect(try decoded(#"{"depth": 9, "inner": {"leaf": {"size": 7}}}"#) == expected)
+    #expect(message(#"{"dept": 9}"#) == "configuration of mixer: unknown key 'dept'; did you mean 'depth'?")
+    for both in [#"{"depth": 9, "inner": {"depth": 3}}"#, #"{"inner": {"depth": 9}, "depth": 9}"#] {
+      #expect(
+        message(both) == "configuration of mixer: 'depth' is said twice, by itself and in 'inner'")
+    }
+    #expect(message(#"{"depth": 9, "inner": 3}"#).hasPrefix("configuration of mixer: "))
+  }
+
   /// What is not given stays as it is, however deep.
   @Test func inPartAtAnyDepth() throws {
     var expected = Settings()

@@ -14,18 +14,21 @@ import Testing
     let before = try trainer.score(learner, .test)
     var examples = 0
     var points: [RunPoint] = []
+    var answered: [Split: [Int]] = [:]
     let outcome = try trainer.train(
       learner, seed: 1,
       onEvent: { event in
         switch event {
         case .examples(let count): examples += count
         case .points(let new): points += new
+        case .answered(let split, let done, let count): answered[split] = [done, count]
         }
       })
     #expect(before < 0.6)
     #expect((outcome.score ?? 0) > 0.95)
     #expect(examples == 150 * 40 && outcome.steps == 150)
     #expect(points == outcome.points)
+    #expect(answered == [.validation: [100, 100], .test: [700, 700]])
     for metric in ["loss", "validation accuracy"] {
       #expect(points.filter { $0.metric == metric }.map(\.step) == [30, 60, 90, 120, 150])
     }
@@ -108,6 +111,27 @@ import Testing
     #expect(abs(run.examplesPerSecond * run.seconds - 40 * 40) < 1e-3)
     let none = try trainer.train(Quarters.learner(settings), seed: 1, isCancelled: { true })
     #expect(none.points.isEmpty && none.score == nil && none.examplesPerSecond == 0)
+  }
+
+  /// Whoever asks to stop while examples are only answered is heard, and what was stopped goes on from there and
+  /// comes to the same.
+  @Test(arguments: [Split.validation, .test]) func answeringCanBeStopped(_ split: Split) throws {
+    var settings = Quarters.settings()
+    settings.batchSize = 4
+    let trainer = try Trainer(settings: settings, task: Quarters())
+    let whole = try trainer.train(Quarters.learner(settings), seed: 1)
+    try inTemporaryFolder { folder in
+      let place = CheckpointPlace(path: folder + "/c.safetensors")
+      var isAnswering = false
+      let stopped = try trainer.train(
+        Quarters.learner(settings), seed: 1, checkpoints: place,
+        onEvent: { if case .answered(split, let done, let count) = $0 { isAnswering = done < count } },
+        isCancelled: { isAnswering })
+      #expect(isAnswering && stopped.end == .stopped && stopped.score == nil)
+      let resumed = try trainer.train(Quarters.learner(settings), seed: 1, checkpoints: place)
+      #expect(resumed.score == whole.score && resumed.steps == whole.steps)
+      #expect(resumed.points.map(\.value) == whole.points.map(\.value))
+    }
   }
 
   /// Tasks without end, of tokens, with masks and with fields, by their objectives.

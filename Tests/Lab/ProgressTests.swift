@@ -33,6 +33,27 @@ import Testing
       ])
   }
 
+  @Test func saysWhatGoesOnMeanwhile() {
+    let texts = written(.terminal(columns: 80)) { bar, pass in
+      pass(2)
+      bar.advance(by: 1000)
+      pass(1)
+      bar.show("judged examples 500 of 10,000")
+    }
+    #expect(
+      texts.dropFirst().first
+        == "\rattention  ██████████████████████████████  100 %  judged examples 500 of 10,000\u{1B}[K")
+    let lines = written(.lines) { bar, pass in
+      bar.advance(by: 500)
+      pass(6)
+      bar.show("judged examples 500 of 10,000")
+      pass(6)
+      bar.advance(by: 1)
+    }
+    #expect(lines.first == "attention: 50 %, judged examples 500 of 10,000\n")
+    #expect(lines.count == 2 && !lines[1].contains("judged"))
+  }
+
   @Test func redrawsTenTimesASecondAtMost() {
     let texts = written(.terminal(columns: 80)) { bar, pass in
       for _ in 0..<1000 {

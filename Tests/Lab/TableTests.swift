@@ -51,6 +51,20 @@ import Testing
     #expect(table.lines(columns: 5).first { $0.hasPrefix("a-rather") } == "a-rather-lon  A memory      1234")
   }
 
+  /// Titles above numbers make room before words are broken.
+  @Test func foldsTitlesBeforeItBreaksWords() {
+    var table = Table([("arm", .left), ("test accuracy, 95 % interval", .right)])
+    table.add(["Softmax self-attention", "83.20 ± 0.46 %"])
+    #expect(
+      table.lines(columns: 32) == [
+        "arm               test accuracy,",
+        "                   95 % interval",
+        "────────────────  ──────────────",
+        "Softmax           83.20 ± 0.46 %",
+        "self-attention",
+      ])
+  }
+
   @Test func foldsWordsThatAreLongerThanALine() {
     #expect(DisplayWidth.folded("abcdefgh ij", to: 3) == ["abc", "def", "gh", "ij"])
     #expect(DisplayWidth.folded("注意注意", to: 5) == ["注意", "注意"])

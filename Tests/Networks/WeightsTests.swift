@@ -129,8 +129,10 @@ import Testing
   @Test func aHeaderThatLiesAboutItsLength() throws {
     try require(
       [UInt8](repeating: 0xFF, count: 8) + [0x7B, 0x7D],
-      "F/a claims a header of 18446744073709551615 bytes, more than it holds")
-    try require([3, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0x7D], "F/a claims a header of 3 bytes, more than it holds")
+      "F/a is cut off, or no safetensors file: it claims a header of 18446744073709551615 bytes")
+    try require(
+      [3, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0x7D],
+      "F/a is cut off, or no safetensors file: it claims a header of 3 bytes")
   }
 
   @Test func noJSON() throws {

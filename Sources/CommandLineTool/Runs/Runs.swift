@@ -77,7 +77,7 @@ struct RunsList: ParsableCommand {
     let parts = try store.runs(RunFilter(.partOf(run.id)))
     if !parts.isEmpty {
       let complete = parts.count { $0.status == .complete }
-      return "\(complete) parts complete"
+      return "\(Format.count(complete, "part")) complete"
         + (complete < parts.count ? ", \(parts.count - complete) begun" : "")
     }
     let first = try store.results(of: run.id).min { $0.key < $1.key }

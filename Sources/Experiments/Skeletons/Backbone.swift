@@ -2,7 +2,7 @@ import CallosumContracts
 import CallosumNetworks
 import CallosumTensors
 
-/// The network that `compare` puts layers on tokens in, whatever their kind: inputs become tokens, each block
+/// The network that `compare` puts layers on tokens in, of any kind but whole networks: inputs become tokens, each block
 /// computes x + Part(Norm(x)), then x + MLP(Norm(x)) (``MetaFormerBlock``), and a linear map makes the answer.
 ///
 /// | inputs of the task | tokens |
@@ -204,7 +204,7 @@ extension Skeleton {
     settings: Backbone.Settings.self,
     size: ("hidden units of a block", { $0.mlpRatio * $0.width }),
     fit: { part, task in
-      guard part.isLayer else { return .otherKind }
+      guard part.isLayer, part.kind != .network else { return .otherKind }
       let inputs = task.input.shape
       if inputs.count > 3 { return .bad("\(task.name) gives \(inputs), of which no tokens can be made") }
       if case .values = task.input, inputs.count == 1, part.kind == .tokenMixer {

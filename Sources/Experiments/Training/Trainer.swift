@@ -13,6 +13,8 @@ public struct Trainer {
   public enum Event {
     /// So many more examples were learned from.
     case examples(Int)
+    /// So many of a split's examples were answered, of all that are asked.
+    case answered(Split, Int, of: Int)
     /// Metrics `loss`, the mean over the batches since the point before, and `validation ` and the name of
     /// the objective's metric, if the task has examples for it.
     case points([RunPoint])
@@ -55,7 +57,7 @@ public struct Trainer {
   /// One run. The seed decides the order of the examples, dropout and mirroring. It is judged on the test
   /// split, or on the validation split where settings are being chosen. With a place for
   /// checkpoints, goes on from the one that is there. Stops early, without a score but with a checkpoint,
-  /// when `isCancelled` says so.
+  /// when `isCancelled` says so, which is asked between steps and between batches of what is only answered.
   public func train(
     _ learner: any Learner, seed: UInt64, judgedOn split: Split = .test, checkpoints: CheckpointPlace? = nil,
     onEvent: (Event) throws -> Void = { _ in }, isCancelled: () -> Bool = { false }
@@ -95,34 +97,60 @@ public struct Trainer {
     let clock = ContinuousClock()
     var saved = clock.now
     let every = max(settings.steps / max(settings.evaluations, 1), 1)
-    let end = try TrainingLoop(steps: settings.steps, schedule: settings.schedule).run(
-      from: at.step, isCancelled: isCancelled,
-      step: { _, rateFactor in
-        let start = clock.now
-        var batch = task.batch(.training, order.next(settings.batchSize))
-        if settings.mirror { batch = mirrored(batch, using: &at.mirrors) }
-        learner.rateFactor = rateFactor
-        let loss = try learner.learn(batch, task.objective, using: &at.dropout)
-        at.seconds += (clock.now - start) / .seconds(1)
-        return loss
-      },
-      done: { step, loss in
-        at.losses.append(loss)
-        at.step = step + 1
-        try onEvent(.examples(settings.batchSize))
-        if at.step % every == 0 || at.step == settings.steps || !loss.isFinite {
-          let points = try measure(learner, &at)
-          at.points += points
-          try onEvent(.points(points))
-        }
-        if let checkpoints, clock.now - saved >= .seconds(checkpoints.seconds) {
-          try save()
-          saved = clock.now
-        }
-      })
-    // A run whose last step was done is complete, whoever asks to stop now.
+    func answers(of split: Split) throws -> [String: Double] {
+      try self.scores(learner, split, isCancelled: isCancelled) { done, count in
+        try onEvent(.answered(split, done, of: count))
+      }
+    }
+    /// Measures what is due after the last step, unless it was: a run that was stopped meanwhile begins with it.
+    func measureIfDue() throws {
+      guard let loss = at.losses.last else { return }
+      guard at.step % every == 0 || at.step == settings.steps || !loss.isFinite else { return }
+      var points = [
+        RunPoint(step: at.step, seconds: at.seconds, metric: "loss", value: Statistics.mean(at.losses))
+      ]
+      if settings.evaluations > 0, task.count(.validation) != 0, loss.isFinite {
+        let value = try answers(of: .validation)[metric] ?? .nan
+        points.append(
+          RunPoint(step: at.step, seconds: at.seconds, metric: "validation \(metric)", value: value))
+      }
+      at.losses = []
+      at.points += points
+      try onEvent(.points(points))
+    }
+    func learn() throws -> TrainingLoop.End {
+      try TrainingLoop(steps: settings.steps, schedule: settings.schedule).run(
+        from: at.step, isCancelled: isCancelled,
+        step: { _, rateFactor in
+          let start = clock.now
+          var batch = task.batch(.training, order.next(settings.batchSize))
+          if settings.mirror { batch = mirrored(batch, using: &at.mirrors) }
+          learner.rateFactor = rateFactor
+          let loss = try learner.learn(batch, task.objective, using: &at.dropout)
+          at.seconds += (clock.now - start) / .seconds(1)
+          return loss
+        },
+        done: { step, loss in
+          at.losses.append(loss)
+          at.step = step + 1
+          try onEvent(.examples(settings.batchSize))
+          try measureIfDue()
+          if let checkpoints, clock.now - saved >= .seconds(checkpoints.seconds) {
+            try save()
+            saved = clock.now
+          }
+        })
+    }
+    var end = TrainingLoop.End.stopped
+    var scores: [String: Double] = [:]
+    do {
+      try measureIfDue()
+      end = try learn()
+      if end == .complete { scores = try answers(of: split) }
+    } catch is CancellationError {
+      end = .stopped
+    }
     if end == .stopped { try save() }
-    let scores = end == .complete ? try self.scores(learner, split) : [:]
     return Outcome(
       end: end == .complete ? .complete : end == .stopped ? .stopped : .diverged, scores: scores,
       score: scores[metric], steps: at.step, seconds: at.seconds,
@@ -144,21 +172,6 @@ public struct Trainer {
       mask: batch.mask)
   }
 
-  private func measure(
-    _ learner: any Learner, _ at: inout Checkpoint.Progress
-  ) throws -> [RunPoint] {
-    let loss = Statistics.mean(at.losses)
-    at.losses = []
-    var found = [RunPoint(step: at.step, seconds: at.seconds, metric: "loss", value: loss)]
-    if settings.evaluations > 0, task.count(.validation) != 0, loss.isFinite {
-      found.append(
-        RunPoint(
-          step: at.step, seconds: at.seconds, metric: "validation \(metric)",
-          value: try score(learner, .validation)))
-    }
-    return found
-  }
-
   /// The mean score on a split in the metric that judges; see ``scores(_:_:)``.
   public func score(_ learner: any Learner, _ split: Split) throws -> Double {
     try scores(learner, split)[metric] ?? .nan
@@ -166,17 +179,25 @@ public struct Trainer {
 
   /// The mean scores on a split, by metric: on all test examples, or on as many as the settings say where there
   /// is no end to them or it is the validation split.
-  public func scores(_ learner: any Learner, _ split: Split) throws -> [String: Double] {
+  /// - Parameter onProgress: hears after every batch how many examples were answered, and of how many.
+  /// - Throws: `CancellationError` if `isCancelled` says so between batches.
+  public func scores(
+    _ learner: any Learner, _ split: Split, isCancelled: () -> Bool = { false },
+    onProgress: (_ done: Int, _ count: Int) throws -> Void = { _, _ in }
+  ) throws -> [String: Double] {
     let wanted = split == .test ? settings.testExamples : settings.evaluationExamples
     let count = task.count(split).map { split == .test ? $0 : min($0, wanted) } ?? wanted
     let measures = task.objective.measures
     var sums = measures.map { _ in Objective.Score() }
     let size = min(500, 4 * settings.batchSize)
     for start in stride(from: 0, to: count, by: size) {
-      let batch = task.batch(split, Array(start..<min(start + size, count)))
+      if isCancelled() { throw CancellationError() }
+      let end = min(start + size, count)
+      let batch = task.batch(split, Array(start..<end))
       for (place, score) in task.objective.scores(try learner.predict(batch.inputs), batch).enumerated() {
         sums[place] += score
       }
+      try onProgress(end, count)
     }
     return Dictionary(zip(measures.map(\.metric.name), sums.map(\.mean))) { first, _ in first }
   }

@@ -189,18 +189,23 @@ public struct ComparisonPlan: Sendable {
   public struct Observer {
     let started: (_ arm: String, _ seed: UInt64) -> Void
     let progress: (_ examples: Int) -> Void
+    let answering: (_ split: Split, _ done: Int, _ count: Int) -> Void
     let isCancelled: () -> Bool
 
     /// - Parameters:
     ///   - started: called before each run.
     ///   - progress: called after every batch with its number of examples.
-    ///   - isCancelled: asked between steps.
+    ///   - answering: called after every batch that is only answered, with how many examples of how many were.
+    ///   - isCancelled: asked between batches.
     public init(
       started: @escaping (_ arm: String, _ seed: UInt64) -> Void = { _, _ in },
-      progress: @escaping (_ examples: Int) -> Void = { _ in }, isCancelled: @escaping () -> Bool = { false }
+      progress: @escaping (_ examples: Int) -> Void = { _ in },
+      answering: @escaping (_ split: Split, _ done: Int, _ count: Int) -> Void = { _, _, _ in },
+      isCancelled: @escaping () -> Bool = { false }
     ) {
       self.started = started
       self.progress = progress
+      self.answering = answering
       self.isCancelled = isCancelled
     }
   }
@@ -253,7 +258,7 @@ public struct ComparisonPlan: Sendable {
     let writer = try before.map { try whole.store.resume($0.id) } ?? whole.begin(arm: id, seed: seed)
     return try trainer.train(
       learner(arm, seed: seed), seed: seed, judgedOn: split, keptAs: writer, progress: observer.progress,
-      isCancelled: observer.isCancelled
+      answering: observer.answering, isCancelled: observer.isCancelled
     ).score
   }
 

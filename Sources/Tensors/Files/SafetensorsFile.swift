@@ -49,7 +49,8 @@ public struct SafetensorsFile: Sendable {
     }
     let length = try file.read(0..<8).number(UInt64.self, at: 0)
     guard length <= UInt64(Self.largestHeader), Int(length) <= file.count - 8 else {
-      throw TensorFileError(path: path, "claims a header of \(length) bytes, more than it holds")
+      throw TensorFileError(
+        path: path, "is cut off, or no safetensors file: it claims a header of \(length) bytes")
     }
     start = 8 + Int(length)
     (entries, metadata) = try file.read(8..<start).withBytes { try Self.header($0, path) }

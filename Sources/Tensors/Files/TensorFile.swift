@@ -26,7 +26,9 @@ final class TensorFile: @unchecked Sendable {
     var isKept = false
     defer { if !isKept { close(descriptor) } }
     var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+    let isKnown = fstat(descriptor, &status) == 0
+    if isKnown, status.st_mode & S_IFMT == S_IFDIR { throw TensorFileError(path: path, "is a folder") }
+    guard isKnown, status.st_mode & S_IFMT == S_IFREG else {
       throw TensorFileError(path: path, "is not a regular file")
     }
     self.path = path

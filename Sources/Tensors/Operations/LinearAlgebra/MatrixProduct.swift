@@ -6,12 +6,13 @@ import CallosumKernels
 public func matmul(_ a: Tensor, _ b: Tensor) -> Tensor {
   precondition(
     a.ndim > 0 && b.ndim > 0, "matmul", "shapes \(a.shape) and \(b.shape): each needs an axis at least")
+  let inner = (a.dim(-1), b.dim(b.ndim == 1 ? -1 : -2))
+  precondition(
+    inner.0 == inner.1, "matmul",
+    "inner axes do not fit: shapes \(a.shape) and \(b.shape) have \(inner.0) and \(inner.1)")
   if b.ndim == 1 { return matmul(a, b.expandedDimensions(axis: 1)).squeezed(axis: -1) }
   if a.ndim == 1 { return matmul(a.expandedDimensions(axis: 0), b).squeezed(axis: -2) }
   if a.dtype != b.dtype || !a.dtype.isFloatingPoint { realType(of: [a, b], "matmul") }
-  precondition(
-    a.dim(-1) == b.dim(-2), "matmul",
-    "inner axes do not fit: shapes \(a.shape) and \(b.shape) have \(a.dim(-1)) and \(b.dim(-2))")
   if b.ndim == 2 && a.ndim > 2, let rows = a.rows {
     // One tall product instead of many small ones.
     return matmul(rows, b).reshaped(Array(a.shape.dropLast()) + [b.dim(1)])
