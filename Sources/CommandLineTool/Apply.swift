@@ -33,11 +33,11 @@ struct Apply: ParsableCommand {
     guard let type = [DType.float32, .float64].first(where: { "\($0)" == dtype }) else {
       throw UsageError("--dtype must be float32 or float64, is '\(dtype)'")
     }
-    try checkFormat(of: output, by: "--output", "safetensors")
-    if let saveWeights { try checkFormat(of: saveWeights, by: "--save-weights", "safetensors") }
     try checkFiles(
       reading: [("--input", input)] + (weights.map { [("--weights", $0)] } ?? []),
       writing: [("--output", output)] + (saveWeights.map { [("--save-weights", $0)] } ?? []))
+    try checkFormat(of: output, by: "--output", "safetensors")
+    if let saveWeights { try checkFormat(of: saveWeights, by: "--save-weights", "safetensors") }
     let door = try options.open().door
     let places = (door.module?.parameters() ?? []) + (door.module?.buffers() ?? [])
     if let weights {

@@ -49,11 +49,11 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     let tasks = try resume == nil ? self.tasks() : [task]
-    try checkFormat(of: report, by: "--report", "html")
     try checkFiles(
       reading: brains.map { ("--parts", $0) },
       writing: tasks.map { ("--report", reportPath($0, tasks.count)) },
       keeping: place)
+    try checkFormat(of: report, by: "--report", "html")
     let plans = try resume.map { [("", try plan(of: $0))] } ?? self.plans(tasks)
     let store = try place.open()
     if !quiet { BusyMachine.warn() }

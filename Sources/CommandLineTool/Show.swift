@@ -21,7 +21,6 @@ struct Show: ParsableCommand {
 
   func run() throws {
     let isBrain = [".yaml", ".yml"].contains { options.file.hasSuffix($0) }
-    if let output { try checkFormat(of: output, by: "--output", isBrain ? "svg" : "html") }
     try isBrain ? drawWiring(output ?? "wiring.svg") : drawMechanism(output ?? "\(options.file).html")
   }
 
@@ -31,6 +30,7 @@ struct Show: ParsableCommand {
       throw UsageError("\(part.card.id) has no picture; 'callosum list --claims' shows what has one")
     }
     try checkFiles(writing: [("--output", path)])
+    try checkFormat(of: path, by: "--output", "html")
     let bar = ProgressBar(
       label: "\(part.card.id): what the picture shows is trained", total: 1000, unit: nil,
       style: .standardError(quiet: false))
@@ -48,6 +48,7 @@ struct Show: ParsableCommand {
 
   private func drawWiring(_ path: String) throws {
     try checkFiles(reading: [("the command", options.file)], writing: [("--output", path)])
+    try checkFormat(of: path, by: "--output", "svg")
     let (file, task) = try options.open()
     let brain = try file.located {
       var random = RandomGenerator(seed: 1)

@@ -53,9 +53,9 @@ struct Train: ParsableCommand {
   func run() throws {
     try options.checkName()
     let path = output ?? stem + ".safetensors"
-    try checkFormat(of: path, by: "--output", "safetensors")
     try checkFiles(
       reading: [("the command", options.file)], writing: [("--output", path)], keeping: place)
+    try checkFormat(of: path, by: "--output", "safetensors")
     let (file, whole) = try options.open()
     var settings = TrainingSettings()
     settings.steps = steps

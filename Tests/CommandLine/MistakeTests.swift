@@ -84,7 +84,7 @@ private let mistakes: [(arguments: String, line: String)] = [
     "configuration of delta-net: unknown key 'streams.head'; did you mean 'streams.heads'?"
   ),
   (
-    "compare --parts delta-net{head:1}",
+    "compare --parts delta-net{\"head\":1}",
     "configuration of delta-net: unknown key 'head'; did you mean 'heads'?"
   ),
   (
@@ -109,7 +109,7 @@ private let mistakes: [(arguments: String, line: String)] = [
   ),
   (
     "compare --parts ncap",
-    "ncap maps"
+    "ncap takes 10 bends and 0 numbers that it is told, not 1"
   ),
   ("compare --config []", "--config needs a JSON object with the ids of parts as keys"),
   (

@@ -42,7 +42,7 @@ import Testing
     }
     #expect(
       texts.dropFirst().first
-        == "\rattention  ██████████████████████████████  100 %  judged examples 500 of 10,000\u{1B}[K")
+        == "\rattention  ██████████████████████████████ 100 %  judged examples 500 of 10,000\u{1B}[K")
     let lines = written(.lines) { bar, pass in
       bar.advance(by: 500)
       pass(6)

@@ -59,7 +59,7 @@ import Testing
       table.lines(columns: 32) == [
         "arm               test accuracy,",
         "                   95 % interval",
-        "────────────────  ──────────────",
+        "───────────────  ───────────────",
         "Softmax           83.20 ± 0.46 %",
         "self-attention",
       ])

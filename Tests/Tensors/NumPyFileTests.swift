@@ -226,7 +226,7 @@ private func bytes(_ path: String) throws -> [UInt8] {
       message("/nowhere/a.npy")
         == "/nowhere/a.npy cannot be read; check that it exists and that you may read it")
     #expect(message("/dev/null") == "/dev/null is not a regular file")
-    #expect(message("/tmp") == "/tmp is not a regular file")
+    #expect(message("/tmp") == "/tmp is a folder")
   }
 
   @Test func cutOffAnywhere() throws {
