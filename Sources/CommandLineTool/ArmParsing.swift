@@ -12,7 +12,7 @@ extension ArmChoice {
       throw UsageError("--parts opens and closes different numbers of braces: \(text.clipped)")
     }
     let arms = try pieces(of: text).map { piece in
-      if isFile(piece) {
+      if BrainOptions.isPlan(piece) {
         let stem = URL(fileURLWithPath: piece).deletingPathExtension().lastPathComponent
         return ArmChoice(try BrainFile(path: piece).plan, id: stem)
       }
@@ -25,9 +25,7 @@ extension ArmChoice {
   }
 
   /// Those among what `--parts` names that are files.
-  static func files(in text: String) -> [String] { pieces(of: text).filter(isFile) }
-
-  private static func isFile(_ piece: String) -> Bool { [".yaml", ".yml"].contains(where: piece.hasSuffix) }
+  static func files(in text: String) -> [String] { pieces(of: text).filter(BrainOptions.isPlan) }
 
   private static func part(_ piece: String, _ configurations: [String: JSONValue]) throws -> ArmChoice {
     let brace = piece.firstIndex(of: "{") ?? piece.endIndex

@@ -12,6 +12,9 @@ struct BrainOptions: ParsableArguments {
   @Argument(help: "The brain's regions and tracts, as YAML.") var file: String
   @Option(help: "What to learn, if not what the file says; see 'callosum list --tasks'.") var task: String?
 
+  /// Whether a word names the file of a brain.
+  static func isPlan(_ word: String) -> Bool { [".yaml", ".yml"].contains(where: word.hasSuffix) }
+
   /// Refuses what is some other file.
   func checkName() throws {
     guard [".safetensors", ".swift", ".json"].contains(where: file.hasSuffix) else { return }

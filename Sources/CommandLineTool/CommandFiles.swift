@@ -11,8 +11,7 @@ typealias NamedFile = (option: String, path: String)
 func checkFormat(of path: String, by option: String, _ format: String) throws {
   let others: Set = [
     "png", "jpg", "jpeg", "gif", "pdf", "svg", "html", "htm", "json", "csv", "yaml", "yml", "safetensors",
-    "npy",
-    "npz", "pt", "pth", "swift", "txt", "md",
+    "npy", "npz", "pt", "pth", "swift", "txt", "md",
   ]
   let file = URL(fileURLWithPath: path), promised = file.pathExtension.lowercased()
   guard others.contains(promised), promised != format, (promised, format) != ("htm", "html") else { return }

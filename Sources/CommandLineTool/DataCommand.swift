@@ -43,7 +43,7 @@ struct DataList: ParsableCommand {
       let megabytes = (Double(row.bytes) / 1e5).rounded() / 10
       let from = Set(row.files.map { $0.prefix(through: $0.lastIndex(of: "/") ?? $0.startIndex) }).sorted()
       Terminal.say(
-        "  \(row.files.count) file\(row.files.count == 1 ? "" : "s"), \(megabytes) MB, from \(from.joined(separator: " "))"
+        "  \(Format.count(row.files.count, "file")), \(megabytes) MB, from \(from.joined(separator: " "))"
       )
     }
   }

@@ -23,7 +23,7 @@ struct PartOptions: ParsableArguments {
   func open() throws -> (part: Part, slot: Slot, door: Door) {
     try fromCommandLine {
       try require(
-        ![".yaml", ".yml"].contains(where: id.hasSuffix),
+        !BrainOptions.isPlan(id),
         "\(id.clipped) is a brain, not a part: 'callosum show' draws it, 'callosum train' trains it")
       let part = try Program.catalogue.part(id)
       let settings = try config.map { try parsedJSON($0, option: "--config", example: part.exampleSettings) }

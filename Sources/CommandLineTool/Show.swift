@@ -20,7 +20,7 @@ struct Show: ParsableCommand {
   @Option(help: "Where to draw it; ID.html or wiring.svg by default.") var output: String?
 
   func run() throws {
-    let isBrain = [".yaml", ".yml"].contains { options.file.hasSuffix($0) }
+    let isBrain = BrainOptions.isPlan(options.file)
     try isBrain ? drawWiring(output ?? "wiring.svg") : drawMechanism(output ?? "\(options.file).html")
   }
 

@@ -125,26 +125,27 @@ package final class ProgressBar {
     return Double(last.done - first.done) / (last.seconds - first.seconds)
   }
 
-  private func figures(at now: Double) -> (percent: String, speed: String, left: String) {
+  /// How much is done, and what else there is to say.
+  private func figures(at now: Double) -> (percent: String, others: [String]) {
+    let percent = "\(Int(fraction * 100)) %"
+    if let aside { return (percent, [aside]) }
     let elapsed = now - start
     let left =
       done > 0 && elapsed >= 1
       ? Format.duration(elapsed * Double(max(total - done, 0)) / Double(done)) + " left" : ""
     let rate = speed > 0 ? unit.map { "\(Format.rate(speed)) \($0)/s" } : nil
-    return ("\(Int(fraction * 100)) %", rate ?? "", left)
+    return (percent, [rate ?? "", left].filter { !$0.isEmpty })
   }
 
   private func plainLine(at now: Double) -> String {
     let figures = figures(at: now)
-    let parts = aside.map { [figures.percent, $0] } ?? [figures.percent, figures.speed, figures.left]
-    return "\(label): \(parts.filter { !$0.isEmpty }.joined(separator: ", "))"
+    return "\(label): \(([figures.percent] + figures.others).joined(separator: ", "))"
   }
 
   private func bar(at now: Double, columns: Int) -> String {
     let figures = figures(at: now)
     let percent = String(repeating: " ", count: 5 - figures.percent.count) + figures.percent
-    let after = (aside.map { [percent, $0] } ?? [percent, figures.speed, figures.left])
-      .filter { !$0.isEmpty }.joined(separator: "  ")
+    let after = ([percent] + figures.others).joined(separator: "  ")
     // The last column stays free: a full line would make some terminals scroll.
     let room = columns - 1 - DisplayWidth.of(label) - 2 - 1 - after.count
     guard room >= 6 else {

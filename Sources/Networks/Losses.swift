@@ -80,7 +80,7 @@ public func klDivLoss(
   let isPositive = targets .> 0
   let safe = which(isPositive, targets, targets.constant(1))
   // 0 whatever the prediction, even a logarithm of -infinity; but what is not a number stays visible.
-  let nothing = stopGradient(targets * exp(minimum(logPredictions, 0)) * 0)
+  let nothing = which(isNaN(logPredictions), stopGradient(logPredictions), targets * 0)
   return reduction(which(isPositive, targets * (log(safe) - logPredictions), nothing))
 }
 

@@ -98,7 +98,7 @@ package struct GeneratedLists {
       return row(["`\(claim.id)`", claim.sentence] + cells)
     }
     return [
-      "\(claims.count) claim\(claims.count == 1 ? "" : "s"). Recorded: \(counts.isEmpty ? "none" : Format.list(counts)).",
+      "\(Format.count(claims.count, "claim")). Recorded: \(counts.isEmpty ? "none" : Format.list(counts)).",
       "",
       row(["claim", "says"] + budgets), row(["---", "---"] + budgets.map { _ in "---" }),
     ] + rows

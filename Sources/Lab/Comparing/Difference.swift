@@ -49,7 +49,7 @@ extension Comparison {
     guard shown.contains(where: { $0.corrected != nil }) else { return [] }
     let names = Dictionary(arms.map { ($0.id, $0.name) }) { first, _ in first }
     return [
-      "Differences, paired by seed; p corrected for \(all.count) \(all.count == 1 ? "pair" : "pairs") (Holm):"
+      "Differences, paired by seed; p corrected for \(Format.count(all.count, "pair")) (Holm):"
     ]
       + shown.map { difference in
         let p = difference.corrected.map { "p \(Format.probability($0))" } ?? "one seed"

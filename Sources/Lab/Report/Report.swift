@@ -89,8 +89,8 @@ public struct Report {
   private var setting: String {
     let (task, budget) = (result.task, result.budget)
     let seeds = budget.seeds.count
-    return "\(result.arms.count) \(result.arms.count == 1 ? "arm" : "arms"),"
-      + " \(seeds) \(seeds == 1 ? "seed" : "seeds") each, \(Format.count(budget.steps)) steps of"
+    return "\(Format.count(result.arms.count, "arm")),"
+      + " \(Format.count(seeds, "seed")) each, \(Format.count(budget.steps)) steps of"
       + " \(Format.count(budget.batchSize)) examples. Trained on \(count(task.trainingExamples)) examples,"
       + " watched on \(count(task.validationExamples)) others, tested on \(count(task.testExamples))."
   }

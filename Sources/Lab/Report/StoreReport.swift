@@ -57,14 +57,14 @@ package struct StoreReport {
     guard !claims.isEmpty else {
       let networks = trainings.reduce(0) { $0 + $1.runs.count }
       let found = [(comparisons.count, "comparison"), (networks, "training")].filter { $0.0 > 0 }
-        .map { "\($0) \($1)\($0 == 1 ? "" : "s")" }
+        .map { Format.count($0, $1) }
       return "\(found.isEmpty ? "Nothing complete" : Format.list(found)), no claims yet"
     }
     let counts = Verdict.allCases.compactMap { verdict -> String? in
       let count = claims.count { $0.report.judgement.verdict == verdict }
       return count > 0 ? "\(count) \(verdict.rawValue)" : nil
     }
-    return "\(claims.count) \(claims.count == 1 ? "claim" : "claims") re-checked: \(Format.list(counts))"
+    return "\(Format.count(claims.count, "claim")) re-checked: \(Format.list(counts))"
   }
 
   private var overview: HTML {
