@@ -137,24 +137,25 @@ import Testing
   @Test func othersGoOn() throws {
     try inTemporaryFolder { folder in
       // Without its data metaformer cannot run.
-      let claims = "reproduce metaformer critical-periods-linear --quiet --record R"
-      let outcome = try Program.run(words(claims + " --json"), in: folder)
+      let claims = "reproduce metaformer critical-periods-linear --quiet --record R --json"
+      // Half a minute of work, and the machine may be busy.
+      let outcome = try Program.run(words(claims), in: folder, patience: 900)
       #expect(outcome.code == 1 && outcome.complainsInOneLine)
       // Arms run side by side; whichever is first says so.
       #expect(outcome.errors.contains(/^callosum: metaformer, arm [a-z-]+, seed \d+: Fashion-MNIST is not/))
       let found = try #require(outcome.json as? [[String: Any]])
       #expect(found.map { $0["id"] as? String } == ["metaformer", "critical-periods-linear"])
       #expect((found[0]["failed"] as? String)?.contains("Fashion-MNIST is not on this machine") == true)
-      let verdict = try #require((found[1]["judgement"] as? [String: Any])?["verdict"] as? String)
+      #expect((found[1]["judgement"] as? [String: Any])?["verdict"] is String)
       let files = try FileManager.default.contentsOfDirectory(atPath: folder + "/R")
       #expect(files == ["critical-periods-linear.json"])
 
-      let table = try Program.run(words(claims), in: folder)
-      #expect(table.code == 1 && table.complainsInOneLine)
+      let table = try Program.run(words("reproduce metaformer noprop --quiet"), in: folder)
+      #expect(table.code == 1)
       let rows = table.output.split(separator: "\n").suffix(2).map {
         $0.split(separator: " ").map(String.init)
       }
-      #expect(rows[0] == ["metaformer", "failed", "–"] && rows[1].joined(separator: " ").contains(verdict))
+      #expect(rows == [["metaformer", "failed", "–"], ["noprop", "failed", "–"]])
     }
   }
 

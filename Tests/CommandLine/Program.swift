@@ -39,10 +39,11 @@ enum Program {
   /// only and further `variables` of the environment.
   /// - Parameters:
   ///   - asNobody: as a user who owns nothing, where this is root, who may do everything.
+  ///   - patience: seconds after which a program that does not end is ended.
   ///   - whileRunning: called with the process's number once it listens to signals.
   static func run(
     _ arguments: [String], of name: String = "callosum", in folder: String, threads: Int = 1,
-    with variables: [String: String] = [:], asNobody: Bool = false,
+    with variables: [String: String] = [:], asNobody: Bool = false, patience: Double = 60,
     whileRunning: ((Int32) -> Void)? = nil
   ) throws -> Outcome {
     let process = Process()
@@ -71,10 +72,10 @@ enum Program {
       waitUntilItListens(process)
       whileRunning(process.processIdentifier)
     }
-    // A program that does not end is ended, so that the test fails rather than hangs.
+    // So that the test fails rather than hangs.
     let number = process.processIdentifier
     let guardian = DispatchWorkItem { kill(number, SIGKILL) }
-    DispatchQueue.global().asyncAfter(deadline: .now() + 60, execute: guardian)
+    DispatchQueue.global().asyncAfter(deadline: .now() + patience, execute: guardian)
     process.waitUntilExit()
     guardian.cancel()
     return Outcome(

@@ -50,7 +50,7 @@ import Testing
     try training.finish(["accuracy": 0.5, "training seconds": 3])
     let claim = madeUpClaim(lead: 0.5)
     let kept = try StoredClaim(claim, budget: .quick, command: "callosum", resume: false, in: store)
-    let report = try Reproduction(claim, budget: .quick, seeds: 2).run(
+    let report = try Reproduction(claim, budget: .quick).run(
       processes: 1, worker: { _, _ in [] }, onEvent: { try kept.record($0) }, isCancelled: { false })
     try kept.end(report)
   }

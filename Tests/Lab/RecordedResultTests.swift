@@ -129,7 +129,7 @@ private func reported(
           $0.hasPrefix("- contradicted: score(a) − score(b): a lead of at least 0.1; 0 of 7 seeds for it")
         })
       #expect(lines.contains { $0.hasPrefix("Two sentences. They explain that a made ") })
-      #expect(lines.contains("- true: One is one.; 1") && lines.contains("First run."))
+      #expect(lines.contains("- true: One is one; 1") && lines.contains("First run."))
       // Made anew, it stays as it is.
       #expect(try lists.rewritten(fresh, of: "page") == fresh)
     }

@@ -50,7 +50,7 @@ func madeUpClaim(
     let report = try report(madeUpClaim(lead: 0.5))
     #expect(report.judgement.verdict == .holds)
     #expect(report.arms.map(\.runs.count) == [7, 7] && report.seeds == [1, 2, 3, 4, 5, 6, 7])
-    #expect(report.checks?.map(\.outcome.isTrue) == [true] && report.text.contains("  true: One is one.; 1"))
+    #expect(report.checks?.map(\.outcome.isTrue) == [true] && report.text.contains("  true: One is one; 1"))
     #expect(report.arms.map(\.parameters) == [100, 120])
     #expect(report.matching == "Parameters differ: Arm B has 20.00 % more.")
     #expect(!report.wasInterrupted && report.text.hasPrefix("HOLDS: A is larger than B."))
