@@ -49,8 +49,9 @@ extension Claim {
         "with 1,280 steps five rates for each arm: 0.002 to 0.01 for MgNO, 0.002 to 0.008 for one level, stopped "
         + "at the largest from seed 100 after ten times the usual time, and 0.005 to 0.04 for FNO; with a rise at the "
         + "start three more for MgNO, which collapsed at 0.015 from seed 102, and for one level, one for FNO; with 2,560 "
-        + "steps two for MgNO and three for the others. Chosen: 0.01 for MgNO, 0.02 for FNO, and for one level 0.006, with which none of the seeds "
-        + "collapsed; with the rise 0.008 was better still. Fields and steps: so that one level has finished"
+        + "steps two for MgNO and three for the others. Chosen: 0.01 for MgNO, 0.02 for FNO, and for one level 0.006, "
+        + "with which none of the seeds collapsed; with the rise 0.008 was better still. Fields and steps: so that one "
+        + "level has finished"
     ),
     explanations: [
       .smallerThanClaimed: disagreement, .contradicted: disagreement, .undecided: disagreement,
