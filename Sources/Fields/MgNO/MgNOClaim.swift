@@ -8,19 +8,24 @@ import Foundation
 extension Claim {
   /// MgNO: Efficient Parameterization of Linear Operators via Multigrid.
   ///
-  /// Darcy flow on 16 x 16, 128 fields to learn from and 64 to be judged by, drawn by the seed: on 32 x 32 the
+  /// Darcy flow on 16 x 16, 512 fields to learn from and 64 to be judged by, drawn by the seed: on 32 x 32 the
   /// convolutions of one level alone take minutes a run. Three layers in all arms. MgNO: 8 channels, 3 levels, so that
   /// the coarsest is 4 x 4, a sweep each and two on the coarsest. One level: as many 3 x 3 convolutions in a layer,
   /// 11, all on the full grid, with 10 channels, which makes as many parameters. FNO: 4 modes, half of those that
   /// the grid has, 10 channels, 4 rows and columns of zeros behind the grid, coordinates as inputs. All learn on the
-  /// relative H1 error by Adam, batches of 8, at a rate of their own that falls along a cosine, 640 steps (2,560 with
-  /// a full budget); fields are standardised by mean and deviation of the training fields.
+  /// relative H1 error by Adam, batches of 8, 2,560 steps (5,120 with a full budget), at a rate of their own that
+  /// rises for a twentieth of them and falls along a cosine; fields are standardised by mean and deviation of the
+  /// training fields.
+  ///
+  /// How far MgNO leads one level depends on how long both learn: most with the 640 steps that were planned, when
+  /// one level errs as much on the fields that it learns from as on others and has not finished; the experiment is
+  /// as long as it takes for that.
   static let mgno = Claim(
     of: MgNO.card,
     sentence: "V-cycles with learned stencils make an operator that learns more from as many convolutions "
       + "than one grid does, and no less than Fourier modes do.",
     paperFigure: "best on several equations, Darcy flow among them, and easy to train",
-    experiment: "Darcy flow on 16 x 16 from 128 fields: MgNO, the same number of convolutions on one level, "
+    experiment: "Darcy flow on 16 x 16 from 512 fields: MgNO, the same number of convolutions on one level, "
       + "and a Fourier neural operator of 4 modes.",
     arms: [
       Arm("mgno", "MgNO", .mechanism), Arm("one-level", "One level", .ablation),
@@ -39,32 +44,31 @@ extension Claim {
       ]),
     matching: .parameters(within: 0.05),
     tuning: Tuning(
-      seeds: [100], trialsPerArm: 4,
+      seeds: Array(100...106), trialsPerArm: 9,
       choice:
-        "a rate for each arm out of 0.001, 0.002, 0.004 and 0.01, the smallest whose error was within 2 % of the best: "
-        + "0.004 for MgNO and for one level, which learned nothing at 0.01; FNO was best at the largest, got 0.02 and "
-        + "0.04 too, and takes 0.02"),
+        "with 1,280 steps five rates for each arm: 0.002 to 0.01 for MgNO, 0.002 to 0.008 for one level, stopped "
+        + "at the largest from seed 100 after ten times the usual time, and 0.005 to 0.04 for FNO; with a rise at the "
+        + "start three more for MgNO, which collapsed at 0.015 from seed 102, and for one level, one for FNO; with 2,560 "
+        + "steps two for MgNO and three for the others. Chosen: 0.01 for MgNO, 0.02 for FNO, and for one level 0.006, "
+        + "with which none of the seeds collapsed; with the rise 0.008 was better still. Fields and steps: so that one "
+        + "level has finished"
+    ),
     explanations: [
-      .smallerThanClaimed:
-        "MgNO errs by {relative error(mgno)}, one level by {relative error(one-level)}. It is our "
-        + "scale: on 16 x 16 the 33 convolutions of one level reach from border to border, which they do not on the "
-        + "paper's grids of 200 and more. An error was looked for and not found: V-cycles agree with the authors' code "
-        + "in outputs and gradients.",
-      .contradicted: "MgNO errs by {relative error(mgno)}, one level by {relative error(one-level)}, FNO by "
-        + "{relative error(fno)}. It is our scale: on 16 x 16 the 33 convolutions of one level reach from border to "
-        + "border and half of all modes are kept, which is otherwise on the paper's grids of 200 and more. An error was "
-        + "looked for and not found: V-cycles agree with the authors' code in outputs and gradients.",
+      .smallerThanClaimed: disagreement, .contradicted: disagreement, .undecided: disagreement,
+      .notTested:
+        "A rival did not learn: one level errs by {relative error(one-level)}, FNO by {relative error(fno)}. "
+        + "Deep stacks of convolutions without normalisation collapse from some seeds at rates not far above theirs.",
     ],
     picture: { try flowPicture($0) }
   ) { run in
     let (training, validation, test) = (
-      run.count(128, trial: 8), run.count(32, trial: 2), run.count(64, trial: 2)
+      run.count(512, trial: 8), run.count(32, trial: 2), run.count(64, trial: 2)
     )
     let flow = try Flow(
       DarcyTask(size: size, training: training, validation: validation, test: test, seed: run.seed))
     var weights = run.random("weights")
     let network = try network(run.arm, using: &weights)
-    let steps = run.steps(quick: 640, full: 2560)
+    let steps = run.steps(quick: 2560, full: 5120)
     let learned = Array(0..<training), kept = Array(0..<validation), judged = Array(0..<test)
     try flow.fit(network, steps: steps, in: run) { step in
       guard step % max(steps / 20, 1) == 0 else { return }
@@ -81,6 +85,14 @@ extension Claim {
 }
 
 private let size = 16
+
+private let disagreement =
+  "MgNO errs by {relative error(mgno)}, one level by {relative error(one-level)}, FNO by {relative error(fno)}; on the "
+  + "fields that they learned from by {training error(mgno)}, {training error(one-level)} and {training error(fno)}. "
+  + "V-cycles learn faster, which speaks for the paper: after 640 steps MgNO erred less than one level by 0.38 on seeds "
+  + "100 to 102. What is left in the end speaks for our scale: on 16 x 16 the 33 convolutions of one level reach from "
+  + "border to border, which they do not on the paper's grids of 200 and more. An error was looked for and not found: "
+  + "V-cycles agree with the authors' code in outputs and gradients."
 
 private func error(_ arm: String) -> Quantity { .measured("relative error", of: arm) }
 
@@ -126,8 +138,10 @@ private struct Flow {
     _ network: any Layer, steps: Int, in run: ClaimRun, before: (_ step: Int) -> Void = { _ in }
   ) throws {
     var order = BatchOrder(count: task.count(.training), generator: run.random("order"))
-    let rates = ["mgno": 0.004, "one-level": 0.004, "fno": 0.02]
-    let settings = FitSettings(steps: steps, learningRate: rates[run.arm] ?? 0, weightDecay: 1e-4)
+    let rates = ["mgno": 0.01, "one-level": 0.006, "fno": 0.02]
+    let settings = FitSettings(
+      steps: steps, learningRate: rates[run.arm] ?? 0, weightDecay: 1e-4,
+      schedule: .cosine(warmup: steps / 20))
     try CallosumExperiments.fit(network.parameters(), settings, in: run) { step in
       before(step)
       let batch = task.batch(.training, order.next(8))
@@ -141,7 +155,7 @@ private struct Flow {
 /// A field that was not learned, after a short training, and what a V-cycle does before any.
 private func flowPicture(_ observer: ClaimRun.Observer) throws -> Picture {
   let run = ClaimRun(arm: "mgno", seed: 7, budget: .quick, observer: observer)
-  let flow = try Flow(DarcyTask(size: size, training: 128, validation: 1, test: 1, seed: 7))
+  let flow = try Flow(DarcyTask(size: size, training: 512, validation: 1, test: 1, seed: 7))
   var weights = run.random("weights")
   let network = try network("mgno", using: &weights)
   try flow.fit(network, steps: 400, in: run)
@@ -160,7 +174,7 @@ private func flowPicture(_ observer: ClaimRun.Observer) throws -> Picture {
     "Flow through rock by V-cycles",
     caption:
       "A field of rock that the network has not seen, the pressure in it by conjugate gradients and by "
-      + "MgNO after 400 steps on 128 fields, relative error \(String(format: "%.3f", error)). Below: the same "
+      + "MgNO after 400 steps on 512 fields, relative error \(String(format: "%.3f", error)). Below: the same "
       + "layer with the stencils of Poisson's equation instead of learned ones is a multigrid solver; "
       + "smoothing alone takes out what is rough and stalls.",
     panels: [
