@@ -14,6 +14,8 @@ public struct Door {
   public let isCausal: Bool
   /// Whether each row of the batch has its result for itself.
   public let rowsAreIndependent: Bool
+  /// Whether derivatives pass through what has none, such as a spike, by something that stands for it.
+  public let hasSurrogateDerivatives: Bool
   /// Parameters that no gradient reaches, by the beginning of their names, and why.
   public let withoutGradient: [String: String]
   /// Whether some parameters start from random numbers.
@@ -23,7 +25,8 @@ public struct Door {
   /// A door whose `body` gets every input that is not optional, checked, and some of the optional ones.
   public init(
     module: (any Module)? = nil, inputs: [TensorPort], outputs: [TensorPort], sequenceAxis: Int? = nil,
-    isCausal: Bool = false, rowsAreIndependent: Bool = true, withoutGradient: [String: String] = [:],
+    isCausal: Bool = false, rowsAreIndependent: Bool = true, hasSurrogateDerivatives: Bool = false,
+    withoutGradient: [String: String] = [:],
     startsAtRandom: Bool = true,
     body: @escaping ([String: Tensor], inout RandomGenerator) throws -> [String: Tensor]
   ) {
@@ -33,6 +36,7 @@ public struct Door {
     self.sequenceAxis = sequenceAxis
     self.isCausal = isCausal
     self.rowsAreIndependent = rowsAreIndependent
+    self.hasSurrogateDerivatives = hasSurrogateDerivatives
     self.withoutGradient = withoutGradient
     self.startsAtRandom = startsAtRandom
     self.body = body

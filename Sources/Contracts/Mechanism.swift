@@ -68,6 +68,8 @@ public protocol UnitMechanism: Mechanism, StatefulLayer {
   var takesAnyLength: Bool { get }
   /// Parameters that no gradient reaches, by the beginning of their names, and why.
   var withoutGradient: [String: String] { get }
+  /// Whether derivatives pass through what has none, such as a spike, by something that stands for it.
+  var hasSurrogateDerivatives: Bool { get }
   /// Whether some parameters start from random numbers.
   var startsAtRandom: Bool { get }
   /// What it can be told besides `x` and its state, each optional: masks, a context and the like.
@@ -82,6 +84,7 @@ extension UnitMechanism {
   public var isCausal: Bool { false }
   public var takesAnyLength: Bool { false }
   public var withoutGradient: [String: String] { [:] }
+  public var hasSurrogateDerivatives: Bool { false }
   public var startsAtRandom: Bool { true }
   public var besides: [TensorPort] { [] }
   public func forward(
@@ -115,6 +118,7 @@ extension UnitMechanism {
         + unit.besides,
       outputs: [TensorPort("y", [.free("batch"), tokens, .fixed(slot.outputWidth)])] + carried,
       sequenceAxis: 1, isCausal: unit.isCausal,
+      hasSurrogateDerivatives: unit.hasSurrogateDerivatives,
       withoutGradient: unit.withoutGradient, startsAtRandom: unit.startsAtRandom
     ) { tensors, _ in
       guard let x = tensors["x"] else { return [:] }

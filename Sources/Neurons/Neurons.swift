@@ -3,6 +3,8 @@ import CallosumContracts
 extension Catalogue {
   /// The neurons: a line for each part, with its claim.
   public static let neurons: [Part] = [
+    Part(LIF.self),
+    Part(ALIF.self),
     Part(ElmNeuron.self, claim: .elmNeuron),
     Part(HLOP.self, claim: .hlop),
   ]

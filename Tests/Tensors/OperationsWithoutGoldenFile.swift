@@ -123,7 +123,8 @@ extension Operation {
     Operation(
       "leakyIntegrateAndFireStep", on: ["current": matrix, "leak": Tensor(Float(0.5)), "state": matrix]
     ) {
-      leakyIntegrateAndFireStep($0["current"], leak: $0["leak"], state: $0["state"]).potentials
+      leakyIntegrateAndFireStep($0["current"], leak: $0["leak"], state: SpikingState(potential: $0["state"]))
+        .potentials
     },
     Operation(
       "leakyMemory",

@@ -73,11 +73,13 @@ extension Operation {
       ], tolerance: Tolerance(relative: 1e-5, ofLargest: 5e-6)
     ) { x, a in
       let rule = SpikingRule(
-        threshold: a.double("threshold"), surrogate: surrogate(a),
+        surrogate: surrogate(a),
         reset: SpikeReset(rawValue: a.string("reset")) ?? .none, detachesReset: a.bool("detach"))
       let all = leakyIntegrateAndFire(
-        x["current"], leak: x["leak"], initial: x["initial"], rule: rule)
-      return concatenated([all.spikes, all.potentials, all.state.expandedDimensions(axis: 0)])
+        x["current"], leak: x["leak"],
+        threshold: .full([], a.double("threshold"), dtype: x["current"].dtype),
+        initial: SpikingState(potential: x["initial"]), rule: rule)
+      return concatenated([all.spikes, all.potentials, all.state.potential.expandedDimensions(axis: 0)])
     },
   ]
 

@@ -237,15 +237,55 @@ typedef struct {
   bool align_corners;
 } callosum_grid;
 
-/// Leaky integrate-and-fire neurons: `lanes` of them, of which lane l uses leak[l % leaks].
+/// Leaky integrate-and-fire neurons: `lanes` of them in each batch, of which lane l uses leak[l % leaks], threshold[l %
+/// thresholds], and where they adapt keep[l % keeps] and jump[l % jumps].
 typedef struct {
-  size_t time, lanes, leaks;
-  float threshold, slope;
+  size_t batch, time, lanes, leaks, thresholds, keeps, jumps;
+  float slope;
+  /// A factor of the surrogate.
+  float dampening;
   enum callosum_surrogate surrogate;
   enum callosum_reset reset;
   /// Whether the derivative leaves out the path from the potential through the spike to the reset.
   bool detach_reset;
+  /// Whether a potential must be above its threshold, not at it.
+  bool strict;
+  /// Whether what a spike subtracts is taken off in the next step.
+  bool later;
+  /// Whether spikes raise the threshold.
+  bool adapts;
+  /// Steps after a spike in which there is no other.
+  float refractory;
 } callosum_spiking;
+
+/// What goes in. `fired` is s before the first step (read if `later`), `adaptation` a (if `adapts`), `recovery`
+/// the steps that are still to be waited (if `refractory`); the others may be NULL.
+typedef struct {
+  /// [batch, time, lanes]
+  const float *current;
+  const float *leak, *threshold, *keep, *jump;
+  /// [batch, lanes]
+  const float *potential, *fired, *adaptation, *recovery;
+} callosum_spiking_inputs;
+
+/// What comes out, and what the way back reads.
+typedef struct {
+  /// [batch, time, lanes]; `adaptations` are those before each step.
+  float *spikes, *potentials, *adaptations;
+  /// After the last step, [batch, lanes].
+  float *potential, *fired, *adaptation, *recovery;
+} callosum_spiking_outputs;
+
+/// The way back. Of what arrives any may be NULL for zeros.
+typedef struct {
+  const float *spikes, *potentials, *last_potential, *last_fired, *last_adaptation;
+  /// [batch, time, lanes]
+  float *current;
+  /// Of each lane, [batch, lanes]; the first two may be NULL, the next two are there if it adapts.
+  float *leak, *threshold, *keep, *jump;
+  /// [batch, lanes]
+  float *potential, *fired, *adaptation;
+} callosum_spiking_gradients;
 
 /// A batch of sequences on its way through a recurrent cell, the longest first, with nothing behind the
 /// end of shorter ones: step t has the rows first[t] ..< first[t + 1] of all, which are those of the

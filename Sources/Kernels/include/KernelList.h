@@ -52,14 +52,11 @@ KERNEL(linear_recurrence, (int type, bool reverse, size_t outer, size_t count, s
 KERNEL(linear_recurrence_backward, (bool reverse, size_t outer, size_t count, size_t inner, const float *a, const float *initial, const float *h, const float *gh, float *ga, float *gb, float *ginitial),
        (reverse, outer, count, inner, a, initial, h, gh, ga, gb, ginitial))
 
-// MARK: Spiking neurons (vector/LeakyIntegrateAndFire.h), over [time, lanes]; lane l uses
-// leak[l % leaks]. u_t = leak v_(t-1) + i_t, s_t = u_t >= threshold, v_t = u_t after the reset.
-KERNEL(integrate_and_fire, (const callosum_spiking *job, const float *current, const float *leak, const float *initial, float *spikes, float *potentials, float *last),
-       (job, current, leak, initial, spikes, potentials, last))
-// Any of gspikes, gpotentials [time, lanes] and glast [lanes] may be NULL for zeros. Writes gradients
-// of current [time, lanes], of initial [lanes], and of each lane's leak [lanes] (may be NULL).
-KERNEL(integrate_and_fire_backward, (const callosum_spiking *job, const float *leak, const float *initial, const float *potentials, const float *gspikes, const float *gpotentials, const float *glast, float *gcurrent, float *ginitial, float *gleak),
-       (job, leak, initial, potentials, gspikes, gpotentials, glast, gcurrent, ginitial, gleak))
+// MARK: Spiking neurons (vector/LeakyIntegrateAndFire.h), over [batch, time, lanes]
+KERNEL(integrate_and_fire, (const callosum_spiking *job, const callosum_spiking_inputs *inputs, const callosum_spiking_outputs *outputs),
+       (job, inputs, outputs))
+KERNEL(integrate_and_fire_backward, (const callosum_spiking *job, const callosum_spiking_inputs *inputs, const callosum_spiking_outputs *outputs, const callosum_spiking_gradients *gradients),
+       (job, inputs, outputs, gradients))
 
 // MARK: Movement (vector/Movement.h); `size` is the element's size in bytes: 1, 4 or 8
 // y (contiguous) = strided view x.

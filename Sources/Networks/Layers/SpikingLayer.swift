@@ -36,7 +36,7 @@ public final class SpikingLayer: StatefulLayer {
       ? Initialiser.fanInUniform.values([neurons], fanIn: inputs, fanOut: neurons, using: &generator) : nil
     self.threshold = .full([], threshold)
     (self.leak, self.lowestThreshold) = (leak, lowestThreshold)
-    rule = SpikingRule(threshold: 1, surrogate: surrogate, reset: reset)
+    rule = SpikingRule(surrogate: surrogate, reset: reset)
     if !learnsThreshold { freeze(recursive: false, keys: ["threshold"]) }
   }
 
@@ -48,9 +48,8 @@ public final class SpikingLayer: StatefulLayer {
     precondition(
       x.ndim == 3 && x.dim(1) > 0, "SpikingLayer",
       "needs [batch, time, inputs] with a step at least, got \(x.shape)")
-    let current = scaled(linear(x, weight: weight, bias: bias)).swappedAxes(0, 1)
-    let run = fired(current, from: state["potential"])
-    return (run.spikes.swappedAxes(0, 1), State(["potential": run.state]))
+    let run = fired(scaled(linear(x, weight: weight, bias: bias)), axis: 1, from: state["potential"])
+    return (run.spikes, State(["potential": run.state.potential]))
   }
 
   /// The threshold that counts. Where the parameter is lower, the gradient reaches it all the same.
@@ -62,9 +61,11 @@ public final class SpikingLayer: StatefulLayer {
   /// Currents in thresholds: the same spikes, and a derivative by the threshold.
   public func scaled(_ current: Tensor) -> Tensor { current / effectiveThreshold }
 
-  /// What the neurons do with scaled currents [time, ..., neurons], from potentials [..., neurons] before them.
-  public func fired(_ current: Tensor, from potential: Tensor? = nil) -> SpikingSequence {
+  /// What the neurons do with scaled currents [..., neurons] along an axis of time, from potentials [..., neurons]
+  /// before them.
+  public func fired(_ current: Tensor, axis: Int = 0, from potential: Tensor? = nil) -> SpikingSequence {
     leakyIntegrateAndFire(
-      current, leak: .full([], leak, dtype: current.dtype), initial: potential, rule: rule)
+      current, axis: axis, leak: .full([], leak, dtype: current.dtype),
+      initial: potential.map { SpikingState(potential: $0) }, rule: rule)
   }
 }

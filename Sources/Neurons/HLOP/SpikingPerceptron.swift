@@ -199,7 +199,7 @@ public final class SpikingPerceptron: Module {
       case .throughTime:
         let course = layer.fired(current, from: before)
         spikes = course.spikes
-        after.potentials.append(course.state)
+        after.potentials.append(course.state.potential)
       case .traces:
         let course = onlineSpikes(of: layer, current, from: before)
         spikes = course.spikes

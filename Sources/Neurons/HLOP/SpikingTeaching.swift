@@ -49,11 +49,11 @@ func onlineSpikes(
   of layer: SpikingLayer, _ current: Tensor, from potential: Tensor?
 ) -> (spikes: Tensor, state: Tensor) {
   let course = layer.fired(stopGradient(current), from: potential), rule = layer.rule
-  let distances = course.potentials - rule.threshold
+  let distances = course.potentials - 1
   let spikes = withDerivative("onlineSpikes", at: [current], of: { _ in course.spikes }) { g, _, _ in
     valueAndPullback(at: [distances]) { [spike($0[0], surrogate: rule.surrogate)] }.pullback([g])
   }
-  return (spikes, course.state)
+  return (spikes, course.state.potential)
 }
 
 /// Neurons that are taught by rates (Meng et al. 2022, as the authors of ``HLOP`` have them):
@@ -76,8 +76,7 @@ struct RateNeurons {
       let driven = (inputs[0] / inputs[1] + shift) * (1 - leak)
       let start = Tensor.full(Array(current.shape.dropFirst()), shift, dtype: current.dtype)
       let course = leakyIntegrateAndFire(
-        driven, leak: .full([], leak, dtype: current.dtype), initial: start,
-        rule: SpikingRule(threshold: 1, reset: .subtract))
+        driven, leak: .full([], leak, dtype: current.dtype), initial: SpikingState(potential: start))
       return course.spikes * (inputs[1] / step)
     } _: { g, inputs, _ in
       let time = Double(g.dim(0)), limit = inputs[1] * (constant / step)

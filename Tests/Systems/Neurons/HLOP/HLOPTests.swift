@@ -187,7 +187,7 @@ private struct Reference {
     let x = random.normal([8, 4]), layer = network.trunk[0]
     let current = linear(x, weight: layer.weight).expandedDimensions(axis: 0).broadcast(to: [5, 8, 6])
     let spikes = leakyIntegrateAndFire(
-      current, leak: Tensor(Float(0.5)), rule: SpikingRule(threshold: 0.3, reset: .subtract)
+      current, leak: Tensor(Float(0.5)), threshold: Tensor(Float(0.3))
     ).spikes
     let expected = network.heads[0](spikes.mean(axis: 0))
     #expect(abs(network(x, task: 0) - expected).max().item() < 1e-5)

@@ -141,7 +141,7 @@ import Testing
     let leak = Tensor(Float(0.5))
     func layer(_ current: Tensor) -> SpikingSequence {
       leakyIntegrateAndFire(
-        current, leak: leak, rule: SpikingRule(threshold: 1, surrogate: .sigmoid(slope: 4)))
+        current, leak: leak, rule: SpikingRule(surrogate: .sigmoid(slope: 4)))
     }
     let first = layer(linear(x, weight: weights[0]).expandedDimensions(axis: 0).broadcast(to: [7, 3, 6]))
     let second = layer(linear(first.spikes, weight: weights[1]))
