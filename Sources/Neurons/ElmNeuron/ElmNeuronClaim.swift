@@ -8,15 +8,13 @@ import Foundation
 extension Claim {
   /// The Expressive Leaky Memory Neuron, "spike-adding": ten digits as maps of firing chances, 40 channels by
   /// 50 steps of smoothed noise with a peak of 0.3; two digits one after the other; the answer is their sum. Noise
-  /// is smoothed over 2.5 channels and steps: in 4,000 steps an LSTM learned two thirds of the sums at 2.5, 83 % at 3
-  /// and 96 % at 4, where there is no room for a lead.
+  /// is smoothed over 5 channels and steps, not over 2: in 2,000 steps an LSTM learned 24 % of the sums at 2, 75 %
+  /// at 4 and over 92 % at 6, so that at 5 there is something to be learned and something left.
   ///
   /// A neuron of 48 memories, an LSTM of as many parameters, and the same neuron with time constants of 5
-  /// steps at most. 4,000 steps of Adam (10,000 at full budget) with batches of 32 and a rate that falls along a
-  /// cosine; all answer at the last step, and are judged on 2,048 examples. Both rivals start with what suits 100
-  /// steps: the neuron's time constants are 1 to 100 steps, as in the authors' program for spoken digits in spikes
-  /// (10 to 1,000 ms in bins of 10 ms), and the LSTM's gates start so that it remembers for 1 to 99 steps (Tallec and
-  /// Ollivier 2018).
+  /// steps at most. 2,000 steps of Adam (10,000 at full budget) with batches of 32, five times what was planned,
+  /// when nobody was far above guessing; all answer at the last step, and are judged on 2,048 examples. The
+  /// LSTM's gates start so that it remembers for 1 to 99 steps (Tallec and Ollivier 2018).
   static let elmNeuron = Claim(
     of: ElmNeuron.card,
     sentence: "One neuron with a leaky memory of many time constants adds two digits in spikes better than "
@@ -41,18 +39,13 @@ extension Claim {
       ]),
     matching: .parameters(within: 0.05),
     tuning: Tuning(
-      seeds: [100, 101, 102], trialsPerArm: 8,
-      choice:
-        "Five for each arm in 2,000 steps on maps smoothed over 4: rates from 0.001 to 0.01 for the neuron, best "
-        + "0.003; from 0.0005 to 0.01 without long time constants, best 0.001; for the LSTM 0.003 to 0.03 with gates "
-        + "that start long, best 0.01, and 0.01 with forget gates that start at 1, which was worse. In 4,000 steps on "
-        + "maps smoothed over 2.5: for the LSTM 0.005, 0.01 and 0.02, best 0.005 on seeds 100 and 101; for the neuron "
-        + "0.0015, 0.003 and 0.006 and time constants up to 1,000, 150 and 100, best 0.003 and 150 on seed 100; 100 is "
-        + "what the authors have and what the LSTM has. The smoothness was chosen on seed 100 so that neither is at the "
-        + "ceiling"),
+      seeds: [100, 101, 102], trialsPerArm: 5,
+      choice: "Rates from 0.001 to 0.01 for the neuron, best 0.003; from 0.0005 to 0.01 without long time "
+        + "constants, best 0.001; for the LSTM 0.003 to 0.03 with gates that start long, best 0.01, and 0.01 with "
+        + "forget gates that start at 1, which was worse; all on maps smoothed over 4. The smoothness was chosen "
+        + "by the LSTM's level."),
     explanations: [
       .contradicted: disagreement, .smallerThanClaimed: disagreement, .undecided: disagreement,
-      .notTested: "The LSTM learned {accuracy(lstm)} of the sums, too few or too many to be compared with.",
     ],
     picture: { try elmPicture($0) }
   ) { run in
@@ -66,13 +59,13 @@ extension Claim {
   }
 }
 
-private func spikes(seed: UInt64) throws -> SpikeAdding { try SpikeAdding(smoothness: 2.5, seed: seed) }
+private func spikes(seed: UInt64) throws -> SpikeAdding { try SpikeAdding(smoothness: 5, seed: seed) }
 
 private let disagreement =
   "With a start that is as good for it as the spread of time constants is for the neuron, the LSTM learns the "
   + "sums about as well ({accuracy(lstm)} against {accuracy(elm)}; {accuracy(short)} without long time constants); "
-  + "it did far worse with forget gates that start at 1. That speaks for our scale too: a hundred steps are few, and "
-  + "the paper's own tasks are longer."
+  + "on the seed of tuning it did far worse with forget gates that start at 1. That speaks for our scale too: a "
+  + "hundred steps are few, and the paper's own tasks are longer."
 
 /// Reads spikes [batch, time, 40] and answers at the last step.
 private final class Adder: Layer {
@@ -91,7 +84,7 @@ private final class Adder: Layer {
     } else {
       var settings = ElmNeuron.Settings()
       settings.memories = 48
-      settings.longestTau = run.arm == "short" ? 5 : 100
+      if run.arm == "short" { settings.longestTau = 5 }
       neuron = try ElmNeuron(settings, in: Slot(width: 40, outputWidth: 19, tokens: 100), using: &random)
       (lstm, head) = (nil, nil)
     }
@@ -107,7 +100,7 @@ private final class Adder: Layer {
   }
 
   func learn(_ task: SpikeAdding, in run: ClaimRun) throws {
-    var settings = FitSettings(steps: run.steps(quick: 4000, full: 10_000))
+    var settings = FitSettings(steps: run.steps(quick: 2000, full: 10_000))
     (settings.learningRate, settings.weightDecay) = (rate(run.arm), 0)
     try fit(parameters(), settings, in: run) { step in
       let batch = task.batch(.training, Array(step * 32..<(step + 1) * 32))
@@ -124,7 +117,7 @@ private final class Adder: Layer {
 /// The rate of an arm's learning: what did best on seeds that are not judged.
 private func rate(_ arm: String) -> Double {
   switch arm {
-  case "lstm": 5e-3
+  case "lstm": 1e-2
   case "short": 1e-3
   default: 3e-3
   }
