@@ -15,15 +15,18 @@ public func goldenProblems(_ layer: any Layer, _ name: String, in golden: Golden
 }
 
 /// What is wrong with a part, whose inputs and outputs are those of its door. The state that it carries starts
-/// where it starts by itself; the file may hold what is left of it in the end.
-public func goldenProblems(_ door: Door, _ name: String, in golden: GoldenTensors) throws -> [String] {
+/// where it starts by itself; the file may hold what is left of it in the end. `float32` is the tolerance of that type,
+/// larger for what makes much of rounding, such as the upstroke of a spike.
+public func goldenProblems(
+  _ door: Door, _ name: String, in golden: GoldenTensors, float32: Double = 1e-5
+) throws -> [String] {
   let inputs = door.inputs.map(\.name).filter { !door.carried.contains($0) }
   let outputs = door.outputs.map(\.name).filter { golden.tensors["\(name).\($0)"] != nil }
   var random = RandomGenerator(seed: 1)
   var failure: (any Error)?
   let found = problems(
     name, in: golden, door.module,
-    inputs: inputs.filter { golden.tensors["\(name).\($0)"] != nil }, outputs: outputs
+    inputs: inputs.filter { golden.tensors["\(name).\($0)"] != nil }, outputs: outputs, float32: float32
   ) { tensors in
     do { return try door(tensors, using: &random) } catch {
       failure = error
@@ -36,7 +39,7 @@ public func goldenProblems(_ door: Door, _ name: String, in golden: GoldenTensor
 
 private func problems(
   _ name: String, in golden: GoldenTensors, _ module: (any Module)?, inputs: [String],
-  outputs: [String], _ apply: ([String: Tensor]) -> [String: Tensor]
+  outputs: [String], float32: Double = 1e-5, _ apply: ([String: Tensor]) -> [String: Tensor]
 ) -> [String] {
   let tensors = golden.group("\(name).")
   let parameters = module?.parameters() ?? []
@@ -53,7 +56,7 @@ private func problems(
     tensors["cotangent.\($0)"] ?? (outputs.count == 1 ? tensors["cotangent"] : nil)
   }
   var problems: [String] = []
-  for (dtype, tolerance) in [(DType.float64, 1e-11), (.float32, 1e-5)] {
+  for (dtype, tolerance) in [(DType.float64, 1e-11), (.float32, float32)] {
     for one in parameters + buffers {
       let value = golden["\(name).weight.\(one.name)"]
       one.value = value.dtype.isFloatingPoint ? value.asType(dtype) : value

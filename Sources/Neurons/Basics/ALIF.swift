@@ -33,7 +33,7 @@ public final class ALIF: NeuronModel {
       var lif = LIF.Settings()
       (lif.leak, lif.recurrent) = (0.951229424500714, true)
       (lif.spikes.timing, lif.spikes.strict, lif.spikes.refractory) = (.nextStep, true, 2)
-      (lif.spikes.surrogate, lif.spikes.slope, lif.spikes.dampening) = (.triangle, 1, 0.3)
+      lif.spikes.derivative = SurrogateSettings(.triangle, slope: 1, dampening: 0.3)
       return lif
     }
 

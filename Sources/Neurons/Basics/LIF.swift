@@ -88,11 +88,13 @@ public final class LIF: NeuronModel {
 
   public static var trials: [Trial<Settings>] {
     var theirs = Settings(), full = Settings()
-    (theirs.spikes.timing, theirs.spikes.strict, theirs.spikes.detachesReset) = (.nextStep, true, false)
+    (theirs.spikes.timing, theirs.spikes.strict, theirs.spikes.derivative.detachesReset) = (
+      .nextStep, true, false
+    )
     (theirs.learnsLeak, theirs.learnsThreshold, theirs.threshold) = (true, true, 0.5)
     (full.scalesInput, full.synapseLeak, full.learnsSynapseLeak) = (true, 0.7, true)
     (full.eachNeuron, full.recurrent, full.bias, full.leak, full.threshold) = (true, true, false, 0.6, 0.2)
-    (full.spikes.reset, full.spikes.surrogate, full.spikes.refractory) = (.zero, .arctangent, 2)
+    (full.spikes.reset, full.spikes.derivative.surrogate, full.spikes.refractory) = (.zero, .arctangent, 2)
     return [
       Trial(theirs, in: Slot(width: 5, outputWidth: 7, tokens: 9)),
       Trial(full, in: Slot(width: 3, outputWidth: 4, tokens: 6)),
@@ -155,38 +157,5 @@ public final class LIF: NeuronModel {
 
   private func scaled(_ drive: Tensor) -> Tensor {
     scalesInput ? drive * (1 - clip(neurons.leak, min: 0, max: 1)) : drive
-  }
-}
-
-/// How spiking neurons fire and are reset.
-public struct SpikeSettings: Configuration {
-  /// What a spike takes off the potential: the threshold, all of it, or nothing.
-  public var reset = SpikeReset.subtract
-  /// Whether a spike resets the potential of its own step or of the next.
-  public var timing = ResetTiming.sameStep
-  /// Whether a neuron at its threshold is silent, and fires above it only.
-  public var strict = false
-  /// Steps after a spike in which there is no other.
-  public var refractory = 0
-  /// What stands for the derivative of a spike.
-  public var surrogate = Surrogate.Shape.fastSigmoid
-  /// How steep the surrogate is, in its own measure; 0 for what is usual for it.
-  public var slope = 0.0
-  /// A factor of the surrogate.
-  public var dampening = 1.0
-  /// Whether derivatives leave out the path from the potential through the spike to the reset.
-  public var detachesReset = true
-  public init() {}
-
-  public func validate() throws {
-    try require((0...1000).contains(refractory), "refractory must be from 0 to 1000, is \(refractory)")
-    try require(slope >= 0 && slope.isFinite, "slope must be 0 or above, is \(slope)")
-    try require(dampening > 0 && dampening.isFinite, "dampening must be above 0, is \(dampening)")
-  }
-
-  public var rule: SpikingRule {
-    SpikingRule(
-      surrogate: slope > 0 ? surrogate.surrogate(slope) : surrogate.usual, dampening: dampening, reset: reset,
-      timing: timing, detachesReset: detachesReset, isStrict: strict, refractory: refractory)
   }
 }

@@ -27,20 +27,24 @@ import Testing
       },
       Case("snntorch zero") {
         ($0.spikes.strict, $0.spikes.reset) = (true, .zero)
-        ($0.spikes.surrogate, $0.spikes.slope, $0.bias, $0.eachNeuron) = (.sigmoid, 5, false, true)
+        ($0.spikes.derivative.surrogate, $0.spikes.derivative.slope, $0.bias, $0.eachNeuron) = (
+          .sigmoid, 5, false, true
+        )
       },
       Case("snntorch synaptic", width: 3) {
         ($0.spikes.timing, $0.spikes.strict, $0.synapseLeak) = (.nextStep, true, 0.5)
-        ($0.spikes.surrogate, $0.spikes.slope) = (.arctangent, 2)
+        ($0.spikes.derivative.surrogate, $0.spikes.derivative.slope) = (.arctangent, 2)
       },
       Case("snntorch recurrent") {
-        ($0.spikes.timing, $0.spikes.strict, $0.spikes.slope, $0.recurrent) = (.nextStep, true, 10, true)
+        ($0.spikes.timing, $0.spikes.strict, $0.spikes.derivative.slope, $0.recurrent) = (
+          .nextStep, true, 10, true
+        )
       },
       Case("spikingjelly") {
-        ($0.scalesInput, $0.spikes.reset, $0.spikes.detachesReset) = (true, .zero, false)
-        ($0.spikes.surrogate, $0.spikes.slope) = (.sigmoid, 4)
+        ($0.scalesInput, $0.spikes.reset, $0.spikes.derivative.detachesReset) = (true, .zero, false)
+        ($0.spikes.derivative.surrogate, $0.spikes.derivative.slope) = (.sigmoid, 4)
       },
-      Case("spikingjelly soft") { $0.spikes.surrogate = .arctangent },
+      Case("spikingjelly soft") { $0.spikes.derivative.surrogate = .arctangent },
       Case("alif", adapts: true) { $0.scalesInput = true },
       Case("alif each", adapts: true) {
         ($0.recurrent, $0.spikes.refractory, $0.eachNeuron) = (false, 0, true)
